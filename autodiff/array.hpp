@@ -1,0 +1,99 @@
+// Array<T>: the one array type of the library, and the one header that includes xtensor by path.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <new>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#if __has_include(<xtensor/containers/xarray.hpp>)  // xtensor 0.26 and later
+#include <xtensor/containers/xarray.hpp>
+#include <xtensor/core/xmath.hpp>
+#include <xtensor/generators/xbuilder.hpp>
+#include <xtensor/views/xview.hpp>
+#else
+#include <xtensor/xarray.hpp>
+#include <xtensor/xbuilder.hpp>
+#include <xtensor/xmath.hpp>
+#include <xtensor/xview.hpp>
+#endif
+
+#include "kernels/operand.hpp"
+
+namespace autodiff {
+
+/// The element types that the library is compiled for.
+template <class T>
+concept Real = std::same_as<T, float> || std::same_as<T, double>;
+
+/// Memory aligned for any SIMD register. An allocator of our own, because xtensor's default one, and with it the
+/// type of xt::xarray, changes with the flags of the translation unit.
+template <class T>
+struct Allocator {
+  using value_type = T;
+  static constexpr std::align_val_t alignment{64};
+  Allocator() = default;
+  template <class U>
+  Allocator(const Allocator<U>&) noexcept {}
+  T* allocate(std::size_t n) {
+    if (n > std::size_t(-1) / 2 / sizeof(T)) throw std::bad_array_new_length();
+    return static_cast<T*>(::operator new(n * sizeof(T), alignment));
+  }
+  void deallocate(T* p, std::size_t) noexcept { ::operator delete(p, alignment); }
+  friend bool operator==(Allocator, Allocator) { return true; }
+};
+
+/// A dense row-major array of any number of axes; an xtensor container like xt::xarray, and assignable to and from it.
+template <Real T>
+using Array = xt::xarray_container<xt::uvector<T, Allocator<T>>, xt::layout_type::row_major,
+                                   xt::svector<std::size_t, 4, std::allocator<std::size_t>, true>>;
+
+using Shape = Array<double>::shape_type;
+
+/// Anything that can stand for an array in an operation: an xtensor container or lazy expression.
+template <class E>
+concept ArrayLike = xt::is_xexpression<std::decay_t<E>>::value;
+
+template <class E>
+concept Number = std::is_arithmetic_v<std::decay_t<E>>;
+
+inline Shape to_shape(Dims dims) { return Shape(dims.begin(), dims.end()); }
+
+/// An array of this shape whose elements are not set.
+template <Real T>
+Array<T> uninitialised(Dims shape) {
+  return Array<T>(to_shape(shape));
+}
+
+/// Evaluates an expression, array or number into an Array<T>, converting the elements.
+template <Real T, class E>
+Array<T> to_array(E&& e) {
+  if constexpr (Number<E>) {
+    Array<T> a(Shape{});
+    a.data()[0] = static_cast<T>(e);
+    return a;
+  } else if constexpr (std::same_as<std::remove_cvref_t<E>, Array<T>>) {
+    return std::forward<E>(e);
+  } else {
+    static_assert(ArrayLike<E>, "an array, a lazy xtensor expression or a number is needed");
+    using value_type = typename std::decay_t<E>::value_type;
+    static_assert(std::is_arithmetic_v<value_type>, "[autodiff] elements must be real numbers");
+    if constexpr (std::same_as<value_type, T>)
+      return Array<T>(std::forward<E>(e));
+    else
+      return Array<T>(xt::cast<T>(std::forward<E>(e)));
+  }
+}
+
+template <Real T>
+Operand<const T> operand(const Array<T>& a) {
+  return {a.data(), Dims(a.shape().data(), a.shape().size()), Steps(a.strides().data(), a.strides().size())};
+}
+template <Real T>
+Operand<T> operand(Array<T>& a) {
+  return {a.data(), Dims(a.shape().data(), a.shape().size()), Steps(a.strides().data(), a.strides().size())};
+}
+
+}  // namespace autodiff

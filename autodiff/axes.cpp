@@ -1,0 +1,63 @@
+#include "axes.hpp"
+
+#include "error.hpp"
+
+namespace autodiff {
+
+std::size_t resolve_axis(std::string_view operation, int axis, std::size_t rank, Dims shape) {
+  const auto r = static_cast<std::ptrdiff_t>(rank);
+  if (axis < -r || axis >= r) fail<AxisError>(operation, "axis ", axis, " is out of range for shape ", shape);
+  return static_cast<std::size_t>(axis < 0 ? axis + r : axis);
+}
+
+std::vector<std::size_t> Axes::resolve(std::string_view operation, Dims shape) const {
+  std::vector<std::size_t> result;
+  if (!axes_) {
+    for (std::size_t i = 0; i < shape.size(); ++i) result.push_back(i);
+    return result;
+  }
+  for (int axis : *axes_) {
+    const std::size_t i = resolve_axis(operation, axis, shape.size(), shape);
+    for (std::size_t before : result)
+      if (before == i) fail<AxisError>(operation, "axis ", axis, " is named twice for shape ", shape);
+    result.push_back(i);
+  }
+  return result;
+}
+
+std::uint32_t Axes::mask(std::string_view operation, Dims shape) const {
+  if (shape.size() > 32) fail<AxisError>(operation, "at most 32 axes: ", shape);
+  if (!axes_) return static_cast<std::uint32_t>((std::uint64_t(1) << shape.size()) - 1);
+  std::uint32_t bits = 0;
+  for (std::size_t axis : resolve(operation, shape)) bits |= std::uint32_t(1) << axis;
+  return bits;
+}
+
+Shape Lengths::resolve(std::string_view operation, Dims from) const {
+  Shape result;
+  std::optional<std::size_t> open;
+  std::size_t product = 1;
+  for (std::size_t i = 0; i < lengths_.size(); ++i) {
+    if (lengths_[i] == -1 && !open) {
+      open = i;
+      result.push_back(1);
+    } else if (lengths_[i] < 0) {
+      fail<ShapeError>(operation, "lengths are not negative, but for one -1: ", lengths_[i]);
+    } else {
+      result.push_back(static_cast<std::size_t>(lengths_[i]));
+      product *= result.back();
+    }
+  }
+  const std::size_t size = count(from);
+  if (open && product && size % product == 0) result[*open] = size / product;
+  if (count(result) != size || (open && !product))
+    fail<ShapeError>(operation, "the number of elements must stay the same: ", from, " and ", Dims(result),
+                     open ? " with one length to be found" : "");
+  return result;
+}
+
+Around around(Dims shape, std::size_t axis) {
+  return {count(shape.first(axis)), shape[axis], count(shape.subspan(axis + 1))};
+}
+
+}  // namespace autodiff

@@ -1,0 +1,61 @@
+// How callers name axes and lengths: by NumPy's rules, negative ones counted from the end.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "array.hpp"
+
+namespace autodiff {
+
+/// Reads better than `true` where a reduction is to leave its axes at length one: sum(x, 1, keepdims).
+inline constexpr bool keepdims = true;
+
+/// Axes of an array; none given means all of them.
+class Axes {
+ public:
+  Axes() = default;
+  Axes(int axis) : axes_(std::vector<int>{axis}) {}
+  Axes(std::initializer_list<int> axes) : axes_(axes) {}
+  Axes(std::vector<int> axes) : axes_(std::move(axes)) {}
+
+  /// In the order given, from 0. Throws AxisError for one out of range or named twice.
+  std::vector<std::size_t> resolve(std::string_view operation, Dims shape) const;
+  /// The same as a set: bit i stands for axis i. Throws AxisError for more than 32 axes, too.
+  std::uint32_t mask(std::string_view operation, Dims shape) const;
+
+  friend bool operator==(const Axes&, const Axes&) = default;
+
+ private:
+  std::optional<std::vector<int>> axes_;
+};
+
+/// One axis from 0. Throws AxisError when it is out of range.
+std::size_t resolve_axis(std::string_view operation, int axis, std::size_t rank, Dims shape);
+
+/// Lengths of axes, of which one may be -1: what is left over. From braces, a Shape or a vector.
+class Lengths {
+ public:
+  Lengths(std::initializer_list<std::ptrdiff_t> lengths) : lengths_(lengths) {}
+  template <class Range>
+  requires requires(const Range& r) { r.begin() == r.end(); }
+  Lengths(const Range& lengths) {
+    for (auto length : lengths) lengths_.push_back(static_cast<std::ptrdiff_t>(length));
+  }
+  /// Throws ShapeError when they do not multiply to the elements of `from`.
+  Shape resolve(std::string_view operation, Dims from) const;
+
+ private:
+  std::vector<std::ptrdiff_t> lengths_;
+};
+
+/// The array around one axis, as three lengths: before, along and after it.
+struct Around {
+  std::size_t outer, length, inner;
+};
+Around around(Dims shape, std::size_t axis);
+
+}  // namespace autodiff

@@ -1,0 +1,64 @@
+// Errors: every one names the operation, the rule that was broken, and the shapes.
+#pragma once
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "kernels/operand.hpp"
+
+namespace autodiff {
+
+/// What every error of the library derives from. Its text is "[operation] rule: shapes", after the scope if any.
+class Error : public std::exception {
+ public:
+  explicit Error(std::string text) : text_(std::move(text)) {}
+  const char* what() const noexcept override { return text_.c_str(); }
+  /// Says where in the model it happened: "layer1: [matmul] ...".
+  void prefix(std::string_view scope) { text_ = std::string(scope) + ": " + text_; }
+
+ private:
+  std::string text_;
+};
+
+/// Shapes that do not fit the operation.
+struct ShapeError : Error {
+  using Error::Error;
+};
+/// An axis that the array does not have, or that is named twice.
+struct AxisError : Error {
+  using Error::Error;
+};
+/// An element that the operation cannot take: an index out of range, a label that is not a whole number.
+struct ValueError : Error {
+  using Error::Error;
+};
+/// A variable used where it cannot be: another tape, a tape that is gone, a constant asked for its gradient.
+struct TapeError : Error {
+  using Error::Error;
+};
+
+/// "(4, 3)", as NumPy prints a shape: "()" for a single number, "(4,)" is written "(4)".
+inline std::string to_string(Dims shape) {
+  std::string text = "(";
+  for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + ")";
+}
+
+/// Throws E with "[operation] rule", where the rule is put together from text, numbers and shapes.
+template <class E, class... Parts>
+[[noreturn]] void fail(std::string_view operation, const Parts&... parts) {
+  std::ostringstream text;
+  text << '[' << operation << "] ";
+  auto put = [&](const auto& part) {
+    if constexpr (std::is_convertible_v<decltype(part), Dims>)
+      text << to_string(part);
+    else
+      text << part;
+  };
+  (put(parts), ...);
+  throw E(text.str());
+}
+
+}  // namespace autodiff

@@ -1,0 +1,48 @@
+// Elementwise loops: one block of elements at a time, and the walk over broadcast shapes that calls it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "operand.hpp"
+
+namespace autodiff::kernels {
+
+/// The compiled loop of an elementwise function over `n` elements: y[j] = f(x[0][j], x[1][j], ...).
+/// Bit i of `single`: x[i] is one value for all j. `self` holds the function's parameters. y may be x[i].
+template <class T>
+using Block = void (*)(const void* self, T* y, const T* const* x, unsigned single, std::size_t n);
+
+/// Walks the shape of `y` (dense), with `x` of the same rank or less, broadcast by NumPy's rules, and calls `block`
+/// on runs that are contiguous in all of them. Inner strides must be 1, or 0 where an operand is broadcast.
+template <class T>
+void elementwise(Block<T> block, const void* self, Operand<T> y, std::span<const Operand<const T>> x);
+
+/// The body of a Block: calls `f` on registers L. Elements past the last whole register go through the same code.
+template <class L, std::size_t N, class F>
+void block_loop(F f, typename L::value_type* y, const typename L::value_type* const* x, unsigned single,
+                std::size_t n) {
+  using T = typename L::value_type;
+  alignas(64) T repeated[N][L::size];
+  const T* from[N];
+  std::size_t step[N];
+  for (std::size_t i = 0; i < N; ++i) {
+    from[i] = x[i], step[i] = 1;
+    if (!(single >> i & 1)) continue;
+    L(static_cast<double>(*x[i])).store(repeated[i]);
+    from[i] = repeated[i], step[i] = 0;
+  }
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    std::size_t j = 0;
+    if (single == 0)
+      for (; j + L::size <= n; j += L::size) f(L::load(x[I] + j)...).store(y + j);
+    else
+      for (; j + L::size <= n; j += L::size) f(L::load(from[I] + step[I] * j)...).store(y + j);
+    if (j < n) f(L::load_part(from[I] + step[I] * j, n - j)...).store_part(y + j, n - j);
+  }
+  (std::make_index_sequence<N>());
+}
+
+}  // namespace autodiff::kernels

@@ -1,0 +1,203 @@
+#include "rows.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "tails.hpp"
+
+namespace autodiff::kernels {
+namespace {
+
+// A register's worth of elements at an offset from the start of a line.
+template <class T>
+struct Full {
+  using L = NativeLanes<T>;
+  std::size_t offset;
+  L load(const T* x, L) const { return L::load(x + offset); }
+  void store(T* y, L v) const { v.store(y + offset); }
+};
+
+// The same at the end of a row: only `n` elements, and `fill` for the others.
+template <class T>
+struct Part {
+  using L = NativeLanes<T>;
+  std::size_t offset, n, readable;
+  L load(const T* x, L fill) const { return keep_first(load_within<L>(x + offset, n, x + readable), n, fill); }
+  void store(T* y, L v) const { store_first(v, y + offset, n); }
+};
+
+// Both ways to walk the axis: along it when its elements are neighbours, and across it, a register of
+// columns at a time. The algorithms below are written once for both. `readable` elements follow the start.
+template <class T>
+struct Along {
+  using L = NativeLanes<T>;
+  std::size_t n, readable;
+  template <class F>
+  void each(F f) const {
+    std::size_t i = 0;
+    for (; i + L::size <= n; i += L::size) f(Full<T>{i});
+    if (i < n) f(Part<T>{i, n - i, readable});
+  }
+  template <class Op>
+  L fold(L v, Op op) const {
+    return fold_lanes(v, op);
+  }
+  void result(T* y, L v) const { *y = first_lane(v); }
+};
+
+template <class T>
+struct Across {
+  using L = NativeLanes<T>;
+  std::size_t n, inner, columns, readable;
+  template <class F>
+  void each(F f) const {
+    if (columns == L::size) {
+      for (std::size_t i = 0; i < n; ++i) f(Full<T>{i * inner});
+    } else {
+      for (std::size_t i = 0; i < n; ++i) f(Part<T>{i * inner, columns, readable});
+    }
+  }
+  template <class Op>
+  L fold(L v, Op) const {
+    return v;
+  }
+  void result(T* y, L v) const { columns == L::size ? v.store(y) : store_first(v, y, columns); }
+};
+
+template <class T, class F>
+void each_line(std::size_t outer, std::size_t n, std::size_t inner, F f) {
+  const std::size_t total = outer * n * inner;
+  for (std::size_t o = 0; o < outer; ++o) {
+    const std::size_t start = o * n * inner;
+    if (inner == 1) {
+      f(start, o, Along<T>{n, total - start});
+      continue;
+    }
+    for (std::size_t c = 0; c < inner; c += NativeLanes<T>::size) {
+      const std::size_t columns = std::min(inner - c, NativeLanes<T>::size);
+      f(start + c, o * inner + c, Across<T>{n, inner, columns, total - start - c});
+    }
+  }
+}
+
+template <class T>
+const NativeLanes<T> lowest = -std::numeric_limits<double>::infinity();
+
+constexpr auto larger = [](auto a, auto b) { return maximum(a, b); };
+constexpr auto plus = [](auto a, auto b) { return a + b; };
+
+// A long sum by blocks, which keeps its rounding error that of a short one.
+template <class L>
+class Total {
+ public:
+  void add(L v) {
+    block_ = block_ + v;
+    if (++terms_ % 64 == 0) total_ = total_ + block_, block_ = L(0);
+  }
+  L value() const { return total_ + block_; }
+
+ private:
+  L total_ = 0, block_ = 0;
+  std::size_t terms_ = 0;
+};
+
+// The maximum where it is finite, and else 0: what exponentials are shifted by to stay in range.
+template <class T, class Line>
+NativeLanes<T> shift(const T* x, const Line& line) {
+  using L = NativeLanes<T>;
+  L largest = lowest<T>;
+  line.each([&](auto at) { largest = maximum(at.load(x, lowest<T>), largest); });
+  largest = line.fold(largest, larger);
+  return where(abs(largest) < -lowest<T>, largest, L(0));
+}
+
+// Lanes beyond the end hold -infinity, whose exponential adds nothing.
+template <class T, class Line, class F>
+NativeLanes<T> sum_of_exp(const T* x, NativeLanes<T> shift, const Line& line, F visit) {
+  Total<NativeLanes<T>> total;
+  line.each([&](auto at) {
+    const auto e = exp(at.load(x, lowest<T>) - shift);
+    visit(at, e);
+    total.add(e);
+  });
+  return line.fold(total.value(), plus);
+}
+
+constexpr auto nothing = [](auto, auto) {};
+
+}  // namespace
+
+template <class T>
+void softmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner) {
+  using L = NativeLanes<T>;
+  each_line<T>(outer, n, inner, [&](std::size_t start, std::size_t, const auto& line) {
+    T* to = y + start;
+    const L m = shift(x + start, line);
+    const L total = sum_of_exp(x + start, m, line, [&](auto at, L e) { at.store(to, e); });
+    line.each([&](auto at) { at.store(to, at.load(to, L(0)) / total); });
+  });
+}
+
+template <class T>
+void log_softmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner) {
+  using L = NativeLanes<T>;
+  each_line<T>(outer, n, inner, [&](std::size_t start, std::size_t, const auto& line) {
+    const T* from = x + start;
+    const L m = shift(from, line), total = log(sum_of_exp(from, m, line, nothing));
+    line.each([&](auto at) { at.store(y + start, (at.load(from, L(0)) - m) - total); });
+  });
+}
+
+template <class T>
+void logsumexp(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner) {
+  using L = NativeLanes<T>;
+  each_line<T>(outer, n, inner, [&](std::size_t start, std::size_t column, const auto& line) {
+    const L m = shift(x + start, line);
+    line.result(y + column, log(sum_of_exp(x + start, m, line, nothing)) + m);
+  });
+}
+
+template <class T>
+void softmax_cross_entropy(T* y, const T* logits, const T* target, std::size_t rows, std::size_t n) {
+  using L = NativeLanes<T>;
+  each_line<T>(rows, n, 1, [&](std::size_t start, std::size_t row, const auto& line) {
+    const T* x = logits + start;
+    const L m = shift(x, line), norm = log(sum_of_exp(x, m, line, nothing));
+    Total<L> loss;
+    line.each([&](auto at) {
+      const L t = at.load(target + start, L(0));
+      loss.add(where(t == L(0), L(0), t * (norm - (at.load(x, L(0)) - m))));
+    });
+    line.result(y + row, line.fold(loss.value(), plus));
+  });
+}
+
+template <class T>
+void cumulative_sum(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner, bool reverse) {
+  for (std::size_t o = 0; o < outer; ++o, x += n * inner, y += n * inner) {
+    if (inner == 1) {
+      T total = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        const std::size_t at = reverse ? n - 1 - i : i;
+        y[at] = total += x[at];
+      }
+      continue;
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::size_t row = (reverse ? n - 1 - i : i) * inner, before = reverse ? row + inner : row - inner;
+      for (std::size_t j = 0; j < inner; ++j) y[row + j] = i == 0 ? x[row + j] : y[before + j] + x[row + j];
+    }
+  }
+}
+
+#define INSTANTIATE(T)                                                                     \
+  template void softmax(T*, const T*, std::size_t, std::size_t, std::size_t);              \
+  template void log_softmax(T*, const T*, std::size_t, std::size_t, std::size_t);          \
+  template void logsumexp(T*, const T*, std::size_t, std::size_t, std::size_t);            \
+  template void cumulative_sum(T*, const T*, std::size_t, std::size_t, std::size_t, bool); \
+  template void softmax_cross_entropy(T*, const T*, const T*, std::size_t, std::size_t);
+INSTANTIATE(float)
+INSTANTIATE(double)
+#undef INSTANTIATE
+
+}  // namespace autodiff::kernels

@@ -1,0 +1,133 @@
+// The ends of rows, on top of lanes.hpp: what is left when a row is no multiple of a register, and the
+// last step of a reduction, inside one register.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <utility>
+
+#include "lanes.hpp"
+
+namespace autodiff::kernels {
+
+/// Lanes::load_part in pieces of constant length, much faster than a call of memcpy.
+template <class L>
+L load_first(const typename L::value_type* from, std::size_t n) {
+  using T = typename L::value_type;
+  alignas(64) T buffer[L::size];
+  L(decltype(L::v)(*from)).v.store_aligned(buffer);
+  T* to = buffer;
+#pragma GCC unroll 8
+  for (std::size_t piece = L::size / 2; piece > 0; piece /= 2) {
+    if (n & piece) std::memcpy(to, from, piece * sizeof(T)), to += piece, from += piece;
+  }
+  return decltype(L::v)::load_aligned(buffer);
+}
+
+/// Loads at least the first `n` <= size elements: a whole register where the array, which stops at `end`,
+/// has one. The other lanes hold whatever comes next.
+template <class L>
+L load_within(const typename L::value_type* from, std::size_t n, const typename L::value_type* end) {
+  if (static_cast<std::size_t>(end - from) >= L::size) return L::load(from);
+  return load_first<L>(from, n);
+}
+
+/// Stores the first `n` < size lanes likewise.
+template <class L>
+void store_first(L v, typename L::value_type* to, std::size_t n) {
+  using T = typename L::value_type;
+  alignas(64) T buffer[L::size];
+  v.v.store_aligned(buffer);
+  const T* from = buffer;
+#pragma GCC unroll 8
+  for (std::size_t piece = L::size / 2; piece > 0; piece /= 2) {
+    if (n & piece) std::memcpy(to, from, piece * sizeof(T)), to += piece, from += piece;
+  }
+}
+
+/// 0, 1, 2, ... from a table: an array built on the spot would be stored and waited for in every call.
+template <class L>
+L lane_indices() {
+  using T = typename L::value_type;
+  alignas(64) static constexpr auto index = []<std::size_t... i>(std::index_sequence<i...>) {
+    return std::array<T, L::size>{static_cast<T>(i)...};
+  }
+  (std::make_index_sequence<L::size>());
+  return L::load(index.data());
+}
+
+/// The first `n` lanes of `v`, and `fill` in the others.
+template <class L>
+L keep_first(L v, std::size_t n, L fill) {
+  return where(lane_indices<L>() < L(static_cast<double>(n)), v, fill);
+}
+
+/// Lane i becomes lane i ^ distance.
+template <std::size_t distance, class L>
+L exchange_lanes(L v) {
+  return [&]<std::size_t... i>(std::index_sequence<i...>) {
+    return L(decltype(v.v)(__builtin_shufflevector(v.v.data, v.v.data, (i ^ distance)...)));
+  }
+  (std::make_index_sequence<L::size>());
+}
+
+/// The lanes of `b` whose index has the bit `distance`, and the others of `a`.
+template <std::size_t distance, class L>
+L blend_lanes(L a, L b) {
+  return [&]<std::size_t... i>(std::index_sequence<i...>) {
+    return L(decltype(a.v)(__builtin_shufflevector(a.v.data, b.v.data, (i & distance ? i + L::size : i)...)));
+  }
+  (std::make_index_sequence<L::size>());
+}
+
+/// Every lane becomes op(all lanes), in a fixed order.
+template <std::size_t distance, class L, class Op>
+L fold_lanes(L v, Op op) {
+  if constexpr (distance == L::size) {
+    return v;
+  } else {
+    return fold_lanes<2 * distance>(op(v, exchange_lanes<distance>(v)), op);
+  }
+}
+template <class L, class Op>
+L fold_lanes(L v, Op op) {
+  return fold_lanes<1>(v, op);
+}
+
+/// Lane i becomes op(all lanes of row[i]), the same bits as fold_lanes at half the work.
+template <std::size_t distance, class L, class Op>
+L fold_rows(const L* row, Op op) {
+  if constexpr (distance == 0) {
+    return *row;
+  } else {
+    const L a = fold_rows<distance / 2>(row, op), b = fold_rows<distance / 2>(row + distance, op);
+    return op(blend_lanes<distance>(a, b), exchange_lanes<distance>(blend_lanes<distance>(b, a)));
+  }
+}
+template <class L, class Op>
+L fold_rows(const L (&row)[L::size], Op op) {
+  return fold_rows<L::size / 2>(static_cast<const L*>(row), op);
+}
+
+/// Element j of row i changes places with element i of row j.
+template <std::size_t distance = 1, class L>
+void transpose(L (&row)[L::size]) {
+  if constexpr (distance < L::size) {
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < L::size; ++i) {
+      if (i & distance) continue;
+      const L a = row[i], b = row[i + distance];
+      row[i] = blend_lanes<distance>(a, exchange_lanes<distance>(b));
+      row[i + distance] = blend_lanes<distance>(exchange_lanes<distance>(a), b);
+    }
+    transpose<2 * distance>(row);
+  }
+}
+
+template <class L>
+typename L::value_type first_lane(L v) {
+  return v.v.data[0];
+}
+
+}  // namespace autodiff::kernels

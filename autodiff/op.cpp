@@ -1,0 +1,35 @@
+#include "op.hpp"
+
+namespace autodiff {
+
+Shape broadcast_shape(std::string_view operation, std::span<const Dims> shapes) {
+  std::size_t rank = 0;
+  for (Dims s : shapes) rank = std::max(rank, s.size());
+  Shape result(rank, 1);
+  for (Dims s : shapes) {
+    for (std::size_t i = 0; i < s.size(); ++i) {
+      std::size_t& length = result[rank - s.size() + i];
+      if (s[i] == length || s[i] == 1) continue;
+      if (length == 1) {
+        length = s[i];
+        continue;
+      }
+      std::string all;
+      for (Dims each : shapes) all += (all.empty() ? "" : " and ") + to_string(each);
+      fail<ShapeError>(operation, "shapes do not broadcast: ", all);
+    }
+  }
+  return result;
+}
+
+View dense(Dims shape) {
+  View view{to_shape(shape), Strides(shape.size()), 0};
+  std::ptrdiff_t step = 1;
+  for (std::size_t i = shape.size(); i-- > 0;) {
+    view.strides[i] = step;
+    step *= static_cast<std::ptrdiff_t>(shape[i]);
+  }
+  return view;
+}
+
+}  // namespace autodiff

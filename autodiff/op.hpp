@@ -1,0 +1,289 @@
+// What the author of an operation includes: one small struct becomes a Primitive.
+//
+// An elementwise operation writes
+//   static constexpr auto name = "cube";
+//   template <class S> S f(const S& x) const { return x * x * x; }
+//   template <int I, class S> S vjp(const S& ct, const S& y, const S& x) const { return ct * 3 * x * x; }
+// over a number-like S: a SIMD register, or a Variable when the gradient is to be differentiated again. f and vjp may
+// be static. Arguments whose `linear` is plus or minus need no vjp. Without vjp there is no gradient.
+//
+// A structural operation writes
+//   Shape shape(Dims a, ...) const;                                      // or throws ShapeError, see fail()
+//   template <class T> void forward(Operand<T> y, Operand<const T> a, ...) const;
+//   template <int I, class V> V vjp(const V& ct, const V& y, const V& a, ...) const;   // V is Variable<T>
+// or, when it moves no data, `std::optional<View> view(const View& x) const` instead of shape and forward. With any
+// number of inputs: shape(std::span<const Dims>), forward(y, std::span<const Operand<const T>>),
+// vjp(i, ct, y, std::span<const V>).
+//
+// Either may declare `reads` (what vjp looks at), `linear` and `differentiable`, one entry an argument.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+#include "kernels/copy.hpp"
+#include "kernels/lanes.hpp"
+#include "ops/arithmetic.hpp"
+#include "ops/reduce.hpp"
+#include "tape.hpp"
+
+namespace autodiff {
+
+/// The common shape of arrays by NumPy's rules: axes aligned at the end, lengths equal or one.
+Shape broadcast_shape(std::string_view operation, std::span<const Dims> shapes);
+
+/// The view of a dense row-major array of this shape.
+View dense(Dims shape);
+
+namespace detail {
+
+/// How many arguments the f of an elementwise operation takes; 0 when it has no f.
+template <class Op, class S>
+constexpr std::size_t arity_of() {
+  if constexpr (requires(const Op& op, const S& s) { op.f(s); })
+    return 1;
+  else if constexpr (requires(const Op& op, const S& s) { op.f(s, s); })
+    return 2;
+  else if constexpr (requires(const Op& op, const S& s) { op.f(s, s, s); })
+    return 3;
+  else
+    return 0;
+}
+
+template <class Op, std::size_t I>
+constexpr Linear linear_in() {
+  if constexpr (requires { Op::linear; })
+    return Op::linear[I];
+  else
+    return Linear::no;
+}
+
+/// What the elementwise and the structural adaptor share: the declarations of the struct.
+template <class Op, Real T>
+class Declared : public Primitive<T> {
+ public:
+  explicit Declared(const Op& op) : op_(op) {}
+  std::string_view name() const override { return Op::name; }
+  Reads reads() const override {
+    if constexpr (requires { Op::reads; })
+      return Op::reads;
+    else
+      return Reads::both;
+  }
+  const void* self() const override { return &op_; }
+
+ protected:
+  static bool declared_differentiable(std::size_t i) {
+    if constexpr (requires { Op::differentiable; })
+      return Op::differentiable[i];
+    else
+      return true;
+  }
+  /// Calls f(std::integral_constant<int, i>) for a run-time i < N.
+  template <std::size_t N, class F>
+  static Variable<T> with_index(std::size_t i, F&& f) {
+    Variable<T> result;
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      ((I == i ? void(result = f(std::integral_constant<int, int(I)>())) : void()), ...);
+    }
+    (std::make_index_sequence<N>());
+    return result;
+  }
+
+  Op op_;
+};
+
+template <class Op, Real T>
+class Elementwise final : public Declared<Op, T> {
+  using Lanes = kernels::NativeLanes<T>;
+  static constexpr std::size_t arity = arity_of<Op, Lanes>();
+  template <int I>
+  static constexpr bool has_vjp = []<std::size_t... J>(std::index_sequence<J...>) {
+    return requires(const Op& op, const Lanes& s) { op.template vjp<I>(s, s, (void(J), s)...); };
+  }
+  (std::make_index_sequence<arity>());
+
+ public:
+  using Declared<Op, T>::Declared;
+
+  Shape shape(std::span<const Dims> inputs) const override { return broadcast_shape(Op::name, inputs); }
+
+  void forward(Operand<T> y, std::span<const Operand<const T>> x) const override {
+    kernels::elementwise<T>(block(), this->self(), y, x);
+  }
+
+  Variable<T> pullback(std::size_t i, const Variable<T>& ct, const Variable<T>& y,
+                       std::span<const Variable<T>> x) const override {
+    return this->template with_index<arity>(i, [&](auto index) {
+      constexpr int I = decltype(index)::value;
+      if constexpr (linear_in<Op, I>() == Linear::plus) {
+        return sum_to(ct, x[I].shape());
+      } else if constexpr (linear_in<Op, I>() == Linear::minus) {
+        return sum_to(-ct, x[I].shape());
+      } else if constexpr (has_vjp<I>) {
+        return sum_to(rule<I>(ct, y, x, std::make_index_sequence<arity>()), x[I].shape());
+      } else {
+        return Variable<T>();
+      }
+    });
+  }
+
+  bool differentiable(std::size_t i) const override {
+    return this->declared_differentiable(i)&& [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return ((I == i && (linear_in<Op, I>() != Linear::no || has_vjp<int(I)>)) || ...);
+    }
+    (std::make_index_sequence<arity>());
+  }
+
+  Linear linear(std::size_t i) const override {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      Linear result = Linear::no;
+      ((I == i ? void(result = linear_in<Op, I>()) : void()), ...);
+      return result;
+    }
+    (std::make_index_sequence<arity>());
+  }
+
+  kernels::Block<T> block() const override {
+    return [](const void* self, T* y, const T* const* x, unsigned single, std::size_t n) {
+      const Op& op = *static_cast<const Op*>(self);
+      kernels::block_loop<Lanes, arity>([&](const auto&... s) { return Lanes(op.f(s...)); }, y, x, single, n);
+    };
+  }
+
+ private:
+  /// The rule as recorded operations if anything it is computed from is recorded, else as one fused loop.
+  template <int I, std::size_t... J>
+  Variable<T> rule(const Variable<T>& ct, const Variable<T>& y, std::span<const Variable<T>> x,
+                   std::index_sequence<J...>) const {
+    if (ct.recorded() || y.recorded() || (x[J].recorded() || ...)) return this->op_.template vjp<I>(ct, y, x[J]...);
+    const std::array<Operand<const T>, 2 + arity> operands{operand(ct.value()), operand(y.value()),
+                                                           operand(x[J].value())...};
+    auto result = uninitialised<T>(y.shape());
+    kernels::elementwise<T>(
+        [](const void* self, T* to, const T* const* from, unsigned single, std::size_t n) {
+          const Op& op = *static_cast<const Op*>(self);
+          kernels::block_loop<Lanes, 2 + arity>([&](const auto&... s) { return Lanes(op.template vjp<I>(s...)); }, to,
+                                                from, single, n);
+        },
+        this->self(), operand(result), operands);
+    return Variable<T>(std::move(result));
+  }
+};
+
+template <class Op>
+concept IsView = requires(const Op& op, const View& x) {
+  { op.view(x) } -> std::same_as<std::optional<View>>;
+};
+
+template <class Op>
+constexpr std::size_t structural_arity() {
+  if constexpr (IsView<Op>)
+    return 1;
+  else if constexpr (requires(const Op& op, Dims d) { op.shape(d); })
+    return 1;
+  else if constexpr (requires(const Op& op, Dims d) { op.shape(d, d); })
+    return 2;
+  else if constexpr (requires(const Op& op, Dims d) { op.shape(d, d, d); })
+    return 3;
+  else
+    return 0;  // any number
+}
+
+template <class Op, Real T>
+class Structural final : public Declared<Op, T> {
+  static constexpr std::size_t arity = structural_arity<Op>();
+  template <int I>
+  static constexpr bool has_vjp = []<std::size_t... J>(std::index_sequence<J...>) {
+    return requires(const Op& op, const Variable<T>& v) { op.template vjp<I>(v, v, (void(J), v)...); };
+  }
+  (std::make_index_sequence<arity>());
+
+ public:
+  using Declared<Op, T>::Declared;
+
+  Shape shape(std::span<const Dims> x) const override {
+    if constexpr (IsView<Op>)
+      return this->op_.view(dense(x[0]))->shape;
+    else if constexpr (arity == 0)
+      return this->op_.shape(x);
+    else
+      return unpack([&](auto... i) { return this->op_.shape(x[i]...); });
+  }
+
+  void forward(Operand<T> y, std::span<const Operand<const T>> x) const override {
+    if constexpr (IsView<Op>) {
+      const View from = *this->op_.view(dense(x[0].shape));
+      kernels::copy<T>(y, {x[0].data + from.offset, Dims(from.shape), Steps(from.strides)});
+    } else if constexpr (arity == 0) {
+      this->op_.template forward<T>(y, x);
+    } else {
+      unpack([&](auto... i) { this->op_.template forward<T>(y, x[i]...); });
+    }
+  }
+
+  Variable<T> pullback(std::size_t i, const Variable<T>& ct, const Variable<T>& y,
+                       std::span<const Variable<T>> x) const override {
+    if constexpr (arity == 0) {
+      return this->op_.vjp(i, ct, y, x);
+    } else {
+      return this->template with_index<arity>(i, [&](auto index) {
+        constexpr int I = decltype(index)::value;
+        if constexpr (has_vjp<I>)
+          return unpack([&](auto... j) { return Variable<T>(this->op_.template vjp<I>(ct, y, x[j]...)); });
+        else
+          return Variable<T>();
+      });
+    }
+  }
+
+  bool differentiable(std::size_t i) const override {
+    if constexpr (arity == 0) return this->declared_differentiable(i);
+    return this->declared_differentiable(i)&& [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return ((I == i && has_vjp<int(I)>) || ...);
+    }
+    (std::make_index_sequence<arity>());
+  }
+
+  std::optional<View> view(const View& x) const override {
+    if constexpr (IsView<Op>)
+      return this->op_.view(x);
+    else
+      return std::nullopt;
+  }
+
+ private:
+  template <class F>
+  static auto unpack(F&& f) {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) { return f(std::integral_constant<std::size_t, I>()...); }
+    (std::make_index_sequence<arity>());
+  }
+};
+
+}  // namespace detail
+
+/// An operation as the engine sees it: elementwise if it has an f, else structural.
+template <class Op, Real T>
+std::shared_ptr<const Primitive<T>> primitive(const Op& op) {
+  using Adaptor = std::conditional_t<detail::arity_of<Op, kernels::NativeLanes<T>>() == 0, detail::Structural<Op, T>,
+                                     detail::Elementwise<Op, T>>;
+  if constexpr (std::is_empty_v<Op>) {
+    static const auto shared = std::make_shared<const Adaptor>(op);
+    return shared;
+  } else {
+    return std::make_shared<const Adaptor>(op);
+  }
+}
+
+/// Runs an operation of your own on variables, arrays, lazy expressions and numbers, and records it.
+/// Throws what the operation's shape and forward throw, and TapeError when two tapes are mixed.
+template <class Op, class... As>
+requires Operands<As...>
+auto record(const Op& op, As&&... as) {
+  using T = ElementOf<As...>;
+  const std::array<Variable<T>, sizeof...(As)> inputs{to_variable<T>(std::forward<As>(as))...};
+  return Tape<T>::record(primitive<Op, T>(op), inputs);
+}
+
+}  // namespace autodiff

@@ -1,0 +1,9 @@
+#include "elementary.hpp"
+
+#include "compile.hpp"
+
+namespace autodiff {
+
+AUTODIFF_ELEMENTARY(AUTODIFF_COMPILE)
+
+}  // namespace autodiff

@@ -1,0 +1,106 @@
+#include "index.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "compile.hpp"
+
+namespace autodiff {
+
+namespace {
+
+/// The index as an integer. Throws ValueError when it is no whole number below `length`.
+template <class T>
+std::size_t checked_index(std::string_view operation, T index, std::size_t length, std::size_t at) {
+  if (!(index >= 0 && index < static_cast<T>(length)) || index != std::floor(index))
+    fail<ValueError>(operation, "element ", at, " must be a whole number from 0 to ", length,
+                     " (not included): ", index);
+  return static_cast<std::size_t>(index);
+}
+
+}  // namespace
+
+Shape Gather::shape(Dims x, Dims index) const {
+  const std::size_t at = resolve_axis(name, axis, x.size(), x);
+  Shape result = to_shape(x.first(at));
+  result.insert(result.end(), index.begin(), index.end());
+  result.insert(result.end(), x.begin() + static_cast<std::ptrdiff_t>(at) + 1, x.end());
+  return result;
+}
+template <class T>
+void Gather::forward(Operand<T> y, Operand<const T> x, Operand<const T> index) const {
+  const auto [outer, n, inner] = around(x.shape, resolve_axis(name, axis, x.shape.size(), x.shape));
+  const std::size_t indices = count(index.shape);
+  for (std::size_t i = 0; i < indices; ++i) {
+    const std::size_t from = checked_index(name, index.data[i], n, i);
+    for (std::size_t o = 0; o < outer; ++o)
+      std::copy_n(x.data + (o * n + from) * inner, inner, y.data + (o * indices + i) * inner);
+  }
+}
+template <int I, class V>
+requires(I == 0) V Gather::vjp(const V& ct, const V&, const V& x, const V& index)
+const {
+  const std::size_t at = resolve_axis(name, axis, x.dimension(), x.shape());
+  return listed(ScatterAdd{static_cast<int>(at), x.shape(at)}, ct, index);
+}
+
+Shape ScatterAdd::shape(Dims updates, Dims index) const {
+  const auto at = static_cast<std::size_t>(axis);
+  const bool fits = at + index.size() <= updates.size() && std::ranges::equal(updates.subspan(at, index.size()), index);
+  if (!fits)
+    fail<ShapeError>(name, "updates must have the shape of the indices at axis ", axis, ": ", updates, " and ", index);
+  Shape result = to_shape(updates.first(at));
+  result.push_back(length);
+  result.insert(result.end(), updates.begin() + static_cast<std::ptrdiff_t>(at + index.size()), updates.end());
+  return result;
+}
+template <class T>
+void ScatterAdd::forward(Operand<T> y, Operand<const T> updates, Operand<const T> index) const {
+  const auto [outer, n, inner] = around(y.shape, static_cast<std::size_t>(axis));
+  const std::size_t indices = count(index.shape);
+  std::fill_n(y.data, outer * n * inner, T(0));
+  for (std::size_t i = 0; i < indices; ++i) {
+    const std::size_t to = checked_index(name, index.data[i], n, i);
+    for (std::size_t o = 0; o < outer; ++o) {
+      const T* from = updates.data + (o * indices + i) * inner;
+      T* sum = y.data + (o * n + to) * inner;
+      for (std::size_t j = 0; j < inner; ++j) sum[j] += from[j];
+    }
+  }
+}
+template <int I, class V>
+requires(I == 0) V ScatterAdd::vjp(const V& ct, const V&, const V&, const V& index)
+const { return gather(ct, index, axis); }
+
+Shape OneHot::shape(Dims index) const {
+  Shape result = to_shape(index);
+  result.push_back(classes);
+  return result;
+}
+template <class T>
+void OneHot::forward(Operand<T> y, Operand<const T> index) const {
+  std::fill_n(y.data, count(y.shape), T(0));
+  for (std::size_t i = 0, n = count(index.shape); i < n; ++i)
+    y.data[i * classes + checked_index(caller, index.data[i], classes, i)] = 1;
+}
+
+AUTODIFF_INDEX(AUTODIFF_COMPILE)
+
+namespace detail {
+
+template <Real T>
+Variable<T> scatter_add(const Variable<T>& x, const Variable<T>& index, const Variable<T>& updates, int axis) {
+  const std::size_t at = resolve_axis("scatter_add", axis, x.dimension(), x.shape());
+  const Shape expected = Gather{axis}.shape(x.shape(), index.shape());
+  if (!std::ranges::equal(expected, updates.shape()))
+    fail<ShapeError>("scatter_add", "updates must have the shape of the gathered slices: ", Dims(updates.shape()),
+                     " and ", Dims(expected));
+  return x + listed(ScatterAdd{static_cast<int>(at), x.shape(at)}, updates, index);
+}
+
+template Variable<float> scatter_add(const Variable<float>&, const Variable<float>&, const Variable<float>&, int);
+template Variable<double> scatter_add(const Variable<double>&, const Variable<double>&, const Variable<double>&, int);
+
+}  // namespace detail
+
+}  // namespace autodiff

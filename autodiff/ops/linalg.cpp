@@ -1,0 +1,122 @@
+#include "linalg.hpp"
+
+#include "../kernels/gemm.hpp"
+#include "compile.hpp"
+
+namespace autodiff {
+
+namespace {
+
+struct Matrix {
+  std::size_t rows, columns;
+};
+
+/// The last two axes, swapped where the product takes the transpose.
+Matrix matrix(Dims x, bool transposed) {
+  const std::size_t rows = x[x.size() - 2], columns = x[x.size() - 1];
+  return transposed ? Matrix{columns, rows} : Matrix{rows, columns};
+}
+
+/// Where the matrix for batch `index` of the shape `batches` starts in an operand whose batches broadcast to it.
+std::size_t batch_offset(std::size_t index, Dims batches, Dims x) {
+  std::size_t offset = 0, step = x[x.size() - 2] * x[x.size() - 1];
+  std::size_t axis = x.size() - 2;
+  for (std::size_t i = batches.size(); i-- > 0 && axis > 0; index /= batches[i]) {
+    --axis;
+    if (x[axis] != 1) offset += index % batches[i] * step;
+    step *= x[axis];
+  }
+  return offset;
+}
+
+}  // namespace
+
+Shape Matmul::shape(Dims a, Dims b) const {
+  if (a.size() < 2 || b.size() < 2) fail<ShapeError>(name, "needs matrices: ", a, " and ", b);
+  const Matrix left = matrix(a, transpose_a), right = matrix(b, transpose_b);
+  if (left.columns != right.rows) fail<ShapeError>(name, "inner dimensions must agree: ", a, " and ", b);
+  const Dims batches[] = {a.first(a.size() - 2), b.first(b.size() - 2)};
+  Shape result;
+  try {
+    result = broadcast_shape(name, batches);
+  } catch (const ShapeError&) {
+    fail<ShapeError>(name, "batches do not broadcast: ", a, " and ", b);
+  }
+  result.push_back(left.rows);
+  result.push_back(right.columns);
+  return result;
+}
+
+template <class T>
+void Matmul::forward(Operand<T> y, Operand<const T> a, Operand<const T> b) const {
+  const auto [m, k] = matrix(a.shape, transpose_a);
+  const std::size_t n = y.shape.back();
+  const Dims batches = y.shape.first(y.shape.size() - 2);
+  for (std::size_t i = 0, end = count(batches); i < end; ++i)
+    kernels::gemm<T>(transpose_a, transpose_b, m, n, k, 1, a.data + batch_offset(i, batches, a.shape), a.shape.back(),
+                     b.data + batch_offset(i, batches, b.shape), b.shape.back(), 0, y.data + i * m * n, n);
+}
+
+template <int I, class V>
+V Matmul::vjp(const V& ct, const V&, const V& a, const V& b) const {
+  // C = op(A) op(B): dA = dC op(B)^T and dB = op(A)^T dC, transposed where A or B came in transposed.
+  if constexpr (I == 0)
+    return sum_to(transpose_a ? listed(Matmul{transpose_b, true}, b, ct) : listed(Matmul{false, !transpose_b}, ct, b),
+                  a.shape());
+  else
+    return sum_to(transpose_b ? listed(Matmul{true, transpose_a}, ct, a) : listed(Matmul{!transpose_a, false}, a, ct),
+                  b.shape());
+}
+
+AUTODIFF_LINALG(AUTODIFF_COMPILE)
+
+namespace detail {
+
+template <Real T>
+Variable<T> matmul(const Variable<T>& a, const Variable<T>& b) {
+  const std::size_t p = a.dimension(), q = b.dimension();
+  if (p == 0 || q == 0)
+    fail<ShapeError>("matmul", "needs vectors or matrices, not numbers: ", Dims(a.shape()), " and ", Dims(b.shape()));
+  if (p == 2 && q == 2) return listed(Matmul{}, a, b);
+  const std::size_t k = a.shape(p - 1), rows = b.shape(q == 1 ? 0 : q - 2);
+  if (k != rows) fail<ShapeError>("matmul", "inner dimensions must agree: ", Dims(a.shape()), " and ", Dims(b.shape()));
+  if (q == 1) {  // a column, left out of the result
+    Shape result(a.shape().begin(), a.shape().end() - 1);
+    return reshape(matmul(a, expand_dims(b, 1)), result);
+  }
+  if (p == 1) {  // a row, left out of the result
+    Shape result(b.shape().begin(), b.shape().end() - 2);
+    result.push_back(b.shape(q - 1));
+    return reshape(matmul(expand_dims(a, 0), b), result);
+  }
+  if (q == 2) {  // one matrix for all batches: they are rows of one product
+    Shape result(a.shape().begin(), a.shape().end() - 1);
+    Shape flat{count(result), k};
+    result.push_back(b.shape(1));
+    return reshape(listed(Matmul{}, reshape(a, flat), b), result);
+  }
+  return listed(Matmul{}, a, b);
+}
+
+template <Real T>
+Variable<T> dot(const Variable<T>& a, const Variable<T>& b) {
+  if (a.dimension() != 1 || b.dimension() != 1 || a.size() != b.size())
+    fail<ShapeError>("dot", "needs two vectors of one length: ", Dims(a.shape()), " and ", Dims(b.shape()));
+  return matmul(a, b);
+}
+
+template <Real T>
+Variable<T> outer(const Variable<T>& a, const Variable<T>& b) {
+  return matmul(reshape(a, {-1, 1}), reshape(b, {1, -1}));
+}
+
+#define AUTODIFF_DERIVED(T)                                            \
+  template Variable<T> matmul(const Variable<T>&, const Variable<T>&); \
+  template Variable<T> dot(const Variable<T>&, const Variable<T>&);    \
+  template Variable<T> outer(const Variable<T>&, const Variable<T>&);
+AUTODIFF_DERIVED(float)
+AUTODIFF_DERIVED(double)
+
+}  // namespace detail
+
+}  // namespace autodiff

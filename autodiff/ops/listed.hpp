@@ -1,0 +1,39 @@
+// How a public function reaches the compiled operation behind it.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "../variable.hpp"
+
+namespace autodiff {
+
+/// Where an elementwise argument is sampled when its gradient is checked: inside its domain, off its poles.
+struct Domain {
+  double low, high;
+};
+
+/// Runs an operation of the library. Each family ends with the list of its operations, from which they are compiled,
+/// tested and documented: what is not listed does not link.
+template <class Op, Real T>
+Variable<T> listed(const Op& op, std::span<const Variable<T>> inputs);
+
+#define AUTODIFF_EXTERN(Op)                                                            \
+  extern template Variable<float> listed(const Op&, std::span<const Variable<float>>); \
+  extern template Variable<double> listed(const Op&, std::span<const Variable<double>>);
+
+template <class Op, Real T, std::same_as<Variable<T>>... Rest>
+Variable<T> listed(const Op& op, const Variable<T>& first, const Rest&... rest) {
+  const std::array<Variable<T>, 1 + sizeof...(Rest)> inputs{first, rest...};
+  return listed<Op, T>(op, std::span<const Variable<T>>(inputs));
+}
+
+/// The same for operands of mixed kinds: variables, arrays, lazy expressions, numbers.
+template <class Op, class... As>
+requires Operands<As...>
+auto listed_mixed(const Op& op, As&&... as) {
+  using T = ElementOf<As...>;
+  return listed(op, to_variable<T>(std::forward<As>(as))...);
+}
+
+}  // namespace autodiff

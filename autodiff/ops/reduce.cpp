@@ -1,0 +1,144 @@
+#include "reduce.hpp"
+
+#include <bit>
+
+#include "../kernels/reduce.hpp"
+#include "../kernels/rows.hpp"
+#include "compile.hpp"
+#include "elementary.hpp"
+#include "slice.hpp"
+
+namespace autodiff {
+
+Shape reduced_shape(Dims shape, std::uint32_t axes, bool keep) {
+  Shape result;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (!(axes >> i & 1))
+      result.push_back(shape[i]);
+    else if (keep)
+      result.push_back(1);
+  }
+  return result;
+}
+
+template <class T>
+void Sum::forward(Operand<T> y, Operand<const T> x) const {
+  kernels::sum(y.data, x.data, x.shape, axes.mask(name, x.shape));
+}
+
+template <bool largest>
+template <class T>
+void Extremum<largest>::forward(Operand<T> y, Operand<const T> x) const {
+  (largest ? kernels::max<T> : kernels::min<T>)(y.data, x.data, x.shape, axes.mask(name, x.shape));
+}
+
+Shape ArgMax::shape(Dims x) const {
+  const std::size_t at = resolve_axis(name, axis, x.size(), x);
+  if (x[at] == 0) fail<ShapeError>(name, "nothing to choose from along axis ", at, ": ", x);
+  return reduced_shape(x, std::uint32_t(1) << at, false);
+}
+template <class T>
+void ArgMax::forward(Operand<T> y, Operand<const T> x) const {
+  const auto [outer, n, inner] = around(x.shape, resolve_axis(name, axis, x.shape.size(), x.shape));
+  kernels::argmax(y.data, x.data, outer, n, inner);
+}
+
+Shape CumulativeSum::shape(Dims x) const { return resolve_axis(name, axis, x.size(), x), to_shape(x); }
+template <class T>
+void CumulativeSum::forward(Operand<T> y, Operand<const T> x) const {
+  const auto [outer, n, inner] = around(x.shape, resolve_axis(name, axis, x.shape.size(), x.shape));
+  kernels::cumulative_sum(y.data, x.data, outer, n, inner, reverse);
+}
+
+AUTODIFF_REDUCE(AUTODIFF_COMPILE)
+
+namespace {
+
+/// How many elements are reduced into one.
+std::size_t reduced_count(Dims shape, std::uint32_t mask) {
+  std::size_t n = 1;
+  for (std::size_t i = 0; i < shape.size(); ++i)
+    if (mask >> i & 1) n *= shape[i];
+  return n;
+}
+
+}  // namespace
+
+template <Real T>
+Variable<T> sum_to(const Variable<T>& x, const Shape& shape) {
+  const Shape& from = x.shape();
+  if (std::ranges::equal(from, shape)) return x;
+  const std::size_t extra = from.size() - shape.size();
+  std::vector<int> repeated;
+  for (std::size_t i = 0; i < from.size(); ++i)
+    if (i < extra || (shape[i - extra] == 1 && from[i] != 1)) repeated.push_back(static_cast<int>(i));
+  const auto summed = sum(x, repeated);
+  return std::ranges::equal(summed.shape(), shape) ? summed : reshape(summed, shape);
+}
+
+template <Real T>
+Variable<T> mean(const Variable<T>& x, const Axes& axes, bool keep) {
+  const std::size_t n = reduced_count(x.shape(), axes.mask("mean", x.shape()));
+  if (n == 0) fail<ShapeError>("mean", "needs at least one element: ", Dims(x.shape()));
+  return sum(x, axes, keep) / static_cast<T>(n);
+}
+
+template <Real T>
+Variable<T> prod(const Variable<T>& x, const Axes& axes, bool keep) {
+  const Dims shape(x.shape());
+  const auto mask = axes.mask("prod", shape);
+  // The reduced axes last and in one, padded with ones to a power of two, then halved again and again: products only,
+  // so that every derivative is right at zeros, too.
+  std::vector<int> order;
+  for (std::size_t i = 0; i < shape.size(); ++i)
+    if (!(mask >> i & 1)) order.push_back(static_cast<int>(i));
+  for (std::size_t i = 0; i < shape.size(); ++i)
+    if (mask >> i & 1) order.push_back(static_cast<int>(i));
+  const std::size_t n = reduced_count(shape, mask);
+  const Shape kept = reduced_shape(shape, mask, false);
+  Shape rows = kept;
+  rows.push_back(n);
+  Variable<T> y = reshape(permute(x, order), rows);
+  const std::size_t power = std::bit_ceil(std::max<std::size_t>(n, 1));
+  if (power != n) {
+    rows.back() = power - n;
+    y = concatenate(std::vector{y, Variable<T>(Array<T>(xt::ones<T>(rows)))}, -1);
+  }
+  for (std::size_t half = power / 2; half > 0; half /= 2)
+    y = take_range(y, -1, 0, half) * take_range(y, -1, half, 2 * half);
+  return reshape(y, reduced_shape(shape, mask, keep));
+}
+
+template <Real T>
+Variable<T> variance(const Variable<T>& x, const Axes& axes, bool keep, std::size_t ddof) {
+  const std::size_t n = reduced_count(x.shape(), axes.mask("variance", x.shape()));
+  if (n <= ddof) fail<ShapeError>("variance", "needs more than ", ddof, " elements: ", Dims(x.shape()));
+  const auto difference = x - mean(x, axes, keepdims);
+  return sum(difference * difference, axes, keep) / static_cast<T>(n - ddof);
+}
+
+template <Real T>
+Variable<T> norm(const Variable<T>& x, const Axes& axes, bool keep) {
+  const auto mask = axes.mask("norm", x.shape());
+  if (reduced_count(x.shape(), mask) == 0) return sum(x, axes, keep);
+  // The largest element is taken out as a constant, which the result does not depend on: no square overflows.
+  const auto plain = detach(x);
+  const auto largest = max(maximum(plain, -plain), axes, keepdims);
+  const auto scale = where(largest > 0, largest, 1);
+  const auto scaled = x / scale;
+  const auto squares = sum(scaled * scaled, axes, keepdims);
+  // Where all is zero the root is taken of a constant instead: its slope there would be infinite.
+  const auto root = where(largest > 0, sqrt(where(largest > 0, squares, 1)), 0) * scale;
+  return reshape(root, reduced_shape(x.shape(), mask, keep));
+}
+
+#define AUTODIFF_DERIVED(T)                                                          \
+  template Variable<T> sum_to(const Variable<T>&, const Shape&);                     \
+  template Variable<T> mean(const Variable<T>&, const Axes&, bool);                  \
+  template Variable<T> prod(const Variable<T>&, const Axes&, bool);                  \
+  template Variable<T> variance(const Variable<T>&, const Axes&, bool, std::size_t); \
+  template Variable<T> norm(const Variable<T>&, const Axes&, bool);
+AUTODIFF_DERIVED(float)
+AUTODIFF_DERIVED(double)
+
+}  // namespace autodiff

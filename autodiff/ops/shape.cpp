@@ -1,0 +1,123 @@
+#include "shape.hpp"
+
+#include "compile.hpp"
+#include "reduce.hpp"
+
+namespace autodiff {
+
+namespace {
+
+bool is_dense(const View& x) {
+  std::ptrdiff_t step = 1;
+  for (std::size_t i = x.shape.size(); i-- > 0;) {
+    if (x.shape[i] != 1 && x.strides[i] != step) return false;
+    step *= static_cast<std::ptrdiff_t>(x.shape[i]);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<View> Reshape::view(const View& x) const {
+  if (!is_dense(x)) return std::nullopt;
+  View y = dense(lengths.resolve(name, x.shape));
+  y.offset = x.offset;
+  return y;
+}
+template <int I, class V>
+V Reshape::vjp(const V& ct, const V&, const V& x) const {
+  return reshape(ct, x.shape());
+}
+
+std::optional<View> Permute::view(const View& x) const {
+  const auto axes = order.resolve(name, x.shape);
+  if (axes.size() != x.shape.size())
+    fail<AxisError>(name, "each axis must be named once: ", axes.size(), " named for shape ", Dims(x.shape));
+  View y{Shape(axes.size()), Strides(axes.size()), x.offset};
+  for (std::size_t i = 0; i < axes.size(); ++i) y.shape[i] = x.shape[axes[i]], y.strides[i] = x.strides[axes[i]];
+  return y;
+}
+template <int I, class V>
+V Permute::vjp(const V& ct, const V&, const V& x) const {
+  const auto axes = order.resolve(name, x.shape());
+  std::vector<int> inverse(axes.size());
+  for (std::size_t i = 0; i < axes.size(); ++i) inverse[axes[i]] = static_cast<int>(i);
+  return permute(ct, inverse);
+}
+
+std::optional<View> BroadcastTo::view(const View& x) const {
+  const std::size_t rank = x.shape.size();
+  bool fits = rank <= to.size();
+  View y{to, Strides(to.size(), 0), x.offset};
+  for (std::size_t i = 0; fits && i < rank; ++i) {
+    const std::size_t j = to.size() - rank + i;
+    fits = x.shape[i] == to[j] || x.shape[i] == 1;
+    y.strides[j] = x.shape[i] == 1 ? 0 : x.strides[i];
+  }
+  if (!fits) fail<ShapeError>(name, "shape does not broadcast: ", Dims(x.shape), " to ", Dims(to));
+  return y;
+}
+template <int I, class V>
+V BroadcastTo::vjp(const V& ct, const V&, const V& x) const {
+  return sum_to(ct, x.shape());
+}
+
+AUTODIFF_SHAPE(AUTODIFF_COMPILE)
+
+template <Real T>
+Variable<T> flatten(const Variable<T>& x, int first) {
+  const Dims shape(x.shape());
+  const std::size_t axis = shape.empty() ? 0 : resolve_axis("flatten", first, shape.size(), shape);
+  Shape to = to_shape(shape.first(axis));
+  to.push_back(count(shape.subspan(axis)));
+  return reshape(x, to);
+}
+
+template <Real T>
+Variable<T> transpose(const Variable<T>& x) {
+  std::vector<int> order(x.dimension());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(order.size() - 1 - i);
+  return permute(x, order);
+}
+
+template <Real T>
+Variable<T> swap_axes(const Variable<T>& x, int a, int b) {
+  std::vector<int> order(x.dimension());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(i);
+  std::swap(order[resolve_axis("swap_axes", a, order.size(), x.shape())],
+            order[resolve_axis("swap_axes", b, order.size(), x.shape())]);
+  return permute(x, order);
+}
+
+template <Real T>
+Variable<T> squeeze(const Variable<T>& x, const Axes& axes) {
+  const Dims shape(x.shape());
+  const auto mask = axes.mask("squeeze", shape);
+  Shape to;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    const bool named = mask >> i & 1;
+    if (named && shape[i] != 1 && axes != Axes())
+      fail<ShapeError>("squeeze", "axis ", i, " is not of length one: ", shape);
+    if (!named || shape[i] != 1) to.push_back(shape[i]);
+  }
+  return reshape(x, to);
+}
+
+template <Real T>
+Variable<T> expand_dims(const Variable<T>& x, int axis) {
+  const std::size_t at = resolve_axis("expand_dims", axis, x.dimension() + 1, x.shape());
+  Shape to;
+  for (std::size_t i = 0; i <= x.dimension(); ++i) to.push_back(i == at ? 1 : x.shape(i < at ? i : i - 1));
+  return reshape(x, to);
+}
+
+#define AUTODIFF_DERIVED(T)                                      \
+  template Variable<T> flatten(const Variable<T>&, int);         \
+  template Variable<T> transpose(const Variable<T>&);            \
+  template Variable<T> swap_axes(const Variable<T>&, int, int);  \
+  template Variable<T> squeeze(const Variable<T>&, const Axes&); \
+  template Variable<T> expand_dims(const Variable<T>&, int);
+AUTODIFF_DERIVED(float)
+AUTODIFF_DERIVED(double)
+
+}  // namespace autodiff

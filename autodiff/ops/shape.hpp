@@ -1,0 +1,76 @@
+// Operations that move no data, or copy it as it is: other axes, other lengths, the same elements.
+#pragma once
+
+#include <vector>
+
+#include "../axes.hpp"
+#include "arithmetic.hpp"
+
+namespace autodiff {
+
+struct Reshape {
+  static constexpr auto name = "reshape";
+  static constexpr auto reads = Reads::nothing;
+  Lengths lengths;
+  std::optional<View> view(const View& x) const;
+  template <int I, class V>
+  V vjp(const V& ct, const V&, const V& x) const;
+};
+
+struct Permute {  // axis i of the result is axis order[i] of x
+  static constexpr auto name = "permute";
+  static constexpr auto reads = Reads::nothing;
+  Axes order;
+  std::optional<View> view(const View& x) const;
+  template <int I, class V>
+  V vjp(const V& ct, const V&, const V& x) const;
+};
+
+struct BroadcastTo {
+  static constexpr auto name = "broadcast_to";
+  static constexpr auto reads = Reads::nothing;
+  Shape to;
+  std::optional<View> view(const View& x) const;
+  template <int I, class V>
+  V vjp(const V& ct, const V&, const V& x) const;
+};
+
+/// The same elements in another shape, of which one length may be -1. Throws ShapeError when their number differs.
+template <Real T>
+Variable<T> reshape(const Variable<T>& x, const Lengths& lengths) {
+  return listed(Reshape{lengths}, x);
+}
+/// All elements from axis `first` on along one axis.
+template <Real T>
+Variable<T> flatten(const Variable<T>& x, int first = 0);
+
+/// Axis i of the result is axis order[i] of x; by default they are reversed. Throws AxisError unless each is named
+/// once.
+template <Real T>
+Variable<T> permute(const Variable<T>& x, const Axes& order) {
+  return listed(Permute{order}, x);
+}
+/// The axes reversed: of a matrix, its transpose.
+template <Real T>
+Variable<T> transpose(const Variable<T>& x);
+/// Two axes swapped.
+template <Real T>
+Variable<T> swap_axes(const Variable<T>& x, int a, int b);
+
+/// `x` repeated along new axes in front and along axes of length one. Throws ShapeError when it does not fit.
+template <Real T>
+Variable<T> broadcast_to(const Variable<T>& x, const Shape& shape) {
+  return listed(BroadcastTo{shape}, x);
+}
+
+/// Without the axes of length one, or without these. Throws ShapeError when one is longer.
+template <Real T>
+Variable<T> squeeze(const Variable<T>& x, const Axes& axes = {});
+/// With a new axis of length one at this place of the result.
+template <Real T>
+Variable<T> expand_dims(const Variable<T>& x, int axis);
+
+#define AUTODIFF_SHAPE(X) X(Reshape) X(Permute) X(BroadcastTo)
+AUTODIFF_SHAPE(AUTODIFF_EXTERN)
+
+}  // namespace autodiff

@@ -1,0 +1,165 @@
+#include "slice.hpp"
+
+#include <algorithm>
+
+#include "compile.hpp"
+
+namespace autodiff {
+
+std::optional<View> Slice::view(const View& x) const {
+  if (ranges.size() > x.shape.size())
+    fail<AxisError>(name, ranges.size(), " ranges for ", x.shape.size(), " axes: ", Dims(x.shape));
+  View y = x;
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    const auto [start, stop, step] = ranges[i];
+    if (step == 0) fail<ValueError>(name, "the step of axis ", i, " is zero: ", Dims(x.shape));
+    const auto length = static_cast<std::ptrdiff_t>(x.shape[i]);
+    const std::ptrdiff_t low = step > 0 ? 0 : -1, high = step > 0 ? length : length - 1;  // as PySlice_AdjustIndices
+    const auto bound = [&](std::ptrdiff_t b) { return std::clamp(b < 0 ? b + length : b, low, high); };
+    const std::ptrdiff_t first = start ? bound(*start) : (step > 0 ? low : high);
+    const std::ptrdiff_t end = stop ? bound(*stop) : (step > 0 ? high : low);
+    const std::ptrdiff_t reach = step > 0 ? end - first : first - end, stride = step > 0 ? step : -step;
+    y.shape[i] = reach > 0 ? static_cast<std::size_t>(1 + (reach - 1) / stride) : 0;
+    if (y.shape[i]) y.offset += first * x.strides[i];
+    y.strides[i] = step * x.strides[i];
+  }
+  return y;
+}
+template <int I, class V>
+V Slice::vjp(const V& ct, const V&, const V& x) const {
+  return listed(Embed{*this, x.shape()}, ct);
+}
+
+Shape Embed::shape(Dims x) const {
+  const auto part = slice.view(dense(whole));
+  if (!std::ranges::equal(part->shape, x))
+    fail<ShapeError>(name, "the part must have the shape of its place: ", x, " and ", Dims(part->shape));
+  return whole;
+}
+template <class T>
+void Embed::forward(Operand<T> y, Operand<const T> x) const {
+  std::fill_n(y.data, count(y.shape), T(0));
+  const View place = *slice.view(dense(whole));
+  kernels::copy<T>({y.data + place.offset, Dims(place.shape), Steps(place.strides)}, x);
+}
+template <int I, class V>
+V Embed::vjp(const V& ct, const V&, const V&) const {
+  return listed(slice, ct);
+}
+
+Shape Concatenate::shape(std::span<const Dims> x) const {
+  if (x.empty()) fail<ShapeError>(name, "needs at least one array");
+  Shape result = to_shape(x[0]);
+  const std::size_t at = resolve_axis(name, axis, result.size(), x[0]);
+  for (Dims each : x.subspan(1)) {
+    bool same = each.size() == x[0].size();
+    for (std::size_t i = 0; same && i < each.size(); ++i) same = i == at || each[i] == x[0][i];
+    if (!same) fail<ShapeError>(name, "lengths must agree but along axis ", at, ": ", x[0], " and ", each);
+    result[at] += each[at];
+  }
+  return result;
+}
+template <class T>
+void Concatenate::forward(Operand<T> y, std::span<const Operand<const T>> x) const {
+  const std::size_t at = resolve_axis(name, axis, y.shape.size(), y.shape);
+  for (const auto& each : x) {
+    kernels::copy<T>({y.data, each.shape, y.strides}, each);
+    y.data += static_cast<std::ptrdiff_t>(each.shape[at]) * y.strides[at];
+  }
+}
+template <class V>
+V Concatenate::vjp(std::size_t i, const V& ct, const V&, std::span<const V> x) const {
+  const std::size_t at = resolve_axis(name, axis, ct.dimension(), ct.shape());
+  std::size_t start = 0;
+  for (std::size_t before = 0; before < i; ++before) start += x[before].shape(at);
+  return take_range(ct, axis, static_cast<std::ptrdiff_t>(start), static_cast<std::ptrdiff_t>(start + x[i].shape(at)));
+}
+
+AUTODIFF_SLICE(AUTODIFF_COMPILE)
+
+template <Real T>
+Variable<T> take_range(const Variable<T>& x, int axis, std::ptrdiff_t start, std::ptrdiff_t stop) {
+  std::vector<Range> ranges(resolve_axis("take_range", axis, x.dimension(), x.shape()) + 1);
+  ranges.back() = {start, stop};
+  return slice(x, ranges);
+}
+
+template <Real T>
+Variable<T> flip(const Variable<T>& x, const Axes& axes) {
+  const auto mask = axes.mask("flip", x.shape());
+  std::vector<Range> ranges(x.dimension());
+  for (std::size_t i = 0; i < ranges.size(); ++i) ranges[i].step = mask >> i & 1 ? -1 : 1;
+  return slice(x, ranges);
+}
+
+template <Real T>
+Variable<T> pad(const Variable<T>& x, const std::vector<std::pair<std::size_t, std::size_t>>& widths, T value) {
+  if (widths.size() != x.dimension())
+    fail<ShapeError>("pad", "needs one pair of widths an axis: ", widths.size(), " pairs for ", Dims(x.shape()));
+  Embed embed{{}, x.shape()};
+  for (std::size_t i = 0; i < widths.size(); ++i) {
+    const auto [front, back] = widths[i];
+    const auto start = static_cast<std::ptrdiff_t>(front), length = static_cast<std::ptrdiff_t>(x.shape(i));
+    embed.slice.ranges.push_back({start, start + length});
+    embed.whole[i] += front + back;
+  }
+  const auto embedded = listed(embed, x);
+  if (value == 0) return embedded;
+  Array<T> border = xt::ones<T>(embed.whole) * value;
+  const View place = *embed.slice.view(dense(embed.whole));
+  const T zero = 0;
+  const std::vector<std::ptrdiff_t> still(x.dimension(), 0);
+  kernels::copy<T>({border.data() + place.offset, Dims(place.shape), Steps(place.strides)},
+                   {&zero, Dims(place.shape), Steps(still)});
+  return embedded + Variable<T>(std::move(border));
+}
+
+template <Real T>
+Variable<T> stack(const std::vector<Variable<T>>& xs, int axis) {
+  std::vector<Variable<T>> expanded;
+  for (const auto& x : xs) {
+    if (!std::ranges::equal(x.shape(), xs[0].shape()))
+      fail<ShapeError>("stack", "shapes must be equal: ", Dims(xs[0].shape()), " and ", Dims(x.shape()));
+    expanded.push_back(expand_dims(x, axis));
+  }
+  if (xs.empty()) fail<ShapeError>("stack", "needs at least one array");
+  return concatenate(expanded, axis);
+}
+
+template <Real T>
+std::vector<Variable<T>> split_at(const Variable<T>& x, const std::vector<std::size_t>& places, int axis) {
+  const std::size_t length = x.shape(resolve_axis("split_at", axis, x.dimension(), x.shape()));
+  std::vector<Variable<T>> parts;
+  std::size_t start = 0;
+  for (std::size_t i = 0; i <= places.size(); ++i) {
+    const std::size_t stop = i < places.size() ? places[i] : length;
+    if (stop < start || stop > length)
+      fail<ValueError>("split_at", "places must ascend within the axis: ", stop, " after ", start, " of ",
+                       Dims(x.shape()));
+    parts.push_back(take_range(x, axis, static_cast<std::ptrdiff_t>(start), static_cast<std::ptrdiff_t>(stop)));
+    start = stop;
+  }
+  return parts;
+}
+
+template <Real T>
+std::vector<Variable<T>> split(const Variable<T>& x, std::size_t parts, int axis) {
+  const std::size_t length = x.shape(resolve_axis("split", axis, x.dimension(), x.shape()));
+  if (parts == 0 || length % parts != 0)
+    fail<ShapeError>("split", "axis ", axis, " does not divide into ", parts, " equal parts: ", Dims(x.shape()));
+  std::vector<std::size_t> places;
+  for (std::size_t i = 1; i < parts; ++i) places.push_back(i * (length / parts));
+  return split_at(x, places, axis);
+}
+
+#define AUTODIFF_DERIVED(T)                                                                                 \
+  template Variable<T> take_range(const Variable<T>&, int, std::ptrdiff_t, std::ptrdiff_t);                 \
+  template Variable<T> flip(const Variable<T>&, const Axes&);                                               \
+  template Variable<T> pad(const Variable<T>&, const std::vector<std::pair<std::size_t, std::size_t>>&, T); \
+  template Variable<T> stack(const std::vector<Variable<T>>&, int);                                         \
+  template std::vector<Variable<T>> split(const Variable<T>&, std::size_t, int);                            \
+  template std::vector<Variable<T>> split_at(const Variable<T>&, const std::vector<std::size_t>&, int);
+AUTODIFF_DERIVED(float)
+AUTODIFF_DERIVED(double)
+
+}  // namespace autodiff

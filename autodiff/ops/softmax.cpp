@@ -1,0 +1,115 @@
+#include "softmax.hpp"
+
+#include "../kernels/rows.hpp"
+#include "compile.hpp"
+#include "index.hpp"
+
+namespace autodiff {
+
+Shape AlongAxis::along(std::string_view name, Dims x) const {
+  const std::size_t at = resolve_axis(name, axis, x.size(), x);
+  if (x[at] == 0) fail<ShapeError>(name, "axis ", at, " is empty: ", x);
+  return to_shape(x);
+}
+
+template <class T>
+void Softmax::forward(Operand<T> y, Operand<const T> x) const {
+  const auto [outer, n, inner] = around(x.shape, resolve_axis(name, axis, x.shape.size(), x.shape));
+  kernels::softmax(y.data, x.data, outer, n, inner);
+}
+template <int I, class V>
+V Softmax::vjp(const V& ct, const V& y, const V&) const {
+  return y * (ct - sum(ct * y, axis, keepdims));
+}
+
+template <class T>
+void LogSoftmax::forward(Operand<T> y, Operand<const T> x) const {
+  const auto [outer, n, inner] = around(x.shape, resolve_axis(name, axis, x.shape.size(), x.shape));
+  kernels::log_softmax(y.data, x.data, outer, n, inner);
+}
+template <int I, class V>
+V LogSoftmax::vjp(const V& ct, const V& y, const V&) const {
+  return ct - exp(y) * sum(ct, axis, keepdims);
+}
+
+Shape LogSumExp::shape(Dims x) const {
+  along(name, x);
+  return reduced_shape(x, std::uint32_t(1) << resolve_axis(name, axis, x.size(), x), true);
+}
+template <class T>
+void LogSumExp::forward(Operand<T> y, Operand<const T> x) const {
+  const auto [outer, n, inner] = around(x.shape, resolve_axis(name, axis, x.shape.size(), x.shape));
+  kernels::logsumexp(y.data, x.data, outer, n, inner);
+}
+template <int I, class V>
+V LogSumExp::vjp(const V& ct, const V&, const V& x) const {
+  return ct * softmax(x, axis);
+}
+
+Shape SoftmaxCrossEntropy::shape(Dims logits, Dims target) const {
+  if (!std::ranges::equal(logits, target) || logits.empty() || logits.back() == 0)
+    fail<ShapeError>(name, "the target must be a class or a row of probabilities for each row of logits: ", logits,
+                     " and ", target);
+  return to_shape(logits.first(logits.size() - 1));
+}
+template <class T>
+void SoftmaxCrossEntropy::forward(Operand<T> y, Operand<const T> logits, Operand<const T> target) const {
+  kernels::softmax_cross_entropy(y.data, logits.data, target.data, count(y.shape), logits.shape.back());
+}
+template <int I, class V>
+V SoftmaxCrossEntropy::vjp(const V& ct, const V&, const V& logits, const V& target) const {
+  const V row = expand_dims(ct, -1);
+  if constexpr (I == 0)
+    return row * (softmax(logits) * sum(target, -1, keepdims) - target);
+  else
+    return -row * log_softmax(logits);
+}
+
+AUTODIFF_SOFTMAX(AUTODIFF_COMPILE)
+
+template <Real T>
+Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, bool keep) {
+  const auto mask = axes.mask("logsumexp", x.shape());
+  // The axes last and in one.
+  std::vector<int> order;
+  for (bool last : {false, true})
+    for (std::size_t i = 0; i < x.dimension(); ++i)
+      if (bool(mask >> i & 1) == last) order.push_back(static_cast<int>(i));
+  Shape rows = reduced_shape(x.shape(), mask, false);
+  const std::size_t outer = count(rows);
+  rows.push_back(outer ? x.size() / outer : 1);
+  const auto y = listed(LogSumExp{-1}, reshape(permute(x, order), rows));
+  return reshape(y, reduced_shape(x.shape(), mask, keep));
+}
+
+namespace detail {
+
+template <Real T>
+Variable<T> softmax_cross_entropy(const Variable<T>& logits, const Variable<T>& target) {
+  const Shape& shape = logits.shape();
+  const bool classes = !shape.empty() && std::ranges::equal(target.shape(), Dims(shape).first(shape.size() - 1));
+  const auto rows = classes ? one_hot(target, shape.back(), SoftmaxCrossEntropy::name) : target;
+  return mean(listed(SoftmaxCrossEntropy{}, logits, rows));
+}
+
+template <Real T>
+Variable<T> squared_error(const Variable<T>& prediction, const Variable<T>& target) {
+  const Shape& shape = prediction.shape();
+  if (!std::ranges::equal(shape, target.shape()))
+    fail<ShapeError>("squared_error", "prediction and target must have one shape: ", Dims(shape), " and ",
+                     Dims(target.shape()));
+  const std::size_t samples = shape.empty() ? 1 : shape[0];
+  if (samples == 0) fail<ShapeError>("squared_error", "there are no samples: ", Dims(shape));
+  return sum(square(prediction - target)) / static_cast<T>(samples);
+}
+
+}  // namespace detail
+
+#define AUTODIFF_DERIVED(T)                                                                   \
+  template Variable<T> logsumexp(const Variable<T>&, const Axes&, bool);                      \
+  template Variable<T> detail::softmax_cross_entropy(const Variable<T>&, const Variable<T>&); \
+  template Variable<T> detail::squared_error(const Variable<T>&, const Variable<T>&);
+AUTODIFF_DERIVED(float)
+AUTODIFF_DERIVED(double)
+
+}  // namespace autodiff

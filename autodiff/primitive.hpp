@@ -1,0 +1,59 @@
+// Primitive<T>: the little that the engine knows of any operation.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "array.hpp"
+#include "kernels/elementwise.hpp"
+
+namespace autodiff {
+
+template <Real T>
+class Variable;
+
+/// Which values the pullback of an operation looks at, besides the cotangent.
+enum class Reads : std::uint8_t { nothing = 0, inputs = 1, output = 2, both = 3 };
+
+/// How an elementwise operation depends on one argument: y = ... + x, y = ... - x, or in another way.
+enum class Linear : std::uint8_t { no, plus, minus };
+
+using Strides = xt::svector<std::ptrdiff_t, 4>;
+
+/// An array that shares the memory of another: axes, steps, and where it starts, all in elements.
+struct View {
+  Shape shape;
+  Strides strides;
+  std::ptrdiff_t offset = 0;
+};
+
+template <Real T>
+class Primitive {
+ public:
+  virtual ~Primitive() = default;
+
+  virtual std::string_view name() const = 0;
+  /// The shape of the result; throws what is wrong with the shapes of the inputs.
+  virtual Shape shape(std::span<const Dims> inputs) const = 0;
+  /// Fills `y`, dense and of the inferred shape. Inputs are dense.
+  virtual void forward(Operand<T> y, std::span<const Operand<const T>> x) const = 0;
+  /// The cotangent of input `i`, given that of the output. Recorded where what it is computed from is recorded.
+  virtual Variable<T> pullback(std::size_t i, const Variable<T>& cotangent, const Variable<T>& y,
+                               std::span<const Variable<T>> x) const = 0;
+  /// Whether a gradient flows to input `i`: not to an index, a label or a condition.
+  virtual bool differentiable(std::size_t i) const = 0;
+
+  // What passes over a recorded tape need to know; each default claims nothing.
+  virtual Reads reads() const { return Reads::both; }
+  virtual Linear linear(std::size_t) const { return Linear::no; }
+  /// Having a block loop is what makes an operation elementwise; `self` is its first argument.
+  virtual kernels::Block<T> block() const { return nullptr; }
+  virtual const void* self() const { return nullptr; }
+  /// The result as a view of the only input, for operations that move no data.
+  virtual std::optional<View> view(const View&) const { return std::nullopt; }
+};
+
+}  // namespace autodiff

@@ -1,0 +1,22 @@
+// The reverse sweep: one loop over the tape, for arrays and for recorded variables alike.
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "tape.hpp"
+
+namespace autodiff {
+
+/// What the sweep computes with: plain values, or variables recorded on the same tape (to be differentiated again).
+enum class Sweep { plain, recorded };
+
+/// The cotangents of `xs`, given that of `y`; zeros where y does not depend on one. Visits only nodes between.
+/// `caller` is named in errors: TapeError for constants, plain values and other tapes, ShapeError for a cotangent
+/// that is not of y's shape. Griewank and Walther, Evaluating Derivatives (2008), section 3.2.
+template <Real T>
+std::vector<Variable<T>> sweep(std::string_view caller, Sweep mode, const Variable<T>& y, const Variable<T>& cotangent,
+                               std::span<const Variable<T>> xs);
+
+}  // namespace autodiff

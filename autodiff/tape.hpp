@@ -1,0 +1,141 @@
+// Tape<T>: the record of operations, in the order in which they ran.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "primitive.hpp"
+#include "variable.hpp"
+
+namespace autodiff {
+
+/// One recorded operation, variable or constant.
+template <Real T>
+struct Node {
+  std::shared_ptr<const Primitive<T>> operation;  // null: a variable or a constant
+  std::shared_ptr<Array<T>> value;
+  std::uint32_t first_input;  // of the tape's list of inputs; they end where those of the next node begin
+  std::uint32_t scope;
+  bool constant;
+};
+
+/// Records operations as they run. Belongs to one thread; any number of tapes live side by side.
+template <Real T>
+class Tape {
+ public:
+  Tape();
+  ~Tape();
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  /// Enters a value that gradients can be asked for: an array, any xtensor expression, or a number.
+  template <class A>
+  Variable<T> variable(A&& value, const std::string& name = {}) {
+    return leaf(to_array<T>(std::forward<A>(value)), name, false);
+  }
+  /// Enters a value that has no gradient.
+  template <class A>
+  Variable<T> constant(A&& value, const std::string& name = {}) {
+    return leaf(to_array<T>(std::forward<A>(value)), name, true);
+  }
+
+  /// How many nodes are recorded: variables, constants and operations.
+  std::size_t size() const { return nodes_.size(); }
+  /// Forgets every node. Variables of before throw TapeError when used.
+  void clear();
+
+  /// The variable of this full name ("layer1/W"), the latest if there are several. Throws TapeError for none.
+  Variable<T> find(const std::string& name) const;
+
+  /// Until the returned object ends, nodes belong to a scope of this name, inside those already open.
+  class [[nodiscard]] Scope {
+   public:
+    Scope(Tape& tape, std::string_view name);
+    ~Scope() { tape_.scope_ = outer_; }
+    Scope(const Scope&) = delete;
+
+   private:
+    Tape& tape_;
+    std::uint32_t outer_;
+  };
+  Scope scope(std::string_view name) { return Scope(*this, name); }
+
+  /// Until the returned object ends, nothing is recorded: operations give plain values.
+  class [[nodiscard]] Pause {
+   public:
+    explicit Pause(Tape& tape) : tape_(tape), before_(tape.recording_) { tape.recording_ = false; }
+    ~Pause() { tape_.recording_ = before_; }
+    Pause(const Pause&) = delete;
+
+   private:
+    Tape& tape_;
+    bool before_;
+  };
+  Pause pause() { return Pause(*this); }
+  bool recording() const { return recording_; }
+
+  // ---- for the engine: the sweep, programs, drawings ----
+
+  /// Runs an operation, and records it if any input is recorded and the tape is not paused.
+  static Variable<T> record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>> inputs);
+
+  const Node<T>& node(std::size_t index) const { return nodes_[index]; }
+  std::span<const std::uint32_t> inputs(std::size_t index) const;
+  /// The variable of a node, and the same value off the tape.
+  Variable<T> recorded(std::size_t index) const;
+  Variable<T> plain(std::size_t index) const { return Variable<T>(nodes_[index].value, nullptr, 0, 0); }
+  /// "layer1/W", or "" for a node without a name.
+  std::string name(std::size_t index) const;
+  void name(std::size_t index, const std::string& name);
+  /// "layer1/block2", the scope that a node was recorded in; "" outside of any.
+  std::string scope_of(std::size_t index) const { return scope_path(nodes_[index].scope); }
+
+  /// Takes the nodes recorded during its life off again: for intermediate sweeps whose variables do not escape. They
+  /// are recorded even where the tape is paused.
+  class [[nodiscard]] Rollback {
+   public:
+    explicit Rollback(Tape& tape) : tape_(tape), size_(tape.size()), recording_(tape.recording_) {
+      tape.recording_ = true;
+    }
+    ~Rollback() { tape_.truncate(size_), tape_.recording_ = recording_; }
+    Rollback(const Rollback&) = delete;
+
+   private:
+    Tape& tape_;
+    std::size_t size_;
+    bool recording_;
+  };
+
+ private:
+  friend class Variable<T>;
+  struct ScopeName {
+    std::uint32_t outer;
+    std::string name;
+    auto operator<=>(const ScopeName&) const = default;
+  };
+
+  Variable<T> leaf(Array<T> value, const std::string& name, bool constant);
+  std::uint32_t append(std::shared_ptr<const Primitive<T>> operation, std::shared_ptr<Array<T>> value, bool constant);
+  std::string scope_path(std::uint32_t scope) const;
+  void truncate(std::size_t size);
+
+  detail::Anchor<T>* anchor_;
+  std::vector<Node<T>> nodes_;
+  std::vector<std::uint32_t> inputs_;
+  std::vector<ScopeName> scopes_{{0, ""}};  // the first is outside of any
+  std::map<ScopeName, std::uint32_t> scope_index_;
+  std::uint32_t scope_ = 0;
+  bool recording_ = true;
+  std::unordered_map<std::uint32_t, std::string> names_;  // of the few nodes that have one
+  std::unordered_map<std::string, std::uint32_t> by_name_;
+};
+
+extern template class Tape<float>;
+extern template class Tape<double>;
+
+}  // namespace autodiff

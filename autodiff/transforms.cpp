@@ -1,0 +1,119 @@
+#include "transforms.hpp"
+
+#include <algorithm>
+
+#include "ops/reduce.hpp"
+
+namespace autodiff {
+
+namespace {
+
+template <Real T>
+Variable<T> seed(std::string_view caller, const Variable<T>& y) {
+  if (y.size() != 1)
+    fail<ShapeError>(caller, "y must have one element, or be given a cotangent by vjp: ", Dims(y.shape()));
+  return Variable<T>(Array<T>(xt::ones<T>(y.shape())));
+}
+
+/// The arrays of plain values that nobody else shares, without copying them.
+template <Real T>
+std::vector<Array<T>> arrays(std::vector<Variable<T>> variables) {
+  std::vector<Array<T>> result;
+  for (auto& v : variables) {
+    Array<T>* mine = v.exclusive();
+    result.push_back(mine ? std::move(*mine) : v.value());
+  }
+  return result;
+}
+
+template <Real T>
+void check_vectors(std::string_view caller, const std::vector<Variable<T>>& xs, const std::vector<Array<T>>& vectors) {
+  if (xs.size() != vectors.size()) fail<ShapeError>(caller, xs.size(), " variables and ", vectors.size(), " vectors");
+  for (std::size_t i = 0; i < xs.size(); ++i)
+    if (!std::ranges::equal(xs[i].shape(), vectors[i].shape()))
+      fail<ShapeError>(caller, "the vector must have the shape of x: ", Dims(vectors[i].shape()), " and ",
+                       Dims(xs[i].shape()));
+}
+
+/// One sweep an element of y, each filling its part of an array of y's shape followed by x's.
+template <Real T>
+Array<T> rows(std::string_view caller, const Variable<T>& y, const Variable<T>& x) {
+  Shape shape = y.shape();
+  shape.insert(shape.end(), x.shape().begin(), x.shape().end());
+  Array<T> result(shape);
+  T* to = result.data();
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    Array<T> unit = xt::zeros<T>(y.shape());
+    unit.data()[i] = 1;
+    const auto row = sweep(caller, Sweep::plain, y, Variable<T>(std::move(unit)), std::span(&x, 1))[0];
+    to = std::copy_n(row.value().data(), x.size(), to);
+  }
+  return result;
+}
+
+}  // namespace
+
+template <Real T>
+std::vector<Array<T>> gradient(const Variable<T>& y, const std::vector<Variable<T>>& xs) {
+  return arrays(sweep<T>("gradient", Sweep::plain, y, seed("gradient", y), xs));
+}
+
+template <Real T>
+std::vector<Variable<T>> recorded_gradient(const Variable<T>& y, const std::vector<Variable<T>>& xs) {
+  return sweep<T>("recorded_gradient", Sweep::recorded, y, seed("recorded_gradient", y), xs);
+}
+
+template <Real T>
+std::vector<Array<T>> vjp(const Variable<T>& y, const Array<T>& cotangent, const std::vector<Variable<T>>& xs) {
+  return arrays(sweep<T>("vjp", Sweep::plain, y, Variable<T>(cotangent), xs));
+}
+
+template <Real T>
+Array<T> jvp(const Variable<T>& y, const std::vector<Variable<T>>& xs, const std::vector<Array<T>>& tangents) {
+  check_vectors("jvp", xs, tangents);
+  typename Tape<T>::Rollback rollback(y.tape());
+  // The vjp is linear in its cotangent u, and so its derivative in u, whatever u is, is the transposed map: the jvp.
+  const auto u = y.tape().variable(xt::zeros<T>(y.shape()));
+  const auto slopes = sweep<T>("jvp", Sweep::recorded, y, u, xs);
+  Array<T> result = xt::zeros<T>(y.shape());
+  for (std::size_t i = 0; i < xs.size(); ++i)
+    result += sweep("jvp", Sweep::plain, slopes[i], Variable<T>(tangents[i]), std::span(&u, 1))[0].value();
+  return result;
+}
+
+template <Real T>
+std::vector<Array<T>> hvp(const Variable<T>& y, const std::vector<Variable<T>>& xs, const std::vector<Array<T>>& v) {
+  check_vectors("hvp", xs, v);
+  const auto unit = seed("hvp", y);
+  typename Tape<T>::Rollback rollback(y.tape());
+  const auto slopes = sweep<T>("hvp", Sweep::recorded, y, unit, xs);
+  Variable<T> along(Array<T>(xt::zeros<T>(Shape{})));
+  for (std::size_t i = 0; i < xs.size(); ++i) along += sum(slopes[i] * v[i]);
+  return arrays(sweep<T>("hvp", Sweep::plain, along, seed("hvp", along), xs));
+}
+
+template <Real T>
+Array<T> jacobian(const Variable<T>& y, const Variable<T>& x) {
+  return rows("jacobian", y, x);
+}
+
+template <Real T>
+Array<T> hessian(const Variable<T>& y, const Variable<T>& x) {
+  const auto unit = seed("hessian", y);
+  typename Tape<T>::Rollback rollback(y.tape());
+  return rows("hessian", sweep("hessian", Sweep::recorded, y, unit, std::span(&x, 1))[0], x);
+}
+
+#define AUTODIFF_TRANSFORMS(T)                                                                              \
+  template std::vector<Array<T>> gradient(const Variable<T>&, const std::vector<Variable<T>>&);             \
+  template std::vector<Variable<T>> recorded_gradient(const Variable<T>&, const std::vector<Variable<T>>&); \
+  template std::vector<Array<T>> vjp(const Variable<T>&, const Array<T>&, const std::vector<Variable<T>>&); \
+  template Array<T> jvp(const Variable<T>&, const std::vector<Variable<T>>&, const std::vector<Array<T>>&); \
+  template std::vector<Array<T>> hvp(const Variable<T>&, const std::vector<Variable<T>>&,                   \
+                                     const std::vector<Array<T>>&);                                         \
+  template Array<T> jacobian(const Variable<T>&, const Variable<T>&);                                       \
+  template Array<T> hessian(const Variable<T>&, const Variable<T>&);
+AUTODIFF_TRANSFORMS(float)
+AUTODIFF_TRANSFORMS(double)
+
+}  // namespace autodiff

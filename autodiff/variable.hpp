@@ -1,0 +1,136 @@
+// Variable<T>: a value and its place on a tape.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "array.hpp"
+#include "error.hpp"
+#include "primitive.hpp"
+
+namespace autodiff {
+
+template <Real T>
+class Tape;
+
+namespace detail {
+/// Where a tape can be found while it lives. Anchors are never freed, only used again with the next `life`, so a
+/// variable can always ask whether its tape is still there.
+template <Real T>
+struct Anchor {
+  Tape<T>* tape = nullptr;
+  std::uint64_t life = 0;
+};
+}  // namespace detail
+
+/// A value, and the node of the tape that it came from. Cheap to copy: the array is shared, never changed.
+/// A variable without a node is a plain value: operations on plain values alone record nothing.
+template <Real T>
+class Variable {
+ public:
+  using value_type = T;
+
+  /// No value: everything but assignment throws TapeError.
+  Variable() = default;
+  /// A plain value, off any tape.
+  explicit Variable(Array<T> value) : value_(std::make_shared<Array<T>>(std::move(value))) {}
+
+  /// The array. Throws TapeError when the variable is empty, or its tape has been cleared or is gone.
+  const Array<T>& value() const { return check_alive(), *value_; }
+  const Shape& shape() const { return value().shape(); }
+  std::size_t shape(std::size_t axis) const { return value().shape(axis); }
+  std::size_t dimension() const { return value().dimension(); }
+  std::size_t size() const { return value().size(); }
+  /// The only element. Throws ShapeError when there is not exactly one.
+  T item() const;
+
+  /// Whether it has a node on a tape.
+  bool recorded() const { return anchor_ != nullptr; }
+  /// The tape that holds it. Throws TapeError for a plain value, or when the tape is gone.
+  Tape<T>& tape() const;
+  /// Its node's number on the tape, in order of recording.
+  std::size_t index() const { return index_; }
+  /// Its full name with scopes, "layer1/W", or "" when it has none.
+  std::string name() const;
+  /// Names the node (in the current scope) and returns the variable itself: `auto h = tanh(a).named("h")`.
+  const Variable& named(const std::string& name) const;
+
+  /// The array, to be changed in place: null unless it is a plain value that nobody else shares.
+  Array<T>* exclusive() { return !anchor_ && value_.use_count() == 1 ? value_.get() : nullptr; }
+
+  template <class A>
+  Variable& operator+=(A&& a);
+  template <class A>
+  Variable& operator-=(A&& a);
+  template <class A>
+  Variable& operator*=(A&& a);
+  template <class A>
+  Variable& operator/=(A&& a);
+
+ private:
+  friend class Tape<T>;
+  Variable(std::shared_ptr<Array<T>> value, detail::Anchor<T>* anchor, std::uint64_t life, std::uint32_t index)
+      : value_(std::move(value)), anchor_(anchor), life_(life), index_(index) {}
+  void check_alive() const;
+
+  std::shared_ptr<Array<T>> value_;
+  detail::Anchor<T>* anchor_ = nullptr;
+  std::uint64_t life_ = 0;
+  std::uint32_t index_ = 0;
+};
+
+/// The same value off the tape: no gradient flows through it.
+template <Real T>
+Variable<T> detach(const Variable<T>& x);
+
+extern template class Variable<float>;
+extern template class Variable<double>;
+
+// ---- mixing variables with arrays, lazy expressions and numbers ----
+
+namespace detail {
+template <class A>
+struct ElementType {
+  using type = void;
+};
+template <Real T>
+struct ElementType<Variable<T>> {
+  using type = T;
+};
+template <class... As>
+struct FirstElementType {
+  using type = void;
+};
+template <class A, class... As>
+struct FirstElementType<A, As...> {
+  using here = typename ElementType<std::remove_cvref_t<A>>::type;
+  using type =
+      typename std::conditional_t<std::is_void_v<here>, FirstElementType<As...>, std::type_identity<here>>::type;
+};
+}  // namespace detail
+
+template <class A>
+concept AnyVariable = !std::is_void_v<typename detail::ElementType<std::remove_cvref_t<A>>::type>;
+template <class A>
+concept AnyOperand = AnyVariable<A> || ArrayLike<A> || Number<A>;
+/// At least one variable among operands: what an operation accepts.
+template <class... As>
+concept Operands = (AnyOperand<As> && ...) && (AnyVariable<As> || ...);
+/// The element type of the first variable among the arguments; the others are converted to it.
+template <class... As>
+using ElementOf = typename detail::FirstElementType<As...>::type;
+
+/// Any operand as a variable: itself, or a plain value that becomes a constant of the tape when it is recorded.
+template <Real T, class A>
+decltype(auto) to_variable(A&& a) {
+  if constexpr (AnyVariable<A>) {
+    static_assert(std::same_as<ElementOf<A>, T>, "[autodiff] variables of float and of double cannot be mixed");
+    return static_cast<const Variable<T>&>(a);
+  } else {
+    return Variable<T>(to_array<T>(std::forward<A>(a)));
+  }
+}
+
+}  // namespace autodiff
