@@ -28,20 +28,28 @@ namespace autodiff {
 template <class T>
 concept Real = std::same_as<T, float> || std::same_as<T, double>;
 
-/// Memory aligned for any SIMD register. An allocator of our own, because xtensor's default one, and with it the
-/// type of xt::xarray, changes with the flags of the translation unit.
+/// Memory aligned for any SIMD register, where there is enough of it to matter. An allocator of our own, because
+/// xtensor's default one, and with it the type of xt::xarray, changes with the flags of the translation unit.
 template <class T>
 struct Allocator {
   using value_type = T;
   static constexpr std::align_val_t alignment{64};
+  static constexpr std::size_t aligned_from = 64;  // elements; aligned memory takes several times as long to get
   Allocator() = default;
   template <class U>
   Allocator(const Allocator<U>&) noexcept {}
   T* allocate(std::size_t n) {
     if (n > std::size_t(-1) / 2 / sizeof(T)) throw std::bad_array_new_length();
+    // Not as conditional expressions: of these, Clang 14 runs both sides.
+    if (n < aligned_from) return static_cast<T*>(::operator new(n * sizeof(T)));
     return static_cast<T*>(::operator new(n * sizeof(T), alignment));
   }
-  void deallocate(T* p, std::size_t) noexcept { ::operator delete(p, alignment); }
+  void deallocate(T* p, std::size_t n) noexcept {
+    if (n < aligned_from)
+      ::operator delete(p);
+    else
+      ::operator delete(p, alignment);
+  }
   friend bool operator==(Allocator, Allocator) { return true; }
 };
 

@@ -15,8 +15,6 @@ class Error : public std::exception {
  public:
   explicit Error(std::string text) : text_(std::move(text)) {}
   const char* what() const noexcept override { return text_.c_str(); }
-  /// Says where in the model it happened: "layer1: [matmul] ...".
-  void prefix(std::string_view scope) { text_ = std::string(scope) + ": " + text_; }
 
  private:
   std::string text_;
@@ -46,10 +44,25 @@ inline std::string to_string(Dims shape) {
   return text + ")";
 }
 
+/// While it lives, errors of this thread say that they happened here: "layer1: [matmul] ...", inside those outside it.
+class [[nodiscard]] ErrorScope {
+ public:
+  explicit ErrorScope(std::string_view name);
+  ~ErrorScope();
+  ErrorScope(const ErrorScope&) = delete;
+  /// "model/layer1", or "" outside of any.
+  static std::string path();
+
+ private:
+  std::string name_;
+  const ErrorScope* outer_;
+};
+
 /// Throws E with "[operation] rule", where the rule is put together from text, numbers and shapes.
 template <class E, class... Parts>
 [[noreturn]] void fail(std::string_view operation, const Parts&... parts) {
   std::ostringstream text;
+  if (const std::string where = ErrorScope::path(); !where.empty()) text << where << ": ";
   text << '[' << operation << "] ";
   auto put = [&](const auto& part) {
     if constexpr (std::is_convertible_v<decltype(part), Dims>)

@@ -231,7 +231,7 @@ class Structural final : public Declared<Op, T> {
       return this->template with_index<arity>(i, [&](auto index) {
         constexpr int I = decltype(index)::value;
         if constexpr (has_vjp<I>)
-          return unpack([&](auto... j) { return Variable<T>(this->op_.template vjp<I>(ct, y, x[j]...)); });
+          return rule<I>(ct, y, x, std::make_index_sequence<arity>());
         else
           return Variable<T>();
       });
@@ -254,6 +254,12 @@ class Structural final : public Declared<Op, T> {
   }
 
  private:
+  // Not a lambda: Clang 14 compiles those even where `if constexpr` leaves them out.
+  template <int I, std::size_t... J>
+  Variable<T> rule(const Variable<T>& ct, const Variable<T>& y, std::span<const Variable<T>> x,
+                   std::index_sequence<J...>) const {
+    return this->op_.template vjp<I>(ct, y, x[J]...);
+  }
   template <class F>
   static auto unpack(F&& f) {
     return [&]<std::size_t... I>(std::index_sequence<I...>) { return f(std::integral_constant<std::size_t, I>()...); }

@@ -83,8 +83,9 @@ std::uint32_t Tape<T>::append(std::shared_ptr<const Primitive<T>> operation, std
 }
 
 template <Real T>
-Variable<T> Tape<T>::leaf(Array<T> value, const std::string& name, bool constant) {
-  const auto index = append(nullptr, std::make_shared<Array<T>>(std::move(value)), constant);
+Variable<T> Tape<T>::leaf(const Variable<T>& value, const std::string& name, bool constant) {
+  value.check_alive();
+  const auto index = append(nullptr, value.value_, constant);
   if (!name.empty()) this->name(index, name);
   return recorded(index);
 }
@@ -120,14 +121,8 @@ Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation
     operands[i] = operand(std::as_const(*x.value_));
     shapes[i] = operands[i].shape;
   }
-  std::shared_ptr<Array<T>> value;
-  try {
-    value = std::make_shared<Array<T>>(operation->shape(shapes));
-    operation->forward(operand(*value), operands);
-  } catch (Error& error) {
-    if (tape && tape->scope_) error.prefix(tape->scope_path(tape->scope_));
-    throw;
-  }
+  auto value = std::make_shared<Array<T>>(operation->shape(shapes));
+  operation->forward(operand(*value), operands);
   if (!tape || !tape->recording_) return Variable<T>(std::move(value), nullptr, 0, 0);
 
   // Plain values become constants here, after all that can fail; then the node's own inputs follow each other.
@@ -148,7 +143,7 @@ std::string Tape<T>::scope_path(std::uint32_t scope) const {
 }
 
 template <Real T>
-Tape<T>::Scope::Scope(Tape& tape, std::string_view name) : tape_(tape), outer_(tape.scope_) {
+Tape<T>::Scope::Scope(Tape& tape, std::string_view name) : tape_(tape), outer_(tape.scope_), where_(name) {
   const ScopeName scope{outer_, std::string(name)};
   const auto [entry, fresh] = tape.scope_index_.try_emplace(scope, static_cast<std::uint32_t>(tape.scopes_.size()));
   if (fresh) tape.scopes_.push_back(scope);

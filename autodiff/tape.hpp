@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <string>
@@ -33,15 +35,16 @@ class Tape {
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
-  /// Enters a value that gradients can be asked for: an array, any xtensor expression, or a number.
+  /// Enters a value that gradients can be asked for: an array, any xtensor expression, or a number; or the value of
+  /// another variable, whose array is shared. Throws TapeError for a variable whose tape is gone.
   template <class A>
   Variable<T> variable(A&& value, const std::string& name = {}) {
-    return leaf(to_array<T>(std::forward<A>(value)), name, false);
+    return leaf(to_variable<T>(std::forward<A>(value)), name, false);
   }
   /// Enters a value that has no gradient.
   template <class A>
   Variable<T> constant(A&& value, const std::string& name = {}) {
-    return leaf(to_array<T>(std::forward<A>(value)), name, true);
+    return leaf(to_variable<T>(std::forward<A>(value)), name, true);
   }
 
   /// How many nodes are recorded: variables, constants and operations.
@@ -62,6 +65,7 @@ class Tape {
    private:
     Tape& tape_;
     std::uint32_t outer_;
+    ErrorScope where_;
   };
   Scope scope(std::string_view name) { return Scope(*this, name); }
 
@@ -111,6 +115,25 @@ class Tape {
     bool recording_;
   };
 
+  /// For functions of several steps, of which a later one may fail: takes off what they recorded if an exception ends
+  /// its life. Told the operands, of which the first that is recorded knows the tape.
+  class [[nodiscard]] Attempt {
+   public:
+    explicit Attempt(std::initializer_list<const Variable<T>*> operands) {
+      for (auto operand = operands.begin(); operand != operands.end() && !tape_; ++operand)
+        if ((*operand)->recorded() && (*operand)->alive()) tape_ = &(*operand)->tape(), size_ = tape_->size();
+    }
+    ~Attempt() {
+      if (tape_ && std::uncaught_exceptions() > before_) tape_->truncate(size_);
+    }
+    Attempt(const Attempt&) = delete;
+
+   private:
+    Tape* tape_ = nullptr;
+    std::size_t size_ = 0;
+    int before_ = std::uncaught_exceptions();
+  };
+
  private:
   friend class Variable<T>;
   struct ScopeName {
@@ -119,7 +142,7 @@ class Tape {
     auto operator<=>(const ScopeName&) const = default;
   };
 
-  Variable<T> leaf(Array<T> value, const std::string& name, bool constant);
+  Variable<T> leaf(const Variable<T>& value, const std::string& name, bool constant);
   std::uint32_t append(std::shared_ptr<const Primitive<T>> operation, std::shared_ptr<Array<T>> value, bool constant);
   std::string scope_path(std::uint32_t scope) const;
   void truncate(std::size_t size);

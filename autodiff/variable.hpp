@@ -46,6 +46,8 @@ class Variable {
   /// The only element. Throws ShapeError when there is not exactly one.
   T item() const;
 
+  /// Whether it can be used: it has a value, and its tape, if it has one, has not been cleared and is not gone.
+  bool alive() const noexcept { return value_ && (!anchor_ || anchor_->life == life_); }
   /// Whether it has a node on a tape.
   bool recorded() const { return anchor_ != nullptr; }
   /// The tape that holds it. Throws TapeError for a plain value, or when the tape is gone.

@@ -5,10 +5,17 @@
 
 #include <algorithm>
 #include <atomic>
-#include <stdexcept>
+#include <cstdlib>
+#include <type_traits>
 
 #include "copy.hpp"
 #include "tails.hpp"
+
+// Eigen's templates are compiled for this machine here: another name keeps the linker from mixing them with those of a
+// user who compiles Eigen otherwise.
+#define Eigen autodiff_eigen
+#define EIGEN_DONT_PARALLELIZE
+#include <Eigen/Core>
 
 namespace autodiff::kernels {
 namespace {
@@ -61,8 +68,7 @@ void scale(const Product<T>& p) {
   }
 }
 
-// Our own: a tile of C in registers. For tiny products, where calling a library costs more than the product,
-// and for double, which oneDNN does not have.
+// Tiny products, where calling a library costs more than the product: a tile of C in registers.
 
 template <class L>
 constexpr std::size_t tile_rows = sizeof(L) == 64 ? 8 : 6;  // what 32 or 16 registers hold, two vectors wide
@@ -143,35 +149,26 @@ void pack(T* to, std::size_t distance, std::size_t rows, std::size_t columns, co
   copy<T>({to, shape, y}, {from, shape, x});
 }
 
-// A block of A stays in the second-level cache, a panel of B in the first. Tiny products are packed only
-// where a panel of B is transposed or ragged.
+// By panels of B, which are packed where they are transposed or ragged.
 template <class T>
-void multiply_blocks(const Product<T>& p) {
-  constexpr std::size_t rows = 96, depth = 256, size = NativeLanes<T>::size, width = 2 * size;
-  alignas(64) T a[rows * depth], b[depth * width];
-  const bool tiny = is_tiny(p);
+void multiply_tiny(const Product<T>& p) {
+  constexpr std::size_t depth = 256, size = NativeLanes<T>::size, width = 2 * size;
+  alignas(64) T packed[depth * width];
   for (std::size_t k = 0; k < p.k; k += depth) {
-    const std::size_t deep = std::min(depth, p.k - k);
-    for (std::size_t i = 0; i < p.m; i += rows) {
-      Product<T> block = p.rows(i, rows);
-      block.k = deep;
-      block.a += k * (p.transpose_a ? p.lda : 1), block.b += k * (p.transpose_b ? 1 : p.ldb);
-      if (k > 0) block.beta = 1;
-      if (!tiny) {
-        pack(a, deep, block.m, deep, block.a, p.lda, p.transpose_a);
-        block.a = a, block.lda = deep, block.transpose_a = false;
+    Product<T> slab = p;
+    slab.k = std::min(depth, p.k - k);
+    slab.a += k * (p.transpose_a ? p.lda : 1), slab.b += k * (p.transpose_b ? 1 : p.ldb);
+    if (k > 0) slab.beta = 1;
+    for (std::size_t j = 0; j < p.n; j += width) {
+      Product<T> panel = slab.columns(j, width);
+      const std::size_t ragged = panel.n % size, padded = ragged > 0 ? panel.n - ragged + size : panel.n;
+      if (ragged > 0 || p.transpose_b) {
+        pack(packed, padded, panel.k, panel.n, panel.b, p.ldb, p.transpose_b);
+        for (std::size_t row = 0; row < panel.k; ++row)
+          std::fill(packed + row * padded + panel.n, packed + (row + 1) * padded, T(0));
+        panel.b = packed, panel.ldb = padded, panel.transpose_b = false;
       }
-      for (std::size_t j = 0; j < p.n; j += width) {
-        Product<T> panel = block.columns(j, width);
-        const std::size_t ragged = panel.n % size, padded = ragged > 0 ? panel.n - ragged + size : panel.n;
-        if (!tiny || ragged > 0 || p.transpose_b) {
-          pack(b, padded, deep, panel.n, panel.b, p.ldb, p.transpose_b);
-          for (std::size_t row = 0; row < deep; ++row)
-            std::fill(b + row * padded + panel.n, b + (row + 1) * padded, T(0));
-          panel.b = b, panel.ldb = padded, panel.transpose_b = false;
-        }
-        padded > size ? multiply_columns<T, 2>(panel, panel.n - size) : multiply_columns<T, 1>(panel, panel.n);
-      }
+      padded > size ? multiply_columns<T, 2>(panel, panel.n - size) : multiply_columns<T, 1>(panel, panel.n);
     }
   }
 }
@@ -183,28 +180,50 @@ void multiply(const Product<float>& p) {
   const auto size = [](std::size_t n) { return static_cast<dnnl_dim_t>(n); };
   const auto status = dnnl_sgemm(p.transpose_a ? 'T' : 'N', p.transpose_b ? 'T' : 'N', size(p.m), size(p.n), size(p.k),
                                  p.alpha, p.a, size(p.lda), p.b, size(p.ldb), p.beta, p.c, size(p.ldc));
-  if (status != dnnl_success) throw std::runtime_error("dnnl_sgemm failed");
+  if (status != dnnl_success) std::abort();  // it refuses no sizes that get here
 }
 
-void multiply(const Product<double>& p) { multiply_blocks(p); }
+// Eigen knows no CPU by name: it is compiled for this one, and so cannot fall to a slow kernel unseen.
+void multiply(const Product<double>& p) {
+  using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  const auto map = [](auto* data, std::size_t rows, std::size_t columns, std::size_t distance) {
+    using Stored = std::conditional_t<std::is_const_v<std::remove_pointer_t<decltype(data)>>, const Matrix, Matrix>;
+    return Eigen::Map<Stored, 0, Eigen::OuterStride<>>(data, Eigen::Index(rows), Eigen::Index(columns),
+                                                       Eigen::OuterStride<>(Eigen::Index(distance)));
+  };
+  scale(p);
+  const auto a = p.transpose_a ? map(p.a, p.k, p.m, p.lda) : map(p.a, p.m, p.k, p.lda);
+  const auto b = p.transpose_b ? map(p.b, p.n, p.k, p.ldb) : map(p.b, p.k, p.n, p.ldb);
+  auto c = map(p.c, p.m, p.n, p.ldc);
+  if (p.transpose_a && p.transpose_b) {
+    c.noalias() += p.alpha * a.transpose() * b.transpose();
+  } else if (p.transpose_a) {
+    c.noalias() += p.alpha * a.transpose() * b;
+  } else if (p.transpose_b) {
+    c.noalias() += p.alpha * a * b.transpose();
+  } else {
+    c.noalias() += p.alpha * a * b;
+  }
+}
 
-// The parts depend on the shape alone, so the bits do not depend on who computes which.
-constexpr std::size_t part_work = std::size_t{1} << 22;
-
+// The parts of C depend on the shape alone: in what order a library adds up depends on the shape that it is given, and
+// so the bits would depend on who computes what. oneDNN is slow below 384 where it is fast above, and packs the other
+// operand once a part: hence few parts.
 template <class T>
 void multiply_parts(const Product<T>& p) {
-  const bool by_column = p.n > p.m && p.n >= 256;
-  const std::size_t length = by_column ? p.n : p.m, granule = by_column ? 128 : 16;
-  const std::size_t wanted = std::min(p.m * p.n * p.k / part_work + 1, std::max<std::size_t>(8, length / 128));
+  constexpr std::size_t least_work = std::size_t{1} << 21, granule = 8;
+  const bool by_column = p.n >= p.m;
+  const std::size_t length = by_column ? p.n : p.m;
+  const std::size_t most = length >= 768 ? length / 384 : std::clamp<std::size_t>(length / 32, 1, 4);
+  const std::size_t wanted = std::clamp<std::size_t>(p.m * p.n * p.k / least_work, 1, most);
   const std::size_t step = ((length + granule - 1) / granule + wanted - 1) / wanted * granule;
   const std::size_t parts = (length + step - 1) / step;
-  if (parts == 1) return multiply(p);
   const auto run = [&](std::size_t i) { multiply(by_column ? p.columns(i * step, step) : p.rows(i * step, step)); };
-  const int team = std::min<std::size_t>(threads(), parts);
+  const std::size_t team = std::min(parts, std::size_t(threads()));
   if (team == 1) {
     for (std::size_t i = 0; i < parts; ++i) run(i);
   } else {
-#pragma omp parallel for num_threads(team) schedule(static)
+#pragma omp parallel for num_threads(static_cast <int>(team)) schedule(static)
     for (std::size_t i = 0; i < parts; ++i) run(i);
   }
 }
@@ -220,7 +239,7 @@ void gemm(bool transpose_a, bool transpose_b, std::size_t m, std::size_t n, std:
   if (m == 0 || n == 0) return;
   const Product<T> p{transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc};
   if (k == 0 || alpha == 0) return scale(p);
-  is_tiny(p) ? multiply_blocks(p) : multiply_parts(p);
+  is_tiny(p) ? multiply_tiny(p) : multiply_parts(p);
 }
 
 #define INSTANTIATE(T)                                                                                      \

@@ -95,6 +95,7 @@ Variable<T> scatter_add(const Variable<T>& x, const Variable<T>& index, const Va
   if (!std::ranges::equal(expected, updates.shape()))
     fail<ShapeError>("scatter_add", "updates must have the shape of the gathered slices: ", Dims(updates.shape()),
                      " and ", Dims(expected));
+  const typename Tape<T>::Attempt attempt({&updates, &index, &x});
   return x + listed(ScatterAdd{static_cast<int>(at), x.shape(at)}, updates, index);
 }
 

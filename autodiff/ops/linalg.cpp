@@ -110,10 +110,20 @@ Variable<T> outer(const Variable<T>& a, const Variable<T>& b) {
   return matmul(reshape(a, {-1, 1}), reshape(b, {1, -1}));
 }
 
+template <Real T>
+Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variable<T>& bias) {
+  const typename Tape<T>::Attempt attempt({&x, &weight, &bias});
+  const auto product = matmul(x, weight);
+  const Dims shapes[] = {product.shape(), bias.shape()};
+  broadcast_shape("linear", shapes);
+  return product + bias;
+}
+
 #define AUTODIFF_DERIVED(T)                                            \
   template Variable<T> matmul(const Variable<T>&, const Variable<T>&); \
   template Variable<T> dot(const Variable<T>&, const Variable<T>&);    \
-  template Variable<T> outer(const Variable<T>&, const Variable<T>&);
+  template Variable<T> outer(const Variable<T>&, const Variable<T>&);  \
+  template Variable<T> linear(const Variable<T>&, const Variable<T>&, const Variable<T>&);
 AUTODIFF_DERIVED(float)
 AUTODIFF_DERIVED(double)
 

@@ -24,6 +24,8 @@ template <Real T>
 Variable<T> dot(const Variable<T>& a, const Variable<T>& b);
 template <Real T>
 Variable<T> outer(const Variable<T>& a, const Variable<T>& b);
+template <Real T>
+Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variable<T>& bias);
 }  // namespace detail
 
 /// The matrix product by NumPy's rules: (..., m, k) by (..., k, n) gives (..., m, n), batches broadcast; a vector on
@@ -52,13 +54,14 @@ auto outer(A&& a, B&& b) {
   return detail::outer<T>(to_variable<T>(std::forward<A>(a)), to_variable<T>(std::forward<B>(b)));
 }
 
-/// A layer's pre-activation x W + b: (..., inputs) by (inputs, outputs), plus (outputs). Throws what matmul throws.
+/// A layer's pre-activation x W + b: (..., inputs) by (inputs, outputs), plus (outputs). Throws what matmul throws, and
+/// ShapeError for a bias that does not broadcast.
 template <class X, class W, class B>
 requires Operands<X, W, B>
 auto linear(X&& x, W&& weight, B&& bias) {
   using T = ElementOf<X, W, B>;
-  return detail::matmul<T>(to_variable<T>(std::forward<X>(x)), to_variable<T>(std::forward<W>(weight))) +
-         to_variable<T>(std::forward<B>(bias));
+  return detail::linear<T>(to_variable<T>(std::forward<X>(x)), to_variable<T>(std::forward<W>(weight)),
+                           to_variable<T>(std::forward<B>(bias)));
 }
 
 #define AUTODIFF_LINALG(X) X(Matmul)

@@ -124,11 +124,12 @@ Variable<T> norm(const Variable<T>& x, const Axes& axes, bool keep) {
   // The largest element is taken out as a constant, which the result does not depend on: no square overflows.
   const auto plain = detach(x);
   const auto largest = max(maximum(plain, -plain), axes, keepdims);
-  const auto scale = where(largest > 0, largest, 1);
+  const auto finite = largest * 0 == 0;  // infinity and NaN go their own way through the sum
+  const auto scale = where(finite * (largest > 0), largest, 1);
   const auto scaled = x / scale;
   const auto squares = sum(scaled * scaled, axes, keepdims);
   // Where all is zero the root is taken of a constant instead: its slope there would be infinite.
-  const auto root = where(largest > 0, sqrt(where(largest > 0, squares, 1)), 0) * scale;
+  const auto root = where(largest == 0, 0, sqrt(where(largest == 0, 1, squares))) * scale;
   return reshape(root, reduced_shape(x.shape(), mask, keep));
 }
 

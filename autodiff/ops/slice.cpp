@@ -105,7 +105,8 @@ Variable<T> pad(const Variable<T>& x, const std::vector<std::pair<std::size_t, s
   }
   const auto embedded = listed(embed, x);
   if (value == 0) return embedded;
-  Array<T> border = xt::ones<T>(embed.whole) * value;
+  Array<T> border(embed.whole);
+  border.fill(value);
   const View place = *embed.slice.view(dense(embed.whole));
   const T zero = 0;
   const std::vector<std::ptrdiff_t> still(x.dimension(), 0);
@@ -116,19 +117,21 @@ Variable<T> pad(const Variable<T>& x, const std::vector<std::pair<std::size_t, s
 
 template <Real T>
 Variable<T> stack(const std::vector<Variable<T>>& xs, int axis) {
-  std::vector<Variable<T>> expanded;
-  for (const auto& x : xs) {
+  if (xs.empty()) fail<ShapeError>("stack", "needs at least one array");
+  resolve_axis("stack", axis, xs[0].dimension() + 1, xs[0].shape());
+  for (const auto& x : xs)
     if (!std::ranges::equal(x.shape(), xs[0].shape()))
       fail<ShapeError>("stack", "shapes must be equal: ", Dims(xs[0].shape()), " and ", Dims(x.shape()));
-    expanded.push_back(expand_dims(x, axis));
-  }
-  if (xs.empty()) fail<ShapeError>("stack", "needs at least one array");
+  const typename Tape<T>::Attempt attempt({&xs[0]});
+  std::vector<Variable<T>> expanded;
+  for (const auto& x : xs) expanded.push_back(expand_dims(x, axis));
   return concatenate(expanded, axis);
 }
 
 template <Real T>
 std::vector<Variable<T>> split_at(const Variable<T>& x, const std::vector<std::size_t>& places, int axis) {
   const std::size_t length = x.shape(resolve_axis("split_at", axis, x.dimension(), x.shape()));
+  const typename Tape<T>::Attempt attempt({&x});
   std::vector<Variable<T>> parts;
   std::size_t start = 0;
   for (std::size_t i = 0; i <= places.size(); ++i) {

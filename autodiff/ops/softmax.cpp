@@ -70,6 +70,8 @@ AUTODIFF_SOFTMAX(AUTODIFF_COMPILE)
 template <Real T>
 Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, bool keep) {
   const auto mask = axes.mask("logsumexp", x.shape());
+  if (x.size() == 0 && count(Dims(reduced_shape(x.shape(), mask, false))) != 0)
+    fail<ShapeError>("logsumexp", "needs at least one element: ", Dims(x.shape()));
   // The axes last and in one.
   std::vector<int> order;
   for (bool last : {false, true})
@@ -87,7 +89,9 @@ namespace detail {
 template <Real T>
 Variable<T> softmax_cross_entropy(const Variable<T>& logits, const Variable<T>& target) {
   const Shape& shape = logits.shape();
+  if (logits.size() == 0) fail<ShapeError>(SoftmaxCrossEntropy::name, "there are no rows: ", Dims(shape));
   const bool classes = !shape.empty() && std::ranges::equal(target.shape(), Dims(shape).first(shape.size() - 1));
+  const typename Tape<T>::Attempt attempt({&target, &logits});
   const auto rows = classes ? one_hot(target, shape.back(), SoftmaxCrossEntropy::name) : target;
   return mean(listed(SoftmaxCrossEntropy{}, logits, rows));
 }

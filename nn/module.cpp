@@ -1,0 +1,111 @@
+#include "module.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+namespace nn {
+
+using autodiff::fail;
+using autodiff::TapeError;
+using autodiff::ValueError;
+
+namespace detail {
+
+/// Tells the direct members of a module their names. Done at every call, as members may have been replaced.
+template <Real T>
+class Naming final : public Members<T> {
+ public:
+  void operator()(std::string_view name, Parameter<T>& parameter) override { parameter.name_ = name; }
+  void operator()(std::string_view name, Module<T>& module) override { module.name_ = name; }
+};
+
+/// Collects all parameters below a module under their full names.
+template <Real T>
+class Collecting final : public Members<T> {
+ public:
+  void operator()(std::string_view name, Parameter<T>& parameter) override {
+    naming_(name, parameter);
+    std::string full = enter(name);
+    if (!listed_.insert(&parameter).second)
+      fail<ValueError>("module", "a parameter is listed a second time: \"", full, '"');
+    found.push_back({std::move(full), parameter});
+  }
+  void operator()(std::string_view name, Module<T>& module) override {
+    naming_(name, module);
+    const std::string outer = std::exchange(path_, enter(name) + ".");
+    module.members(*this);
+    path_ = outer;
+  }
+
+  std::vector<Named<T>> found;
+
+ private:
+  std::string enter(std::string_view name) {
+    std::string full = path_ + std::string(name);
+    if (name.empty() || name.find_first_of("./") != name.npos)
+      fail<ValueError>("module", "the name of a member must not be empty or hold '.' or '/': \"", full, '"');
+    if (!names_.insert(full).second) fail<ValueError>("module", "two members have one name: \"", full, '"');
+    return full;
+  }
+
+  Naming<T> naming_;
+  std::string path_;
+  std::set<std::string> names_;
+  std::set<const void*> listed_;
+};
+
+}  // namespace detail
+
+template <Real T>
+Variable<T> Module<T>::operator()(const Variable<T>& x) {
+  detail::Naming<T> naming;
+  members(naming);
+  if (name_.empty()) return forward(x);
+  if (x.recorded()) {
+    const auto scope = x.tape().scope(name_);
+    return forward(x);
+  }
+  const autodiff::ErrorScope scope(name_);
+  return forward(x);
+}
+
+template <Real T>
+std::vector<Named<T>> Module<T>::parameters() {
+  detail::Collecting<T> collecting;
+  members(collecting);
+  return std::move(collecting.found);
+}
+
+template <Real T>
+std::vector<Variable<T>> Module<T>::variables(const Variable<T>& x) {
+  if (!x.recorded())
+    fail<TapeError>("variables", "x is a plain value, recorded on no tape: ", autodiff::Dims(x.shape()));
+  std::vector<Variable<T>> result;
+  for (auto& [name, parameter] : parameters()) {
+    // One that has not been used yet is entered here, in the scope that it would have been used in.
+    std::string path = name.substr(0, name.find_last_of('.') == name.npos ? 0 : name.find_last_of('.'));
+    std::ranges::replace(path, '.', '/');
+    std::optional<typename autodiff::Tape<T>::Scope> scope;
+    if (!path.empty()) scope.emplace(x.tape(), path);
+    result.push_back(parameter.beside(x));
+  }
+  return result;
+}
+
+template <Real T>
+std::size_t Module<T>::parameter_count() {
+  std::size_t count = 0;
+  for (auto& [name, parameter] : parameters()) count += parameter.size();
+  return count;
+}
+
+template <Real T>
+void Module<T>::initialise(std::uint64_t seed) {
+  for (auto& [name, parameter] : parameters()) parameter.initialise(Random(seed, name));
+}
+
+template class Module<float>;
+template class Module<double>;
+
+}  // namespace nn

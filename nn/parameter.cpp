@@ -1,0 +1,56 @@
+#include "parameter.hpp"
+
+#include <algorithm>
+
+namespace nn {
+
+template <Real T>
+Parameter<T>::Parameter(const Parameter& from)
+    : shape_(from.shape_), initialiser_(from.initialiser_), value_(from.value_) {}
+
+template <Real T>
+Parameter<T>& Parameter<T>::operator=(const Parameter& from) {
+  shape_ = from.shape_;
+  initialiser_ = from.initialiser_;
+  value_ = from.value_;
+  entered_.clear();
+  return *this;
+}
+
+template <Real T>
+const Variable<T>& Parameter<T>::plain() const {
+  if (!value_.alive())
+    autodiff::fail<autodiff::ValueError>(
+        "parameter", name_, name_.empty() ? "" : " ",
+        "has no value yet: initialise(seed) the model, or assign one: ", autodiff::Dims(shape_));
+  return value_;
+}
+
+template <Real T>
+void Parameter<T>::initialise(Random random) {
+  assign(autodiff::to_array<T>(initialiser_(shape_, random)));
+}
+
+template <Real T>
+void Parameter<T>::assign(const Variable<T>& value) {
+  if (!std::ranges::equal(value.shape(), shape_))
+    autodiff::fail<autodiff::ShapeError>("parameter", name_, name_.empty() ? "" : " ",
+                                         "cannot take a value of another shape: ", autodiff::Dims(shape_), " and ",
+                                         autodiff::Dims(value.shape()));
+  value_ = autodiff::detach(value);
+  entered_.clear();
+  if (value.recorded()) entered_.push_back(value);
+}
+
+template <Real T>
+Variable<T> Parameter<T>::beside(const Variable<T>& x) {
+  if (!x.recorded() || !x.tape().recording()) return plain();
+  std::erase_if(entered_, [](const auto& v) { return !v.alive(); });
+  const auto there = std::ranges::find_if(entered_, [&](const auto& v) { return &v.tape() == &x.tape(); });
+  return there != entered_.end() ? *there : entered_.emplace_back(x.tape().variable(plain(), name_));
+}
+
+template class Parameter<float>;
+template class Parameter<double>;
+
+}  // namespace nn

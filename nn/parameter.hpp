@@ -1,0 +1,67 @@
+// Parameter<T>: an array that training changes.
+#pragma once
+
+#include <autodiff/autodiff.hpp>
+#include <string>
+#include <vector>
+
+#include "initialisers.hpp"
+
+namespace nn {
+
+using autodiff::Array;
+using autodiff::Real;
+using autodiff::Shape;
+using autodiff::Variable;
+
+namespace detail {
+template <Real T>
+class Naming;
+}  // namespace detail
+
+/// An array of fixed shape that training changes; copies are independent. One thread at a time may record with it.
+template <Real T>
+class Parameter {
+ public:
+  using value_type = T;
+
+  /// Has no value until it is initialised or assigned.
+  Parameter(Shape shape, Initialiser initialiser) : shape_(std::move(shape)), initialiser_(std::move(initialiser)) {}
+  /// A copy is another variable on the same tape. Its name belongs to its place in a module, and so is not copied.
+  Parameter(const Parameter& from);
+  Parameter& operator=(const Parameter& from);
+  Parameter(Parameter&&) noexcept = default;
+
+  const Shape& shape() const { return shape_; }
+  std::size_t size() const { return autodiff::count(shape_); }
+  /// Throws ValueError while it has none.
+  const Array<T>& value() const { return plain().value(); }
+  /// The value as a variable off any tape, sharing the array. Throws ValueError while it has none.
+  const Variable<T>& plain() const;
+
+  /// Draws the first value from the stream. Throws what the initialiser throws.
+  void initialise(Random random);
+  /// Replaces the value. Throws ShapeError for another shape.
+  void assign(Array<T> value) { assign(Variable<T>(std::move(value))); }
+  /// Takes the value of a variable; beside others of its tape, if it has one, the parameter is that very variable. So
+  /// a gradient can be taken through what it was computed from. Throws ShapeError for another shape.
+  void assign(const Variable<T>& value);
+
+  /// The parameter as a variable on x's tape, entered there once in the life of the tape; plain when x is, or when its
+  /// tape is paused, so that inference records nothing. Throws ValueError while it has no value.
+  Variable<T> beside(const Variable<T>& x);
+
+ private:
+  friend class detail::Naming<T>;
+
+  Shape shape_;
+  Initialiser initialiser_;
+  Variable<T> value_;                 // plain
+  std::vector<Variable<T>> entered_;  // one a tape
+  std::string name_;                  // that its module gives it
+};
+
+extern template class Parameter<float>;
+extern template class Parameter<double>;
+
+}  // namespace nn

@@ -1,0 +1,41 @@
+#!/bin/sh
+# What a user gets from `meson install`: a program outside the tree builds with nothing but pkg-config, and runs.
+# Arguments: the compiler, the build directory, its prefix, extra flags of this build.
+set -eu
+compiler=$1 build=$2 prefix=$3
+shift 3
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+DESTDIR="$root" meson install -C "$build" --no-rebuild --quiet >"$root/log" 2>&1 || { cat "$root/log"; exit 1; }
+PKG_CONFIG_PATH=$(dirname "$(find "$root" -name xtensor-autodiff.pc)")
+LD_LIBRARY_PATH=$(dirname "$(find "$root" -name 'libxtensor-autodiff.*' | head -n 1)")
+export PKG_CONFIG_PATH LD_LIBRARY_PATH
+cat >"$root/program.cpp" <<'PROGRAM'
+#include <autodiff/autodiff.hpp>
+#include <autodiff/op.hpp>
+#include <nn/nn.hpp>
+
+struct Cube {
+  static constexpr auto name = "cube";
+  template <class S>
+  static S f(const S& x) {
+    return x * x * x;
+  }
+  template <int I, class S>
+  static S vjp(const S& ct, const S&, const S& x) {
+    return ct * 3 * x * x;
+  }
+};
+
+int main() {
+  autodiff::Tape<double> tape;
+  auto x = tape.variable(xt::xarray<double>{2.0, 3.0});
+  auto y = autodiff::sum(autodiff::record(Cube{}, x) * autodiff::matmul(xt::eye<double>(2), x));
+  auto g = autodiff::gradient(y, x);  // of x^4
+  return g(0) == 32 && g(1) == 108 ? 0 : 1;
+}
+PROGRAM
+# shellcheck disable=SC2046  # the flags are words
+"$compiler" "$@" "$root/program.cpp" -o "$root/program" \
+  $(pkg-config --define-variable=prefix="$root$prefix" --cflags --libs xtensor-autodiff)
+"$root/program"

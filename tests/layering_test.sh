@@ -1,0 +1,52 @@
+#!/bin/sh
+# The arrows of the architecture, as far as a grep can see them: which room includes which, and that the engine names no
+# operation. Argument: the root of the source tree.
+set -eu
+cd "$1"
+broken=0
+
+# Lines of the files in $2... that match the pattern, but for those that match the exception in $1, if there is one.
+forbid() {
+  rule=$1 pattern=$2 exception=$3
+  shift 3
+  found=$(grep -nHE "$pattern" "$@" /dev/null | grep -vE "${exception:-^$}") || return 0
+  printf '%s:\n%s\n\n' "$rule" "$found"
+  broken=1
+}
+include='^[[:space:]]*#[[:space:]]*include[[:space:]]*'
+
+# The engine is autodiff/ itself, less what operations are written with, what includes all, and what checks them.
+engine=
+for file in autodiff/*.hpp autodiff/*.cpp; do
+  case $file in
+    autodiff/op.* | autodiff/autodiff.hpp) ;;
+    *) engine="$engine $file" ;;
+  esac
+done
+operations=$(grep -hoE 'static constexpr auto name = .*' autodiff/ops/*.hpp | grep -oE '"[a-z0-9_]+"' | tr -d '"' | sort -u)
+structs=$(grep -hE '^#define AUTODIFF_[A-Z]+\(X\)' -A3 autodiff/ops/*.hpp | grep -oE 'X\([A-Z][A-Za-z0-9]+\)' | sed 's/X(\(.*\))/\1/' | sort -u)
+[ "$(echo "$structs" | wc -l)" -gt 40 ] || { echo "the lists of operations were not found"; exit 1; }
+either() { echo "$1" | paste -sd '|'; }
+
+# shellcheck disable=SC2086  # a list of files
+{
+  forbid "the engine includes no operations, but + for cotangents and sum for products" \
+    "$include[\"<](autodiff/)?(ops/|op\.hpp)" \
+    '^autodiff/sweep.cpp:.*"ops/arithmetic.hpp"|^autodiff/transforms.cpp:.*"ops/reduce.hpp"' $engine
+  forbid "the engine asks no operation what it is" 'typeid|dynamic_cast|dynamic_pointer_cast|<typeinfo>|<typeindex>' '' \
+    $engine autodiff/op.hpp autodiff/op.cpp
+  forbid "the engine names no operation" "\"($(either "$operations"))\"|\b($(either "$structs"))\b *[{(<]" '' $engine
+}
+forbid "the engine does not include the network layer" "$include[\"<](\.\./)*nn/" '' \
+  autodiff/*.hpp autodiff/*.cpp autodiff/ops/* autodiff/kernels/*
+forbid "kernels include nothing of the project but kernels" "$include(\".*/|<autodiff|<nn)" '' autodiff/kernels/*
+forbid "only array.hpp includes xtensor" "${include}[\"<]xt(ensor|l)?[/.]" '^autodiff/array.hpp:' \
+  $(find autodiff nn examples -name '*.[hc]pp')
+forbid "nn includes public headers of the engine only" "${include}[\"<](\.\./)*autodiff/" \
+  '<autodiff/(autodiff|array|axes|check|error|tape|transforms|variable)\.hpp>' $(find nn -name '*.[hc]pp')
+forbid "nn leaves only through <autodiff/...>" "$include\"[^\"]*\.\./" '' $(find nn -name '*.[hc]pp')
+forbid "examples include public headers only" "${include}[\"<][^\">]*(\.\./|autodiff/|nn/)" \
+  '<autodiff/(autodiff|op|check)\.hpp>|<nn/nn\.hpp>' $(find examples -name '*.[hc]pp')
+
+[ "$broken" = 0 ] && echo "all arrows run one way"
+exit "$broken"

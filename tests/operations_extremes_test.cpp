@@ -1,0 +1,227 @@
+// Operations at the extremes: large, tiny and equal numbers, zeros, NaN. What is right there is known in closed form.
+#include <limits>
+
+#include "cases.hpp"
+
+namespace test {
+
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+constexpr double log2 = 0.6931471805599453, half_pi = 1.5707963267948966;
+
+/// f of a vector, and its gradient for this cotangent (by default all ones), in float unless the numbers need double.
+template <class T, class F>
+std::pair<Array<double>, Array<double>> value_and_gradient(F f, std::vector<double> at,
+                                                           std::vector<double> cotangent = {}) {
+  ad::Tape<T> tape;
+  Array<double> from(Shape{at.size()});
+  std::copy(at.begin(), at.end(), from.begin());
+  const auto x = tape.variable(from);
+  const auto y = f(x);
+  Array<double> ct(y.shape(), 1.0);
+  std::copy(cotangent.begin(), cotangent.end(), ct.begin());
+  return {ad::to_array<double>(y.value()), ad::to_array<double>(ad::vjp(y, ct, x))};
+}
+
+/// Compares each number relative to its own size, so that tiny ones count, too.
+void check_close(const Array<double>& actual, std::vector<double> expected, double tolerance = 2e-6) {
+  REQUIRE_EQ(actual.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const double a = actual.data()[i], b = expected[i];
+    INFO("element " << i << ": " << a << " for " << b);
+    CHECK((a == b || (std::isnan(a) && std::isnan(b)) || std::abs(a - b) <= tolerance * std::abs(b)));
+  }
+}
+
+template <class T = float, class F>
+void check_at(F f, std::vector<double> at, std::vector<double> value, std::vector<double> gradient,
+              std::vector<double> cotangent = {}) {
+  const auto [y, slope] = value_and_gradient<T>(f, at, cotangent);
+  check_close(y, value);
+  check_close(slope, gradient);
+}
+
+/// At one point after another: of an elementwise function each is on its own.
+#define CHECK_AT(function, ...) check_at([](const auto& x) { return function; }, __VA_ARGS__)
+
+}  // namespace
+
+TEST_CASE("extremes: softmax and its kin") {
+  CHECK_AT(softmax(x), {1e4, -1e4, 1e4}, {0.5, 0, 0.5}, {0.25, 0, -0.25}, {1, 0, 0});
+  CHECK_AT(softmax(x), {-1e4, -1e4}, {0.5, 0.5}, {0.25, -0.25}, {1, 0});
+  CHECK_AT(softmax(x), {-infinity, 0}, {0, 1}, {0, 0}, {1, 0});
+  CHECK_AT(log_softmax(x), {1e4, -1e4, 1e4}, {-log2, -2e4 - log2, -log2}, {0.5, 0, -0.5}, {1, 0, 0});
+  CHECK_AT(log_softmax(x), {1e4, -1e4}, {0, -2e4}, {-1, 1}, {0, 1});
+  CHECK_AT(logsumexp(x), {1e4, -1e4, 1e4}, {1e4 + log2}, {0.5, 0, 0.5});
+  CHECK_AT(logsumexp(x), {-1e4, -1e4}, {-1e4 + log2}, {0.5, 0.5});
+  CHECK_AT(logsumexp(x), {-infinity, 3}, {3}, {0, 1});
+  CHECK_AT(logsumexp(x), {-infinity, -infinity}, {-infinity}, {nan, nan});
+  for (double scale : {1.0, 1e4}) {
+    const auto loss = [](const auto& x) { return softmax_cross_entropy(x, 1); };
+    const auto soft = [](const auto& x) { return softmax_cross_entropy(x, xt::xarray<float>{0.25, 0.75}); };
+    check_at(loss, {-scale, scale}, {std::log1p(std::exp(-2 * scale))},
+             {1 / (1 + std::exp(2 * scale)), -1 / (1 + std::exp(2 * scale))});
+    check_at(loss, {scale * 1e2, -scale * 1e2}, {2e2 * scale}, {1, -1});
+    check_at(soft, {scale * 1e2, -scale * 1e2}, {1.5e2 * scale}, {0.75, -0.75});
+  }
+}
+
+TEST_CASE("extremes: small and large arguments of elementary functions") {
+  CHECK_AT(log1p(x), {1e-20, -1e-20, 1e-8}, {1e-20, -1e-20, 1e-8}, {1, 1, 1});
+  CHECK_AT(expm1(x), {1e-20, -1e-20, 1e-8, -100}, {1e-20, -1e-20, 1e-8, -1}, {1, 1, 1, 0});
+  CHECK_AT(log(x), {0, 1e-30}, {-infinity, -30 * std::log(10.0)}, {infinity, 1e30});
+  CHECK_AT(exp(x), {-1000, 1000}, {0, infinity}, {0, infinity});
+  CHECK_AT(sqrt(x), {0, 1e-30, 1e30}, {0, 1e-15, 1e15}, {infinity, 5e14, 5e-16});
+  CHECK_AT(tanh(x), {-100, 1e-20, 100}, {-1, 1e-20, 1}, {0, 1, 0});
+  CHECK_AT(atan(x), {-1e15, 1e-20, 1e30}, {-half_pi, 1e-20, half_pi}, {1e-30, 1, 0});
+  CHECK_AT(erf(x), {-30, 30}, {-1, 1}, {0, 0});
+  CHECK_AT(sin(x), {1e-20, 1000}, {1e-20, 0.8268795405320025}, {1, 0.5623790762907029});  // Mathematica
+}
+
+TEST_CASE("extremes: activations") {
+  // 1 / (1 + e^100) is below the smallest normal float: zero will do.
+  const auto [y, slope] = value_and_gradient<float>([](const auto& x) { return logistic(x); }, {100, -100, 80, -80});
+  CHECK_EQ(y(0), 1);
+  CHECK(std::abs(y(1)) < 1e-43);
+  CHECK(y(2) == 1);
+  CHECK(y(3) == doctest::Approx(1.8048513878454153e-35).epsilon(1e-5));
+  CHECK(slope(3) == doctest::Approx(1.8048513878454153e-35).epsilon(1e-5));
+  for (double s : slope) CHECK((s >= 0 && s < 1e-34));
+  CHECK_AT(softplus(x), {100, 1e30, -1e4, 0}, {100, 1e30, 0, log2}, {1, 1, 0, 0.5});
+  CHECK_AT(relu(x), {-1e30, -0.0, 0, 1e30}, {0, 0, 0, 1e30}, {0, 0, 0, 1});
+  CHECK_AT(leaky_relu(x, 0.25), {-4, 0, 4}, {-1, 0, 4}, {0.25, 0.25, 1});
+  CHECK_AT(elu(x), {-1e4, 0, 1e4}, {-1, 0, 1e4}, {0, 1, 1});
+  CHECK_AT(selu(x), {-1e4, 1e4}, {-1.7580993408473766, 10507.009873554805}, {0, 1.0507009873554805});
+  CHECK_AT(gelu(x), {-1e4, 1e4, 1e30}, {0, 1e4, 1e30}, {0, 1, 1});
+  CHECK_AT(silu(x), {-1e4, 1e4}, {0, 1e4}, {0, 1});
+  CHECK_AT(clip(x, -1, 2), {-3, -1, 0, 2, 5}, {-1, -1, 0, 2, 2}, {0, 1, 1, 1, 0});
+  CHECK_AT(abs(x), {-2, -0.0, 0, 2}, {2, 0, 0, 2}, {-1, 0, 0, 1});
+}
+
+TEST_CASE("extremes: norm") {
+  for (double scale : {1e-30, 1.0, 1e30}) {
+    INFO(scale);
+    CHECK_AT(norm(x), {3 * scale, -4 * scale}, {5 * scale}, {0.6, -0.8});
+  }
+  CHECK_AT(norm(x), {0, 0}, {0}, {0, 0});
+  CHECK_EQ(value_and_gradient<float>([](const auto& x) { return norm(x); }, {3, -infinity}).first(), infinity);
+  ad::Tape<double> tape;
+  const auto x = tape.variable(array({2, 2}, {0, 0, 3, 4}));
+  const auto rows = norm(x, 1);
+  CHECK_EQ(difference(gradient(sum(rows), x), array({2, 2}, {0, 0, 0.6, 0.8}), 1e-15), "");
+  const auto second = hessian(sum(rows), x);  // (I - u u^T) / |x| for the row that is not zero
+  for (double h : second) CHECK(std::isfinite(h));
+  CHECK(second(1, 0, 1, 0) == doctest::Approx(0.64 / 5));
+  CHECK(second(1, 0, 1, 1) == doctest::Approx(-0.48 / 5));
+}
+
+TEST_CASE("extremes: prod with zeros") {
+  struct Expected {
+    Array<double> at, gradient, hessian;
+  };
+  for (const auto& [at, slope, second] :
+       {Expected{array({3}, {2, 0, 3}), array({3}, {0, 6, 0}), array({3, 3}, {0, 3, 0, 3, 0, 2, 0, 2, 0})},
+        Expected{array({3}, {0, 0, 3}), array({3}, {0, 0, 0}), array({3, 3}, {0, 3, 0, 3, 0, 0, 0, 0, 0})},
+        Expected{array({3}, {0, 0, 0}), array({3}, {0, 0, 0}), array({3, 3}, {0, 0, 0, 0, 0, 0, 0, 0, 0})}}) {
+    ad::Tape<double> tape;
+    const auto x = tape.variable(at);
+    CHECK_EQ(difference(gradient(prod(x), x), slope, 1e-15), "");
+    CHECK_EQ(difference(hessian(prod(x), x), second, 1e-15), "");
+  }
+}
+
+TEST_CASE("extremes: powers") {
+  CHECK_AT(pow(x, 0), {0, 2, -2}, {1, 1, 1}, {0, 0, 0});
+  CHECK_AT(pow(x, 1), {0, -2}, {0, -2}, {1, 1});
+  CHECK_AT(pow(x, 2), {0, -3}, {0, 9}, {0, -6});
+  CHECK_AT(pow(x, 3), {-2}, {-8}, {12});
+  CHECK_AT(pow(0, x), {0, 2}, {1, 0}, {0, 0});
+  CHECK_AT(pow(2, x), {0, 3}, {1, 8}, {log2, 8 * log2});
+  ad::Tape<double> tape;  // x^2 at zero: 0, 2 and 0
+  const auto x = tape.variable(0.0);
+  auto y = pow(x, 2);
+  for (double expected : {0.0, 2.0, 0.0}) {
+    y = recorded_gradient(y, x);
+    CHECK_EQ(y.item(), expected);
+  }
+}
+
+TEST_CASE("extremes: ties share the gradient") {
+  CHECK_AT(max(x), {2, 5, 5, 1}, {5}, {0, 0.5, 0.5, 0});
+  CHECK_AT(min(x), {1, 5, 1, 1}, {1}, {1.0 / 3, 0, 1.0 / 3, 1.0 / 3});
+  CHECK_AT(argmax(x), {2, 5, 5, 1}, {1}, {0, 0, 0, 0});
+  CHECK_AT(maximum(x, 3), {2, 3, 4}, {3, 3, 4}, {0, 0.5, 1});
+  CHECK_AT(minimum(3, x), {2, 3, 4}, {2, 3, 3}, {1, 0.5, 0});
+  CHECK_AT(max(x), {-infinity, -infinity}, {-infinity}, {0.5, 0.5});
+}
+
+TEST_CASE("extremes: NaN is not lost") {
+  for (std::size_t at : {0, 1, 17, 36}) {
+    INFO("at " << at);
+    ad::Tape<float> tape;
+    Array<float> values(Shape{37}, 1.0f);
+    values(at) = std::numeric_limits<float>::quiet_NaN();
+    const auto x = tape.variable(values);
+    for (const auto& y : {maximum(x, 2), maximum(2, x), minimum(x, 2), minimum(2, x), relu(x), clip(x, 0, 2), sign(x),
+                          abs(x), logistic(x), tanh(x), elu(x)}) {
+      for (std::size_t i = 0; i < 37; ++i) CHECK_EQ(std::isnan(y.value()(i)), i == at);
+    }
+    CHECK(std::isnan(max(x).item()));
+    CHECK(std::isnan(min(x).item()));
+    CHECK(std::isnan(sum(x).item()));
+    CHECK(std::isnan(prod(x).item()));
+    CHECK(std::isnan(norm(x).item()));
+    CHECK(std::isnan(logsumexp(x).item()));
+    CHECK(std::isnan(sum(softmax(x)).item()));
+  }
+}
+
+TEST_CASE("extremes: angles") {
+  ad::Tape<double> tape;
+  const auto y = tape.variable(array({4}, {0, 0, 1, -1})), x = tape.variable(array({4}, {0, -1, 0, 0}));
+  CHECK_EQ(difference(atan2(y, x).value(), array({4}, {0, 2 * half_pi, half_pi, -half_pi}), 1e-15), "");
+  const auto [dy, dx] = gradient(sum(atan2(y, x)), y, x);
+  CHECK_EQ(difference(dy, array({4}, {nan, -1, 0, 0}), 1e-15), "");  // at the origin there is none
+  CHECK_EQ(difference(dx, array({4}, {nan, 0, -1, 1}), 1e-15), "");
+}
+
+TEST_CASE("extremes: variance of large numbers") {
+  check_at<double>([](const auto& x) { return variance(x); }, {1e8, 1e8 + 1, 1e8 + 2}, {2.0 / 3},
+                   {-2.0 / 3, 0, 2.0 / 3});
+}
+
+TEST_CASE_TEMPLATE("extremes: the whole range of elementary functions", T, float, double) {
+  // Relative to the standard library in long double, in units of the last place; small arguments and large.
+  ad::Tape<T> tape;
+  const auto compare = [&](const char* name, auto f, long double (*number)(long double), double low, double high,
+                           double units) {
+    std::vector<double> at;
+    for (double magnitude = low; magnitude < high; magnitude *= 1.37) at.push_back(static_cast<T>(magnitude));
+    Array<double> from(Shape{at.size()});
+    std::copy(at.begin(), at.end(), from.begin());
+    const auto y = ad::to_array<double>(f(tape.variable(from)).value());
+    for (std::size_t i = 0; i < at.size(); ++i) {
+      const double expected = static_cast<double>(number(at[i]));
+      INFO(std::string(name) << " of " << at[i] << " is " << y(i) << ", not " << expected);
+      CHECK(std::abs(y(i) - expected) <= units * std::numeric_limits<T>::epsilon() * std::abs(expected));
+    }
+  };
+#define COMPARE(name, low, high, units) \
+  compare(                              \
+      #name, [](const auto& x) { return name(x); }, +[](long double x) { return std::name(x); }, low, high, units)
+  COMPARE(exp, 1e-20, 80, 8);
+  COMPARE(expm1, 1e-20, 80, 8);
+  COMPARE(log, 1e-30, 1e30, 8);
+  COMPARE(log1p, 1e-30, 1e30, 8);
+  COMPARE(sqrt, 1e-30, 1e30, 8);
+  COMPARE(tanh, 1e-20, 1e30, 8);
+  COMPARE(sinh, 1e-20, 80, 8);
+  COMPARE(cosh, 1e-20, 80, 8);
+  COMPARE(atan, 1e-20, 1e30, 8);
+  COMPARE(asin, 1e-20, 1, 8);
+  COMPARE(erf, 1e-20, 1e30, 16);
+  COMPARE(tan, 1e-20, 1.5, 8);
+}
+
+}  // namespace test

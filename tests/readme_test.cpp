@@ -1,0 +1,73 @@
+// README.md against the code: its table of operations names what the library lists, and its C++ compiles (the build
+// makes a program of it).
+#include <doctest/doctest.h>
+#include <autodiff/autodiff.hpp>
+
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+using namespace autodiff;
+
+namespace {
+
+std::string readme() {
+  std::ifstream file(AUTODIFF_README);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+/// The names in backticks in the rows of the table of operations.
+std::set<std::string> table() {
+  std::set<std::string> names;
+  std::istringstream lines(readme());
+  bool inside = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("| operations")) inside = true;
+    if (inside && !line.starts_with("|")) break;
+    if (!inside) continue;
+    for (std::size_t at = 0; (at = line.find('`', at)) != line.npos;) {
+      const std::size_t end = line.find('`', at + 1);
+      names.insert(line.substr(at + 1, end - at - 1));
+      at = end + 1;
+    }
+  }
+  return names;
+}
+
+/// What every family lists.
+std::vector<std::string> listed_names() {
+#define NAME(Op) Op::name,
+  return {AUTODIFF_ACTIVATIONS(NAME) AUTODIFF_ARITHMETIC(NAME) AUTODIFF_ELEMENTARY(NAME) AUTODIFF_INDEX(NAME)
+              AUTODIFF_LINALG(NAME) AUTODIFF_REDUCE(NAME) AUTODIFF_SHAPE(NAME) AUTODIFF_SLICE(NAME)
+                  AUTODIFF_SOFTMAX(NAME)};
+#undef NAME
+}
+
+}  // namespace
+
+TEST_CASE("the table of operations names every listed operation") {
+  const auto names = table();
+  REQUIRE(names.size() > 50);
+  for (const auto& name : listed_names()) {
+    if (name == "embed") continue;  // the public name of this one is pad
+    CHECK_MESSAGE(names.contains(name), name);
+  }
+}
+
+TEST_CASE("every name in the table is declared in a family's header") {
+  std::string headers;
+  for (const char* family :
+       {"activations", "arithmetic", "elementary", "index", "linalg", "reduce", "shape", "slice", "softmax"}) {
+    std::ifstream file(std::string(AUTODIFF_OPS) + "/" + family + ".hpp");
+    std::ostringstream text;
+    text << file.rdbuf();
+    headers += text.str();
+  }
+  const std::set<std::string> operators{"equal", "not_equal", "less", "less_equal"};
+  for (const auto& name : table())
+    if (!operators.contains(name)) CHECK_MESSAGE(headers.find(" " + name + "(") != headers.npos, name);
+}

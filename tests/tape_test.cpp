@@ -1,0 +1,310 @@
+// The tape: what is recorded, under which name, for how long; and the sweep over it.
+#include <optional>
+
+#include "cases.hpp"
+
+using namespace test;
+using ad::Tape;
+
+namespace {
+
+template <class T>
+std::string is(const Array<T>& a, std::initializer_list<double> elements) {
+  return difference(a, array({elements.size()}, elements), 1e-6);
+}
+
+}  // namespace
+
+TEST_CASE("values enter a tape from anything, and are counted") {
+  Tape<double> tape;
+  CHECK_EQ(tape.size(), 0);
+  const auto a = tape.variable(2, "a");
+  const auto b = tape.variable(xt::xarray<double>{1, 2});
+  const auto c = tape.variable(xt::ones<float>({2}) * 3, "c");
+  const auto d = tape.constant(xt::xarray<int>{4, 5});
+  CHECK_EQ(tape.size(), 4);
+  CHECK_EQ(a.item(), 2);
+  CHECK_EQ(a.dimension(), 0);
+  CHECK_EQ(is(c.value(), {3, 3}), "");
+  CHECK_EQ(is((a * b + c - d).value(), {1, 2}), "");
+  CHECK_EQ(tape.size(), 7);
+  CHECK_EQ(b.name(), "");
+  CHECK_EQ(b.shape(0), 2);
+  CHECK_EQ(b.size(), 2);
+  CHECK_THROWS_AS(b.item(), ad::ShapeError);
+  CHECK_EQ(&c.tape(), &tape);
+}
+
+TEST_CASE("a value is copied when it enters") {
+  Tape<double> tape;
+  xt::xarray<double> from{1, 2};
+  const auto x = tape.variable(from);
+  from(0) = 9;
+  CHECK_EQ(is(x.value(), {1, 2}), "");
+}
+
+TEST_CASE("names and scopes") {
+  Tape<double> tape;
+  const auto x = tape.variable(1.0, "x");
+  std::optional<ad::Variable<double>> w, y;
+  {
+    const auto outer = tape.scope("net");
+    {
+      const auto inner = tape.scope("layer1");
+      w = tape.variable(2.0, "W");
+      y = (x * *w).named("a");
+    }
+    CHECK_EQ(tape.variable(3.0, "b").name(), "net/b");
+    const auto again = tape.scope("layer1");
+    CHECK_EQ(tape.constant(3.0, "c").name(), "net/layer1/c");
+  }
+  CHECK_EQ(w->name(), "net/layer1/W");
+  CHECK_EQ(y->name(), "net/layer1/a");
+  CHECK_EQ(tape.scope_of(y->index()), "net/layer1");
+  CHECK_EQ(tape.scope_of(x.index()), "");
+  CHECK_EQ(tape.find("net/layer1/W").index(), w->index());
+  CHECK_EQ(tape.find("x").item(), 1);
+  CHECK_EQ(gradient(*y, tape.find("net/layer1/W"))(), 1);
+  CHECK_THROWS_WITH_AS(tape.find("W"), "[find] no variable of this tape is named \"W\"", ad::TapeError);
+  const auto latest = tape.variable(5.0, "x");
+  CHECK_EQ(tape.find("x").index(), latest.index());
+  CHECK_EQ(detach(x).named("plain").name(), "");
+}
+
+TEST_CASE("a paused tape records nothing") {
+  Tape<double> tape;
+  const auto x = tape.variable(3.0);
+  const auto before = x * x;
+  {
+    const auto pause = tape.pause();
+    CHECK_FALSE(tape.recording());
+    const auto y = x * x + 1;
+    CHECK_EQ(tape.size(), 2);
+    CHECK_FALSE(y.recorded());
+    CHECK_EQ(y.item(), 10);
+    CHECK_THROWS_AS(gradient(y, x), ad::TapeError);
+    { const auto nested = tape.pause(); }
+    CHECK_FALSE(tape.recording());
+    CHECK_EQ(gradient(before, x)(), 6);  // what is recorded can still be differentiated, to any order
+    CHECK_EQ(hessian(before, x)(), 2);
+    CHECK_EQ(jvp(before, x, 2.0)(), 12);
+    CHECK_EQ(tape.size(), 2);
+  }
+  CHECK(tape.recording());
+  CHECK_EQ((x * x).item(), 9);
+  CHECK_EQ(tape.size(), 3);
+}
+
+TEST_CASE("no gradient flows through what is detached") {
+  Tape<double> tape;
+  const auto x = tape.variable(3.0);
+  const auto y = x * x;
+  CHECK_FALSE(detach(y).recorded());
+  CHECK_EQ(detach(y).item(), 9);
+  CHECK_EQ(gradient(x * detach(y), x)(), 9);
+  CHECK_EQ(hessian(x * detach(y), x)(), 0);
+  const ad::Variable<double> plain(array({}, {2}));
+  CHECK_FALSE(detach(plain).recorded());
+  CHECK_FALSE((plain * plain).recorded());
+}
+
+TEST_CASE("variables outlive their tape, and say so") {
+  std::optional<Tape<double>> tape(std::in_place);
+  const auto x = tape->variable(array({2}, {1, 2}), "x");
+  const auto y = sum(x);
+  const auto value = detach(y);
+  const auto all_throw = [&] {
+    CHECK_THROWS_AS(x.value(), ad::TapeError);
+    CHECK_THROWS_AS(x.tape(), ad::TapeError);
+    CHECK_THROWS_AS(x.name(), ad::TapeError);
+    CHECK_THROWS_AS(x + 1, ad::TapeError);
+    CHECK_THROWS_AS(exp(x), ad::TapeError);
+    CHECK_THROWS_AS(gradient(y, x), ad::TapeError);
+    CHECK_THROWS_AS(detach(x), ad::TapeError);
+    CHECK_EQ(value.item(), 3);
+  };
+  tape->clear();
+  CHECK_EQ(tape->size(), 0);
+  all_throw();
+  CHECK_THROWS_AS(tape->find("x"), ad::TapeError);
+  const auto fresh = tape->variable(1.0, "x");  // at the place of the old one
+  CHECK_EQ(fresh.item(), 1);
+  all_throw();
+  CHECK_THROWS_AS(x + fresh, ad::TapeError);
+  tape.reset();
+  all_throw();
+  CHECK_THROWS_AS(fresh.value(), ad::TapeError);
+  Tape<double> other;  // may be given the memory of the old one
+  other.variable(1.0);
+  all_throw();
+  CHECK_THROWS_AS(fresh.value(), ad::TapeError);
+}
+
+TEST_CASE("an empty variable says so") {
+  const ad::Variable<double> none;
+  CHECK_THROWS_AS(none.value(), ad::TapeError);
+  CHECK_THROWS_AS(none + 1, ad::TapeError);
+  CHECK_THROWS_AS(detach(none).value(), ad::TapeError);
+}
+
+TEST_CASE("two tapes side by side do not mix") {
+  Tape<double> one, two;
+  const auto a = one.variable(1.0), b = two.variable(2.0);
+  CHECK_EQ(gradient(a * a, a)(), 2);
+  CHECK_EQ(gradient(b * b, b)(), 4);
+  CHECK_THROWS_AS(a + b, ad::TapeError);
+  CHECK_THROWS_AS(concatenate(std::vector{reshape(a, {1}), reshape(b, {1})}), ad::TapeError);
+  CHECK_THROWS_AS(gradient(a * a, b), ad::TapeError);
+  CHECK_EQ((a + detach(b)).item(), 3);
+  CHECK_EQ(one.size(), 6);
+}
+
+TEST_CASE_TEMPLATE("variables stand beside arrays, lazy expressions and numbers, on either side", T, float, double) {
+  using Other = std::conditional_t<std::is_same_v<T, float>, double, float>;
+  Tape<T> tape;
+  const auto x = tape.variable(array<T>({2}, {1, 2}));
+  const auto each = [&](const auto& other) {  // an operand whose elements are all 2
+    CHECK_EQ(is((x + other).value(), {3, 4}), "");
+    CHECK_EQ(is((other + x).value(), {3, 4}), "");
+    CHECK_EQ(is((x - other).value(), {-1, 0}), "");
+    CHECK_EQ(is((other - x).value(), {1, 0}), "");
+    CHECK_EQ(is((x * other).value(), {2, 4}), "");
+    CHECK_EQ(is((other * x).value(), {2, 4}), "");
+    CHECK_EQ(is((x / other).value(), {0.5, 1}), "");
+    CHECK_EQ(is((other / x).value(), {2, 1}), "");
+    CHECK_EQ(is((x < other).value(), {1, 0}), "");
+    CHECK_EQ(is((other < x).value(), {0, 0}), "");
+    CHECK_EQ(is((x >= other).value(), {0, 1}), "");
+    CHECK_EQ(is((other >= x).value(), {1, 1}), "");
+    CHECK_EQ(is((x == other).value(), {0, 1}), "");
+    CHECK_EQ(is((other != x).value(), {1, 0}), "");
+    CHECK_EQ(is(pow(x, other).value(), {1, 4}), "");
+    CHECK_EQ(is(pow(other, x).value(), {2, 4}), "");
+    CHECK_EQ(is(maximum(other, x).value(), {2, 2}), "");
+    CHECK_EQ(is(minimum(x, other).value(), {1, 2}), "");
+    CHECK_EQ(is(where(other, x, other).value(), {1, 2}), "");
+    CHECK_EQ(is(gradient(sum(x * other), x), {2, 2}), "");
+    CHECK_EQ(is(gradient(sum(other / x), x), {-2, -0.5}), "");
+    CHECK_EQ(is((x * x + other).value(), {3, 6}), "");  // beside a temporary
+  };
+  each(2);
+  each(2.0f);
+  each(2.0);
+  each(std::size_t(2));
+  each(Array<T>(Shape{2}, T(2)));
+  each(Array<Other>(Shape{2}, Other(2)));
+  each(xt::xarray<T>{2, 2});
+  each(xt::xarray<int>{2, 2});
+  each(xt::xarray<T>{1, 1} + xt::xarray<T>{1, 1});
+  each(xt::ones<T>({2}) * 2);
+  each(xt::view(xt::xarray<T>{{2, 2}, {3, 3}}, 0));
+  each(ad::Variable<T>(Array<T>(Shape{}, T(2))));
+  each(tape.constant(2));
+}
+
+TEST_CASE("numbers in place: the variable moves on, the old value stays") {
+  Tape<double> tape;
+  const auto x = tape.variable(array({2}, {1, 2}));
+  auto y = x;
+  y += 1;
+  y *= x;
+  y -= xt::xarray<double>{0, 1};
+  y /= 2;
+  CHECK_EQ(is(x.value(), {1, 2}), "");
+  CHECK_EQ(is(y.value(), {1, 2.5}), "");
+  CHECK_EQ(is(gradient(sum(y), x), {1.5, 2.5}), "");  // (x + 1) x / 2
+  ad::Variable<double> plain(array({2}, {1, 2})), copy = plain;
+  plain += plain;
+  plain += copy;
+  CHECK_EQ(is(plain.value(), {3, 6}), "");
+  CHECK_EQ(is(copy.value(), {1, 2}), "");
+}
+
+TEST_CASE("gradients of any recorded variable") {
+  Tape<double> tape;
+  const auto x = tape.variable(array({2}, {1, 2})), apart = tape.variable(array({3}, {1, 2, 3}));
+  const auto a = x * 3, h = tanh(a), y = sum(h * h);
+  const auto later = x * 2;
+  const auto [dy, dh, da, dx, none, after, twice] = gradient(y, y, h, a, x, apart, later, h);
+  CHECK_EQ(dy(), 1);
+  CHECK_EQ(difference(dh, (2 * h).value(), 1e-15), "");
+  CHECK_EQ(difference(da * 3, dx, 1e-15), "");
+  CHECK_EQ(is(none, {0, 0, 0}), "");
+  CHECK_EQ(is(after, {0, 0}), "");
+  CHECK_EQ(difference(twice, dh, 1e-300), "");
+  const auto recorded = recorded_gradient(y, y, apart, later, h, h);
+  CHECK_EQ(recorded[0].item(), 1);
+  CHECK_EQ(is(recorded[1].value(), {0, 0, 0}), "");
+  CHECK_EQ(is(recorded[2].value(), {0, 0}), "");
+  CHECK_EQ(difference(recorded[3].value(), recorded[4].value(), 1e-300), "");
+  for (const auto& r : recorded) CHECK(r.recorded());
+  // A gradient that is the cotangent itself is recorded, too, and what does not depend on x has derivative zero.
+  CHECK_EQ(hessian(sum(x), x)(0, 1), 0);
+  CHECK_EQ(gradient(sum(recorded_gradient(sum(x), x)), x)(0), 0);
+}
+
+TEST_CASE("one variable, twice in an operation") {
+  Tape<double> tape;
+  const auto x = tape.variable(array({2}, {2, 3}));
+  CHECK_EQ(is(gradient(sum(x * x), x), {4, 6}), "");
+  CHECK_EQ(is(gradient(sum(x - x), x), {0, 0}), "");
+  CHECK_EQ(is(gradient(sum(x / x), x), {0, 0}), "");
+  CHECK_EQ(is(gradient(dot(x, x), x), {4, 6}), "");
+  CHECK_EQ(is(gradient(sum(concatenate(std::vector{x, x, x})), x), {3, 3}), "");
+}
+
+TEST_CASE("an input that is not asked for costs nothing") {
+  Tape<double> tape;
+  const auto data = tape.constant(array({2}, {1, 2})), w = tape.variable(array({2}, {3, 4}));
+  const auto unused = tape.variable(array({2}, {5, 6}));
+  const auto y = sum(data * w + exp(unused));
+  const auto size = tape.size();
+  recorded_gradient(y, w);
+  for (std::size_t i = size; i < tape.size(); ++i)  // no rule of the branch that leads to it has run
+    for (auto j : tape.inputs(i)) CHECK_NE(j, unused.index());
+  CHECK_THROWS_AS(gradient(y, data), ad::TapeError);
+}
+
+TEST_CASE("a chain of 200,000 operations needs no deep stack") {
+  Tape<double> tape;
+  const auto x = tape.variable(1.0);
+  auto y = x;
+  constexpr int n = 200000;
+  for (int i = 0; i < n / 2; ++i) y = -(y + 1e-9);
+  CHECK_EQ(gradient(y, x)(), 1);
+  CHECK_EQ(recorded_gradient(y, x).item(), 1);
+  CHECK_EQ(jvp(y, x, 3.0)(), 3);
+  y = x;
+  for (int i = 0; i < n; ++i) y *= 1.000001;
+  CHECK(gradient(y, x)() == doctest::Approx(std::exp(n * std::log1p(1e-6))));
+}
+
+TEST_CASE("an exception amid a transform leaves the tape as it was") {
+  class Fragile final : public ad::Primitive<double> {
+    std::string_view name() const override { return "fragile"; }
+    Shape shape(std::span<const ad::Dims> x) const override { return ad::to_shape(x[0]); }
+    void forward(ad::Operand<double> y, std::span<const ad::Operand<const double>> x) const override {
+      std::copy_n(x[0].data, ad::count(y.shape), y.data);
+    }
+    ad::Variable<double> pullback(std::size_t, const ad::Variable<double>& ct, const ad::Variable<double>&,
+                                  std::span<const ad::Variable<double>>) const override {
+      const auto some = ct * 2;  // recorded before it fails
+      ad::fail<ad::ValueError>("fragile", "has no gradient: ", ad::Dims(some.shape()));
+    }
+    bool differentiable(std::size_t) const override { return true; }
+  };
+  Tape<double> tape;
+  const auto x = tape.variable(array({2}, {1, 2}));
+  const auto z = Tape<double>::record(std::make_shared<Fragile>(), std::array{x});
+  const auto y = sum(z * z);
+  const auto size = tape.size();
+  CHECK_THROWS_AS(gradient(y, x), ad::ValueError);
+  CHECK_THROWS_AS(vjp(z, x.value(), x), ad::ValueError);
+  CHECK_THROWS_AS(jvp(z, x, x.value()), ad::ValueError);
+  CHECK_THROWS_AS(hvp(y, x, x.value()), ad::ValueError);
+  CHECK_THROWS_AS(hessian(y, x), ad::ValueError);
+  CHECK_THROWS_AS(jacobian(z, x), ad::ValueError);
+  CHECK_EQ(tape.size(), size);
+  CHECK(tape.recording());
+  CHECK_EQ(is(gradient(y, z), {2, 4}), "");
+}
