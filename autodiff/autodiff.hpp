@@ -14,6 +14,7 @@
 #include "ops/shape.hpp"
 #include "ops/slice.hpp"
 #include "ops/softmax.hpp"
+#include "program.hpp"
 #include "tape.hpp"
 #include "transforms.hpp"
 #include "variable.hpp"

@@ -11,17 +11,12 @@ std::size_t resolve_axis(std::string_view operation, int axis, std::size_t rank,
 }
 
 std::vector<std::size_t> Axes::resolve(std::string_view operation, Dims shape) const {
+  mask(operation, shape);  // throws what there is to throw
   std::vector<std::size_t> result;
-  if (!axes_) {
+  if (axes_)
+    for (int axis : *axes_) result.push_back(resolve_axis(operation, axis, shape.size(), shape));
+  else
     for (std::size_t i = 0; i < shape.size(); ++i) result.push_back(i);
-    return result;
-  }
-  for (int axis : *axes_) {
-    const std::size_t i = resolve_axis(operation, axis, shape.size(), shape);
-    for (std::size_t before : result)
-      if (before == i) fail<AxisError>(operation, "axis ", axis, " is named twice for shape ", shape);
-    result.push_back(i);
-  }
   return result;
 }
 
@@ -29,7 +24,11 @@ std::uint32_t Axes::mask(std::string_view operation, Dims shape) const {
   if (shape.size() > 32) fail<AxisError>(operation, "at most 32 axes: ", shape);
   if (!axes_) return static_cast<std::uint32_t>((std::uint64_t(1) << shape.size()) - 1);
   std::uint32_t bits = 0;
-  for (std::size_t axis : resolve(operation, shape)) bits |= std::uint32_t(1) << axis;
+  for (int axis : *axes_) {
+    const std::uint32_t bit = std::uint32_t(1) << resolve_axis(operation, axis, shape.size(), shape);
+    if (bits & bit) fail<AxisError>(operation, "axis ", axis, " is named twice for shape ", shape);
+    bits |= bit;
+  }
   return bits;
 }
 

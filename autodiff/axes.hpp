@@ -48,6 +48,8 @@ class Lengths {
   /// Throws ShapeError when they do not multiply to the elements of `from`.
   Shape resolve(std::string_view operation, Dims from) const;
 
+  friend bool operator==(const Lengths&, const Lengths&) = default;
+
  private:
   std::vector<std::ptrdiff_t> lengths_;
 };

@@ -72,6 +72,16 @@ class Declared : public Primitive<T> {
       return Reads::both;
   }
   const void* self() const override { return &op_; }
+  const void* kind() const override {
+    static const char mark = 0;
+    return &mark;
+  }
+  bool equals(const Primitive<T>& other) const override {
+    if constexpr (std::equality_comparable<Op>)
+      return kind() == other.kind() && op_ == *static_cast<const Op*>(other.self());
+    else
+      return this == &other;
+  }
 
  protected:
   static bool declared_differentiable(std::size_t i) {

@@ -52,6 +52,10 @@ class Primitive {
   /// Having a block loop is what makes an operation elementwise; `self` is its first argument.
   virtual kernels::Block<T> block() const { return nullptr; }
   virtual const void* self() const { return nullptr; }
+  /// The same for all operations of one type, whatever their parameters, and for no others.
+  virtual const void* kind() const { return this; }
+  /// Whether the other is the same operation with the same parameters.
+  virtual bool equals(const Primitive& other) const { return this == &other; }
   /// The result as a view of the only input, for operations that move no data.
   virtual std::optional<View> view(const View&) const { return std::nullopt; }
 };

@@ -121,7 +121,9 @@ Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation
     operands[i] = operand(std::as_const(*x.value_));
     shapes[i] = operands[i].shape;
   }
-  auto value = std::make_shared<Array<T>>(operation->shape(shapes));
+  const Shape shape = operation->shape(shapes);
+  if (shape.size() > 32) fail<ShapeError>(operation->name(), "arrays have at most 32 axes: ", Dims(shape));
+  auto value = std::make_shared<Array<T>>(shape);
   operation->forward(operand(*value), operands);
   if (!tape || !tape->recording_) return Variable<T>(std::move(value), nullptr, 0, 0);
 

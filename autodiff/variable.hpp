@@ -83,7 +83,7 @@ class Variable {
   std::uint32_t index_ = 0;
 };
 
-/// The same value off the tape: no gradient flows through it.
+/// The same value off the tape: no gradient flows through it, and a program takes it as it is now.
 template <Real T>
 Variable<T> detach(const Variable<T>& x);
 

@@ -1,5 +1,6 @@
 #include "cases.hpp"
 
+#include <algorithm>
 #include <autodiff/check.hpp>
 #include <limits>
 #include <map>
@@ -116,6 +117,32 @@ void check_sweeps(const Case& c, SeenByName& seen) {
   prove_declarations(tape, seen);
 }
 
+/// A program gives the same bits as the tape, gradients included, at the point where it was recorded and at another.
+template <class T>
+void check_program(const Case& c) {
+  ad::Tape<T> tape;
+  const auto x = enter(tape, c.at);
+  const auto results = [&](const Variables<T>& at) {
+    Variables<T> all{c.f(at)};
+    for (const auto& g : ad::recorded_gradient(ad::sum(ad::square(all[0])), at)) all.push_back(g);
+    return all;
+  };
+  auto program = ad::compile(x, results(x));
+  Arrays elsewhere;
+  for (Array<double> a : c.at) std::ranges::reverse(a), elsewhere.push_back(a);
+  for (const auto& at : {c.at, elsewhere}) {
+    std::vector<Array<T>> inputs;
+    for (const auto& a : at) inputs.push_back(ad::to_array<T>(a));
+    const auto& outputs = program(inputs);
+    ad::Tape<T> fresh;
+    const auto expected = results(enter(fresh, at));
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      INFO("output " << i);
+      CHECK_EQ(difference(outputs[i], expected[i].value(), 1e-300), "");
+    }
+  }
+}
+
 void check_derivatives(const Case& c) {
   ad::CheckOptions options;
   options.second_order = true;
@@ -132,6 +159,8 @@ void check(const Case& c, SeenByName& seen) {
   ad::Tape<double> tape;
   if (!empty(c, c.f(enter(tape, c.at)).shape())) check_derivatives(c);
   check_sweeps(c, seen);
+  check_program<double>(c);
+  check_program<float>(c);
 }
 
 }  // namespace

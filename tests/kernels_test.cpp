@@ -36,9 +36,10 @@ TEST_CASE_TEMPLATE("gemm agrees with three loops, transposed or not, with room b
                                   {32, 30, 784}, {64, 128, 100}, {1, 784, 10}, {300, 7, 90}, {130, 257, 64},
                                   {3, 0, 4},     {3, 4, 0}};
   const T tolerance = 8 * std::numeric_limits<T>::epsilon();
-  for (const auto [m, n, k] : products)
+  for (const auto& p : products)
     for (int flags = 0; flags < 4; ++flags)
       for (const T beta : {T(0), T(1), T(0.5)}) {
+        const std::size_t m = p.m, n = p.n, k = p.k;
         const bool ta = flags & 1, tb = flags & 2;
         const std::size_t lda = (ta ? m : k) + 3, ldb = (tb ? k : n) + 5, ldc = n + 2;
         const T alpha = T(-0.75);
@@ -78,8 +79,9 @@ TEST_CASE_TEMPLATE("gemm gives the same bits for any number of threads", T, floa
   constexpr Product products[] = {{1, 784, 10},   {1, 512, 784},  {64, 128, 784},   {128, 512, 784}, {784, 512, 128},
                                   {128, 10, 512}, {512, 10, 128}, {130, 257, 1000}, {300, 30, 900},  {1000, 1100, 70}};
   const int threads = kernels::threads();
-  for (const auto [m, n, k] : products)
+  for (const auto& p : products)
     for (int flags = 0; flags < 4; ++flags) {
+      const std::size_t m = p.m, n = p.n, k = p.k;
       const bool ta = flags & 1, tb = flags & 2;
       const auto a = random_vector<T>(m * k, random), b = random_vector<T>(k * n, random);
       const auto product = [&](int count) {

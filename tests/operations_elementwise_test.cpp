@@ -79,6 +79,7 @@ constexpr long double pi = 3.141592653589793238462643383279502884L;
 UNARY(Neg, -x, -x)
 UNARY(Abs, abs(x), std::fabs(x))
 UNARY(Sign, sign(x), x / std::fabs(x))
+UNARY(StopGradient, stop_gradient(sign(x)), x / std::fabs(x))
 UNARY(Exp, exp(x), std::exp(x))
 UNARY(Expm1, expm1(x), std::expm1(x))
 UNARY(Log, log(x), std::log(x))

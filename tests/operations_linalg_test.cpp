@@ -111,17 +111,18 @@ TEST_CASE("derived linear") {
 TEST_CASE_TEMPLATE("products of all sizes, and their gradients", T, float, double) {
   // Across the borders between the kernels for tiny and for large products, and their blocks.
   const double tolerance = std::is_same_v<T, float> ? 2e-5 : 1e-13;
-  for (const auto& [m, k, n] : std::vector<std::array<std::size_t, 3>>{{1, 1, 1},
-                                                                       {1, 64, 1},
-                                                                       {7, 5, 3},
-                                                                       {15, 16, 17},
-                                                                       {16, 16, 16},
-                                                                       {17, 33, 9},
-                                                                       {33, 65, 17},
-                                                                       {64, 1, 64},
-                                                                       {1, 100, 50},
-                                                                       {100, 50, 1},
-                                                                       {70, 130, 66}}) {
+  for (const auto& lengths : std::vector<std::array<std::size_t, 3>>{{1, 1, 1},
+                                                                     {1, 64, 1},
+                                                                     {7, 5, 3},
+                                                                     {15, 16, 17},
+                                                                     {16, 16, 16},
+                                                                     {17, 33, 9},
+                                                                     {33, 65, 17},
+                                                                     {64, 1, 64},
+                                                                     {1, 100, 50},
+                                                                     {100, 50, 1},
+                                                                     {70, 130, 66}}) {
+    const std::size_t m = lengths[0], k = lengths[1], n = lengths[2];
     INFO(m << " " << k << " " << n);
     ad::Tape<T> tape;
     const auto at = samples({{m, k}, {k, n}, {m, n}}, -1, 1);

@@ -1,16 +1,17 @@
 #include "elementwise.hpp"
 
-#include <array>
-#include <vector>
+#include <cassert>
 
 namespace autodiff::kernels {
 
 namespace {
 
-/// One loop of the walk: its length, and how far each operand moves a turn. y's step is the product of the inner ones.
+constexpr std::size_t most_axes = 32, most_operands = 16;  // a rule with its cotangent and output has half of these
+
+/// One loop of the walk: its length, and how far each operand moves a turn.
 struct Loop {
   std::size_t length;
-  std::vector<std::size_t> steps;
+  std::size_t steps[most_operands];
 };
 
 template <class T>
@@ -21,30 +22,31 @@ std::size_t step(const Operand<const T>& x, Dims shape, std::size_t axis) {
 }
 
 /// The axes of `shape`, innermost first, without those of length one, neighbours joined where every operand allows.
+/// Returns how many loops are left.
 template <class T>
-std::vector<Loop> loops(Dims shape, std::span<const Operand<const T>> x) {
-  std::vector<Loop> result;
+std::size_t nest(Loop* loops, Dims shape, std::span<const Operand<const T>> x) {
+  std::size_t count = 0;
   for (std::size_t axis = shape.size(); axis-- > 0;) {
     if (shape[axis] == 1) continue;
     Loop loop{shape[axis], {}};
-    for (const auto& operand : x) loop.steps.push_back(step(operand, shape, axis));
-    bool joins = !result.empty();
+    for (std::size_t i = 0; i < x.size(); ++i) loop.steps[i] = step(x[i], shape, axis);
+    bool joins = count > 0;
     for (std::size_t i = 0; joins && i < x.size(); ++i)
-      joins = loop.steps[i] == result.back().steps[i] * result.back().length;
+      joins = loop.steps[i] == loops[count - 1].steps[i] * loops[count - 1].length;
     if (joins)
-      result.back().length *= loop.length;
+      loops[count - 1].length *= loop.length;
     else
-      result.push_back(std::move(loop));
+      loops[count++] = loop;
   }
-  return result;
+  return count;
 }
 
 }  // namespace
 
 template <class T>
 void elementwise(Block<T> block, const void* self, Operand<T> y, std::span<const Operand<const T>> x) {
-  constexpr std::size_t most = 16;  // a rule with its cotangent and output has at most half of this
-  const T* from[most];
+  assert(y.shape.size() <= most_axes && x.size() <= most_operands);
+  const T* from[most_operands];
   const std::size_t size = count(y.shape);
   if (size == 0) return;
   unsigned single = 0;
@@ -59,18 +61,19 @@ void elementwise(Block<T> block, const void* self, Operand<T> y, std::span<const
   }
   if (flat) return block(self, y.data, from, single, size);
 
-  const auto nest = loops(y.shape, x);
-  const Loop& inner = nest.front();
+  Loop loops[most_axes];
+  const std::size_t depth = nest(loops, y.shape, x);
+  const Loop& inner = loops[0];
   for (std::size_t i = 0; i < x.size(); ++i) single |= unsigned(inner.steps[i] == 0) << i;
-  std::vector<std::size_t> at(nest.size(), 0);
+  std::size_t at[most_axes] = {};
   for (std::size_t done = 0;;) {
     block(self, y.data + done, from, single, inner.length);
     done += inner.length;
     if (done == size) return;
-    for (std::size_t l = 1; l < nest.size(); ++l) {
-      for (std::size_t i = 0; i < x.size(); ++i) from[i] += nest[l].steps[i];
-      if (++at[l] < nest[l].length) break;
-      for (std::size_t i = 0; i < x.size(); ++i) from[i] -= nest[l].steps[i] * nest[l].length;
+    for (std::size_t l = 1; l < depth; ++l) {
+      for (std::size_t i = 0; i < x.size(); ++i) from[i] += loops[l].steps[i];
+      if (++at[l] < loops[l].length) break;
+      for (std::size_t i = 0; i < x.size(); ++i) from[i] -= loops[l].steps[i] * loops[l].length;
       at[l] = 0;
     }
   }

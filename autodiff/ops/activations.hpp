@@ -69,6 +69,7 @@ struct LeakyRelu {
   static constexpr auto reads = Reads::inputs;
   static constexpr Domain domain[] = {{-2, 2}};
   double slope = 0.01;
+  friend bool operator==(const LeakyRelu&, const LeakyRelu&) = default;
   template <class S>
   S f(const S& x) const {
     return where(x > 0, x, x * slope);
@@ -89,6 +90,7 @@ struct Elu {
   static constexpr auto reads = Reads::both;
   static constexpr Domain domain[] = {{-2, 2}};
   double alpha = 1;
+  friend bool operator==(const Elu&, const Elu&) = default;
   template <class S>
   S f(const S& x) const {
     return where(x > 0, x, expm1(minimum(x, 0)) * alpha);
@@ -149,6 +151,7 @@ struct Clip {
   static constexpr auto reads = Reads::inputs;
   static constexpr Domain domain[] = {{-2, 2}};
   double low, high;
+  friend bool operator==(const Clip&, const Clip&) = default;
   template <class S>
   S f(const S& x) const {
     return minimum(maximum(x, low), high);

@@ -146,6 +146,16 @@ struct Where {  // a where the condition is not zero, else b
   }
 };
 
+struct StopGradient {
+  static constexpr auto name = "stop_gradient";
+  static constexpr auto reads = Reads::nothing;
+  static constexpr Domain domain[] = {{-2, 2}};
+  template <class S>
+  static S f(const S& x) {
+    return x;
+  }
+};
+
 // Comparisons give 1 for true and 0 for false, and have no gradient.
 struct Equal {
   static constexpr auto name = "equal";
@@ -251,6 +261,12 @@ auto where(C&& condition, A&& a, B&& b) {
   return listed_mixed(Where{}, std::forward<C>(condition), std::forward<A>(a), std::forward<B>(b));
 }
 
+/// x itself, through which no gradient flows. Unlike detach it is recorded: a program computes it anew at each run.
+template <Real T>
+Variable<T> stop_gradient(const Variable<T>& x) {
+  return listed(StopGradient{}, x);
+}
+
 /// Comparisons, element by element: 1 where true, 0 where false. They have no gradient.
 template <class A, class B>
 requires Operands<A, B>
@@ -298,7 +314,7 @@ Variable<T>& Variable<T>::operator/=(A&& a) {
 
 #define AUTODIFF_ARITHMETIC(X) \
   X(Add)                       \
-  X(Sub) X(Neg) X(Mul) X(Div) X(Pow) X(Maximum) X(Minimum) X(Atan2) X(Where) X(Equal) X(NotEqual) X(Less) X(LessEqual)
+  X(Sub) X(Neg) X(Mul) X(Div) X(Pow) X(Maximum) X(Minimum) X(Atan2) X(Where) X(StopGradient) X(Equal) X(NotEqual) X(Less) X(LessEqual)
 AUTODIFF_ARITHMETIC(AUTODIFF_EXTERN)
 
 }  // namespace autodiff

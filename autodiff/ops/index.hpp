@@ -14,6 +14,7 @@ struct Gather {
   static constexpr auto reads = Reads::inputs;
   static constexpr bool differentiable[] = {true, false};
   int axis;
+  friend bool operator==(const Gather&, const Gather&) = default;
   Shape shape(Dims x, Dims index) const;
   template <class T>
   void forward(Operand<T> y, Operand<const T> x, Operand<const T> index) const;
@@ -29,6 +30,7 @@ struct ScatterAdd {
   static constexpr bool differentiable[] = {true, false};
   int axis;  // of the result, from 0
   std::size_t length;
+  friend bool operator==(const ScatterAdd&, const ScatterAdd&) = default;
   Shape shape(Dims updates, Dims index) const;
   template <class T>
   void forward(Operand<T> y, Operand<const T> updates, Operand<const T> index) const;
@@ -43,6 +45,7 @@ struct OneHot {
   static constexpr auto reads = Reads::nothing;
   std::size_t classes;
   std::string caller = name;  // who is named in errors
+  friend bool operator==(const OneHot&, const OneHot&) = default;
   Shape shape(Dims index) const;
   template <class T>
   void forward(Operand<T> y, Operand<const T> index) const;

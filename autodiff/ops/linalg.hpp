@@ -10,6 +10,7 @@ struct Matmul {
   static constexpr auto name = "matmul";
   static constexpr auto reads = Reads::inputs;
   bool transpose_a = false, transpose_b = false;
+  friend bool operator==(const Matmul&, const Matmul&) = default;
   Shape shape(Dims a, Dims b) const;
   template <class T>
   void forward(Operand<T> y, Operand<const T> a, Operand<const T> b) const;

@@ -56,6 +56,7 @@ struct ArgMax {
   static constexpr auto name = "argmax";
   static constexpr auto reads = Reads::nothing;
   int axis;
+  friend bool operator==(const ArgMax&, const ArgMax&) = default;
   Shape shape(Dims x) const;
   template <class T>
   void forward(Operand<T> y, Operand<const T> x) const;
@@ -66,6 +67,7 @@ struct CumulativeSum {
   static constexpr auto reads = Reads::nothing;
   int axis;
   bool reverse = false;
+  friend bool operator==(const CumulativeSum&, const CumulativeSum&) = default;
   Shape shape(Dims x) const;
   template <class T>
   void forward(Operand<T> y, Operand<const T> x) const;

@@ -12,6 +12,7 @@ struct Reshape {
   static constexpr auto name = "reshape";
   static constexpr auto reads = Reads::nothing;
   Lengths lengths;
+  friend bool operator==(const Reshape&, const Reshape&) = default;
   std::optional<View> view(const View& x) const;
   template <int I, class V>
   V vjp(const V& ct, const V&, const V& x) const;
@@ -21,6 +22,7 @@ struct Permute {  // axis i of the result is axis order[i] of x
   static constexpr auto name = "permute";
   static constexpr auto reads = Reads::nothing;
   Axes order;
+  friend bool operator==(const Permute&, const Permute&) = default;
   std::optional<View> view(const View& x) const;
   template <int I, class V>
   V vjp(const V& ct, const V&, const V& x) const;
@@ -30,6 +32,7 @@ struct BroadcastTo {
   static constexpr auto name = "broadcast_to";
   static constexpr auto reads = Reads::nothing;
   Shape to;
+  friend bool operator==(const BroadcastTo&, const BroadcastTo&) = default;
   std::optional<View> view(const View& x) const;
   template <int I, class V>
   V vjp(const V& ct, const V&, const V& x) const;

@@ -21,6 +21,7 @@ struct Slice {
   static constexpr auto name = "slice";
   static constexpr auto reads = Reads::nothing;
   std::vector<Range> ranges;
+  friend bool operator==(const Slice&, const Slice&) = default;
   std::optional<View> view(const View& x) const;
   template <int I, class V>
   V vjp(const V& ct, const V&, const V& x) const;
@@ -32,6 +33,7 @@ struct Embed {
   static constexpr auto reads = Reads::nothing;
   Slice slice;
   Shape whole;
+  friend bool operator==(const Embed&, const Embed&) = default;
   Shape shape(Dims x) const;
   template <class T>
   void forward(Operand<T> y, Operand<const T> x) const;
@@ -43,6 +45,7 @@ struct Concatenate {
   static constexpr auto name = "concatenate";
   static constexpr auto reads = Reads::nothing;
   int axis;
+  friend bool operator==(const Concatenate&, const Concatenate&) = default;
   Shape shape(std::span<const Dims> x) const;
   template <class T>
   void forward(Operand<T> y, std::span<const Operand<const T>> x) const;

@@ -1,7 +1,7 @@
-// What recording and sweeping cost: a tiny operation, and tapes of up to a million operations, whose time and memory must
-// grow linearly.
-#include <autodiff/autodiff.hpp>
+// What recording and sweeping cost: a tiny operation, and tapes of up to a million operations, whose time and memory
+// must grow linearly.
 #include <benchmark/benchmark.h>
+#include <autodiff/autodiff.hpp>
 
 #include <cstdio>
 #include <fstream>
@@ -35,8 +35,8 @@ void record(benchmark::State& state) {
     benchmark::DoNotOptimize(chain(tape.variable(0.5f), operations));
     memory = resident() - before;
   }
-  state.counters["seconds_an_operation"] =
-      benchmark::Counter(double(operations), benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+  state.counters["seconds_an_operation"] = benchmark::Counter(
+      double(operations), benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
   state.counters["bytes_an_operation"] = memory * 1e6 / double(operations);
 }
 
@@ -46,8 +46,8 @@ void sweep(benchmark::State& state) {
   const auto x = tape.variable(0.5f);
   const auto y = chain(x, operations);
   for (auto _ : state) benchmark::DoNotOptimize(ad::gradient(y, x));
-  state.counters["seconds_an_operation"] =
-      benchmark::Counter(double(operations), benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+  state.counters["seconds_an_operation"] = benchmark::Counter(
+      double(operations), benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
 BENCHMARK(record)->RangeMultiplier(10)->Range(1000, 1000000)->Unit(benchmark::kMillisecond);
