@@ -159,12 +159,8 @@ class Check {
       if (!y.recorded()) continue;  // a plain value depends on nothing
       double* to = total.data();
       const auto slopes = vjp(y, ct, base_.xs);
-      for (std::size_t k = 0; k < slopes.size(); ++k) {
-        if (!std::ranges::equal(slopes[k].shape(), inputs_[k]))
-          throw Fault{join("the gradient with respect to input ", k, " has the shape ", to_string(slopes[k].shape()),
-                           ", the input ", to_string(inputs_[k]))};
-        for (double slope : slopes[k]) *to++ += slope;
-      }
+      for (const auto& slope : slopes)
+        to = std::ranges::transform(slope, std::span(to, slope.size()), to, std::plus()).out;
     }
     return total;
   }
@@ -301,9 +297,6 @@ void compare_sweeps(const Function& f, const Values& inputs, const CheckOptions&
   const auto plain = vjp(run.ys[0], inputs.back(), run.xs);
   const Run recorded([&](const std::vector<V>& all) { return recorded_slopes(f, all); }, inputs);
   for (std::size_t k = 0; k < plain.size(); ++k) {
-    if (!std::ranges::equal(recorded.shapes[k], plain[k].shape()))
-      throw Fault{join("the gradient with respect to input ", k, " has the shape ", to_string(recorded.shapes[k]),
-                       " by the recorded sweep, ", to_string(plain[k].shape()), " by the array sweep")};
     for (std::size_t i = 0; i < plain[k].size(); ++i) {
       const double a = recorded.ys[k].value().data()[i], b = plain[k].data()[i];
       if (!(std::abs(a - b) <= options.atol + options.rtol * std::abs(b)))

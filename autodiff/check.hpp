@@ -61,8 +61,9 @@ CheckReport check_gradient(const std::function<Variable<double>(const std::vecto
 
 /// Compares the gradients of f(const std::vector<Variable<double>>&), whose output may be of any shape, with central
 /// differences at a point, one array an input. f must give the same bits each time, and may name its inputs for the
-/// report. An output that is not finite, or a gradient of the wrong shape, is reported too.
-/// Throws ValueError without inputs, ShapeError when the shape of the output changes, and whatever f throws.
+/// report. An output that is not finite is reported too.
+/// Throws ValueError without inputs, ShapeError when the shape of the output changes or an operation's rule gives a
+/// gradient of the wrong shape, and whatever f throws.
 /// After torch.autograd.gradcheck; a kink is told by differences to both sides and by smaller steps.
 template <class F, class At = std::vector<Array<double>>>
 requires(!ArrayLike<At> && ArrayLike<typename At::value_type> &&

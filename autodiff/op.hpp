@@ -5,7 +5,8 @@
 //   template <class S> S f(const S& x) const { return x * x * x; }
 //   template <int I, class S> S vjp(const S& ct, const S& y, const S& x) const { return ct * 3 * x * x; }
 // over a number-like S: a SIMD register, or a Variable when the gradient is to be differentiated again. f and vjp may
-// be static. Arguments whose `linear` is plus or minus need no vjp. Without vjp there is no gradient.
+// be static. Arguments whose `linear` is plus or minus need no vjp, nor do those that are declared not
+// `differentiable`.
 //
 // A structural operation writes
 //   Shape shape(Dims a, ...) const;                                      // or throws ShapeError, see fail()
@@ -32,9 +33,6 @@ namespace autodiff {
 
 /// The common shape of arrays by NumPy's rules: axes aligned at the end, lengths equal or one.
 Shape broadcast_shape(std::string_view operation, std::span<const Dims> shapes);
-
-/// The view of a dense row-major array of this shape.
-View dense(Dims shape);
 
 namespace detail {
 
@@ -84,7 +82,7 @@ class Declared : public Primitive<T> {
   }
 
  protected:
-  static bool declared_differentiable(std::size_t i) {
+  static constexpr bool declared_differentiable(std::size_t i) {
     if constexpr (requires { Op::differentiable; })
       return Op::differentiable[i];
     else
@@ -113,6 +111,13 @@ class Elementwise final : public Declared<Op, T> {
     return requires(const Op& op, const Lanes& s) { op.template vjp<I>(s, s, (void(J), s)...); };
   }
   (std::make_index_sequence<arity>());
+
+  static_assert(
+      []<std::size_t... I>(std::index_sequence<I...>) {
+        return (
+            (!Declared<Op, T>::declared_differentiable(I) || linear_in<Op, I>() != Linear::no || has_vjp<int(I)>)&&...);
+      }(std::make_index_sequence<arity>()),
+      "an operation needs S vjp<I>(ct, y, x...) for each argument, or to declare `linear` or `differentiable`");
 
  public:
   using Declared<Op, T>::Declared;
@@ -209,6 +214,12 @@ class Structural final : public Declared<Op, T> {
     return requires(const Op& op, const Variable<T>& v) { op.template vjp<I>(v, v, (void(J), v)...); };
   }
   (std::make_index_sequence<arity>());
+
+  static_assert(
+      []<std::size_t... I>(std::index_sequence<I...>) {
+        return ((!Declared<Op, T>::declared_differentiable(I) || has_vjp<int(I)>)&&...);
+      }(std::make_index_sequence<arity>()),
+      "an operation needs V vjp<I>(ct, y, x...) for each argument, or to declare it not `differentiable`");
 
  public:
   using Declared<Op, T>::Declared;

@@ -30,6 +30,9 @@ struct View {
   std::ptrdiff_t offset = 0;
 };
 
+/// The view of a dense row-major array of this shape.
+View dense(Dims shape);
+
 template <Real T>
 class Primitive {
  public:

@@ -30,6 +30,10 @@ std::vector<Variable<T>> sweep(std::string_view caller, Sweep mode, const Variab
                                std::span<const Variable<T>> xs) {
   check(caller, y, cotangent, xs);
   Tape<T>& tape = y.tape();
+  // A recorded sweep stays recorded, from its seed on, even where a rule meets or gives plain values.
+  const auto entered = [&](const Variable<T>& v) {
+    return mode == Sweep::recorded && tape.recording() && !v.recorded() ? tape.constant(v) : v;
+  };
   const auto value_of = [&](std::size_t i) { return mode == Sweep::recorded ? tape.recorded(i) : tape.plain(i); };
 
   // Nodes below the earliest x, or above y, are not on a path between them.
@@ -48,9 +52,7 @@ std::vector<Variable<T>> sweep(std::string_view caller, Sweep mode, const Variab
   std::vector<Variable<T>> cotangents(nodes);
   std::vector<bool> reached(nodes);
   if (nodes && leads.back()) {
-    // A recorded sweep is recorded from its seed on, even where no rule meets a recorded value.
-    const bool enter = mode == Sweep::recorded && !cotangent.recorded();
-    cotangents.back() = enter ? tape.constant(cotangent.value()) : cotangent;
+    cotangents.back() = entered(cotangent);
     reached.back() = true;
   }
   std::vector<Variable<T>> x;
@@ -69,7 +71,10 @@ std::vector<Variable<T>> sweep(std::string_view caller, Sweep mode, const Variab
     for (std::size_t j = 0; j < inputs.size(); ++j) {
       if (inputs[j] < first || !leads[inputs[j] - first] || !operation->differentiable(j)) continue;
       const std::size_t to = inputs[j] - first;
-      Variable<T> part = operation->pullback(j, ct, output, x);
+      Variable<T> part = entered(operation->pullback(j, ct, output, x));
+      if (!std::ranges::equal(part.shape(), x[j].shape()))
+        fail<ShapeError>(operation->name(), "the gradient of argument ", j + 1,
+                         " must have its shape: ", Dims(part.shape()), " and ", Dims(x[j].shape()));
       if (reached[to])
         cotangents[to] += part;
       else
@@ -83,7 +88,7 @@ std::vector<Variable<T>> sweep(std::string_view caller, Sweep mode, const Variab
       result.push_back(cotangents[v.index() - first]);
     } else {
       const auto zeros = xt::zeros<T>(v.shape());
-      result.push_back(mode == Sweep::recorded ? tape.constant(zeros) : Variable<T>(Array<T>(zeros)));
+      result.push_back(entered(Variable<T>(Array<T>(zeros))));
     }
   }
   return result;

@@ -103,22 +103,35 @@ std::span<const std::uint32_t> Tape<T>::inputs(std::size_t index) const {
 }
 
 template <Real T>
-Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>> inputs) {
+Tape<T>* Tape<T>::common(std::string_view operation, std::span<const Variable<T>> operands) {
   Tape* tape = nullptr;
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    const Variable<T>& x = operands[i];
+    if (!x.value_) fail<TapeError>(operation, "argument ", i + 1, " is an empty variable");
+    if (!x.recorded()) continue;
+    if (!x.alive())
+      fail<TapeError>(operation, "argument ", i + 1,
+                      " belongs to a tape that has been cleared or is gone: ", Dims(x.value_->shape()));
+    if (tape && tape != x.anchor_->tape)
+      fail<TapeError>(operation, "variables of two tapes cannot be mixed: ", Dims(operands[0].value_->shape()), " and ",
+                      Dims(x.value_->shape()));
+    tape = x.anchor_->tape;
+  }
+  return tape;
+}
+
+template <Real T>
+void Tape<T>::check_operands(std::string_view operation, std::span<const Variable<T>> operands) {
+  common(operation, operands);
+}
+
+template <Real T>
+Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>> inputs) {
+  Tape* tape = common(operation->name(), inputs);
   Few<Dims> shapes(inputs.size());
   Few<Operand<const T>> operands(inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Variable<T>& x = inputs[i];
-    if (!x.value_) fail<TapeError>(operation->name(), "argument ", i + 1, " is an empty variable");
-    if (x.recorded()) {
-      if (x.anchor_->life != x.life_)
-        fail<TapeError>(operation->name(), "argument ", i + 1, " belongs to a tape that has been cleared or is gone");
-      if (tape && tape != x.anchor_->tape)
-        fail<TapeError>(operation->name(), "variables of two tapes cannot be mixed: ", shapes[0], " and ",
-                        Dims(x.value_->shape()));
-      tape = x.anchor_->tape;
-    }
-    operands[i] = operand(std::as_const(*x.value_));
+    operands[i] = operand(std::as_const(*inputs[i].value_));
     shapes[i] = operands[i].shape;
   }
   const Shape shape = operation->shape(shapes);
@@ -162,7 +175,9 @@ template <Real T>
 void Tape<T>::name(std::size_t index, const std::string& name) {
   const std::string scope = scope_path(scope_);
   const std::string full = scope.empty() ? name : scope + "/" + name;
-  names_[static_cast<std::uint32_t>(index)] = full;
+  auto& mine = names_[static_cast<std::uint32_t>(index)];
+  if (const auto old = by_name_.find(mine); old != by_name_.end() && old->second == index) by_name_.erase(old);
+  mine = full;
   by_name_[full] = static_cast<std::uint32_t>(index);
 }
 

@@ -1,6 +1,7 @@
 // Tape<T>: the record of operations, in the order in which they ran.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <exception>
 #include <initializer_list>
@@ -41,10 +42,16 @@ class Tape {
   Variable<T> variable(A&& value, const std::string& name = {}) {
     return leaf(to_variable<T>(std::forward<A>(value)), name, false);
   }
+  Variable<T> variable(std::initializer_list<T> elements, const std::string& name = {}) {
+    return leaf(Variable<T>(from(elements)), name, false);
+  }
   /// Enters a value that has no gradient.
   template <class A>
   Variable<T> constant(A&& value, const std::string& name = {}) {
     return leaf(to_variable<T>(std::forward<A>(value)), name, true);
+  }
+  Variable<T> constant(std::initializer_list<T> elements, const std::string& name = {}) {
+    return leaf(Variable<T>(from(elements)), name, true);
   }
 
   /// How many nodes are recorded: variables, constants and operations.
@@ -87,6 +94,10 @@ class Tape {
 
   /// Runs an operation, and records it if any input is recorded and the tape is not paused.
   static Variable<T> record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>> inputs);
+
+  /// Throws TapeError, naming the operation, when operands are empty, of a tape that is gone, or of two tapes: what
+  /// functions of several steps ask before the first of them.
+  static void check_operands(std::string_view operation, std::span<const Variable<T>> operands);
 
   const Node<T>& node(std::size_t index) const { return nodes_[index]; }
   std::span<const std::uint32_t> inputs(std::size_t index) const;
@@ -142,6 +153,12 @@ class Tape {
     auto operator<=>(const ScopeName&) const = default;
   };
 
+  static Array<T> from(std::initializer_list<T> elements) {
+    Array<T> a(Shape{elements.size()});
+    std::copy(elements.begin(), elements.end(), a.begin());
+    return a;
+  }
+  static Tape* common(std::string_view operation, std::span<const Variable<T>> operands);
   Variable<T> leaf(const Variable<T>& value, const std::string& name, bool constant);
   std::uint32_t append(std::shared_ptr<const Primitive<T>> operation, std::shared_ptr<Array<T>> value, bool constant);
   std::string scope_path(std::uint32_t scope) const;

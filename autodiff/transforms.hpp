@@ -56,6 +56,12 @@ requires(ArrayLike<Cotangent> || Number<Cotangent>) Array<T> vjp(const Variable<
                                                                  const Variable<T>& x) {
   return std::move(vjp(y, to_array<T>(cotangent), std::vector{x})[0]);
 }
+template <Real T, class Cotangent>
+requires(ArrayLike<Cotangent> || Number<Cotangent>) std::vector<Array<T>> vjp(const Variable<T>& y,
+                                                                              const Cotangent& cotangent,
+                                                                              const std::vector<Variable<T>>& xs) {
+  return vjp(y, to_array<T>(cotangent), xs);
+}
 template <Real T, class Tangent>
 requires(ArrayLike<Tangent> || Number<Tangent>) Array<T> jvp(const Variable<T>& y, const Variable<T>& x,
                                                              const Tangent& tangent) {

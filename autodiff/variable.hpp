@@ -25,7 +25,8 @@ struct Anchor {
 };
 }  // namespace detail
 
-/// A value, and the node of the tape that it came from. Cheap to copy: the array is shared, never changed.
+/// A value, and the node of the tape that it came from. Cheap to copy: the array is shared, and changed only by += of a
+/// plain value that nobody shares.
 /// A variable without a node is a plain value: operations on plain values alone record nothing.
 template <Real T>
 class Variable {
@@ -38,7 +39,13 @@ class Variable {
   explicit Variable(Array<T> value) : value_(std::make_shared<Array<T>>(std::move(value))) {}
 
   /// The array. Throws TapeError when the variable is empty, or its tape has been cleared or is gone.
-  const Array<T>& value() const { return check_alive(), *value_; }
+  const Array<T>& value() const& { return check_alive(), *value_; }
+  /// Of a temporary: an array of its own, so that nothing refers to what is about to go.
+  Array<T> value() && {
+    check_alive();
+    if (Array<T>* mine = exclusive()) return std::move(*mine);
+    return *value_;
+  }
   const Shape& shape() const { return value().shape(); }
   std::size_t shape(std::size_t axis) const { return value().shape(axis); }
   std::size_t dimension() const { return value().dimension(); }

@@ -39,7 +39,10 @@ class Activation : public Module<T> {
   explicit Activation(const std::string& name) : Activation(activation<T>(name)) {}
   /// Any function, or operations put together in a lambda.
   explicit Activation(Function<T> function) : function_(std::move(function)) {}
-  Variable<T> forward(const Variable<T>& x) override { return function_(x).named("h"); }
+  Variable<T> forward(const Variable<T>& x) override {
+    const Variable<T> h = function_(x);
+    return h.recorded() && h.index() == x.index() ? h : h.named("h");  // the identity leaves x its name
+  }
 
  private:
   Function<T> function_;

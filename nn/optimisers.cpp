@@ -14,9 +14,9 @@ using autodiff::ValueError;
 
 template <Real T>
 Variable<T>& Slots<T>::operator()(const std::string& name, const Variable<T>& like) {
-  auto& slot = slots_[name];
-  if (!slot.alive()) slot = Variable<T>(Array<T>(xt::zeros<T>(like.shape())));
-  return slot;
+  const auto [slot, fresh] = slots_.try_emplace(name);
+  if (fresh) slot->second = Variable<T>(Array<T>(xt::zeros<T>(like.shape())));
+  return slot->second;
 }
 
 template <Real T>

@@ -1,9 +1,9 @@
 #!/bin/sh
 # What a user gets from `meson install`: a program outside the tree builds with nothing but pkg-config, and runs.
-# Arguments: the compiler, the build directory, its prefix, extra flags of this build.
+# Arguments: the build directory, its prefix, and the compiler's command.
 set -eu
-compiler=$1 build=$2 prefix=$3
-shift 3
+build=$1 prefix=$2
+shift 2
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 DESTDIR="$root" meson install -C "$build" --no-rebuild --quiet >"$root/log" 2>&1 || { cat "$root/log"; exit 1; }
@@ -36,6 +36,6 @@ int main() {
 }
 PROGRAM
 # shellcheck disable=SC2046  # the flags are words
-"$compiler" "$@" "$root/program.cpp" -o "$root/program" \
+"$@" "$root/program.cpp" -o "$root/program" \
   $(pkg-config --define-variable=prefix="$root$prefix" --cflags --libs xtensor-autodiff)
 "$root/program"

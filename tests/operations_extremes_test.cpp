@@ -224,4 +224,36 @@ TEST_CASE_TEMPLATE("extremes: the whole range of elementary functions", T, float
   COMPARE(tan, 1e-20, 1.5, 8);
 }
 
+TEST_CASE("extremes: higher derivatives at zero, where biases start") {
+  // Taylor coefficients: the n-th derivative at 0 of softplus, logistic, tanh, gelu, erf, expm1, asin, square.
+  const auto derivatives = [](auto f) {
+    ad::Tape<double> tape;
+    const auto x = tape.variable(0.0);
+    auto y = f(x);
+    std::vector<double> result;
+    for (int n = 0; n < 3; ++n) y = recorded_gradient(y, x), result.push_back(y.item());
+    return array({3}, {result[0], result[1], result[2]});
+  };
+  const double d = 0.3989422804014327;  // the normal density at 0
+  CHECK_EQ(difference(derivatives([](const auto& x) { return softplus(x); }), array({3}, {0.5, 0.25, 0}), 1e-14), "");
+  CHECK_EQ(difference(derivatives([](const auto& x) { return logistic(x); }), array({3}, {0.25, 0, -0.125}), 1e-14),
+           "");
+  CHECK_EQ(difference(derivatives([](const auto& x) { return tanh(x); }), array({3}, {1, 0, -2}), 1e-14), "");
+  CHECK_EQ(difference(derivatives([](const auto& x) { return gelu(x); }), array({3}, {0.5, 2 * d, 0}), 1e-14), "");
+  CHECK_EQ(difference(derivatives([](const auto& x) { return expm1(x); }), array({3}, {1, 1, 1}), 1e-14), "");
+  CHECK_EQ(difference(derivatives([](const auto& x) { return asin(x); }), array({3}, {1, 0, 1}), 1e-14), "");
+  CHECK_EQ(difference(derivatives([](const auto& x) { return square(x); }), array({3}, {0, 2, 0}), 1e-14), "");
+  CHECK_EQ(difference(derivatives([](const auto& x) { return silu(x); }), array({3}, {0.5, 0.5, 0}), 1e-14), "");
+}
+
+TEST_CASE("extremes: erf and gelu of huge numbers, log of subnormal ones") {
+  const ad::Variable<double> x(array({4}, {1e300, -1e300, infinity, 1e200}));
+  CHECK_EQ(difference(erf(x).value(), array({4}, {1, -1, 1, 1}), 1e-16), "");
+  CHECK_EQ(gelu(ad::Variable<double>(array({}, {1e300}))).item(), 1e300);
+  for (const double tiny : {1e-310, 5e-324, 2.3e-308})
+    CHECK(log(ad::Variable<double>(array({}, {tiny}))).item() == doctest::Approx(std::log(tiny)).epsilon(1e-14));
+  CHECK(log(ad::Variable<float>(array<float>({}, {1e-42f}))).item() == doctest::Approx(std::log(1e-42f)).epsilon(1e-6));
+  CHECK_EQ(log(ad::Variable<double>(array({}, {0}))).item(), -infinity);
+}
+
 }  // namespace test

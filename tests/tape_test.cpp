@@ -308,3 +308,68 @@ TEST_CASE("an exception amid a transform leaves the tape as it was") {
   CHECK(tape.recording());
   CHECK_EQ(is(gradient(y, z), {2, 4}), "");
 }
+
+TEST_CASE("functions of several steps refuse two tapes before the first") {
+  Tape<double> one, two;
+  const auto a = one.variable(xt::ones<double>({2, 3})), deep = one.variable(xt::ones<double>({2, 2, 3}));
+  const auto v = two.variable(xt::ones<double>({3})), b = two.variable(xt::ones<double>({3, 2}));
+  const auto w = two.variable(xt::ones<double>({2, 3})), u = one.variable(xt::ones<double>({3}));
+  const std::vector<std::pair<std::string, std::function<void()>>> calls{
+      {"matmul", [&] { matmul(a, v); }},
+      {"matmul", [&] { matmul(deep, b); }},
+      {"outer", [&] { outer(a, v); }},
+      {"dot", [&] { dot(u, v); }},
+      {"linear", [&] { linear(a, ad::detach(b), ad::Variable<double>(two.variable(1.0))); }},
+      {"stack",
+       [&] {
+         ad::stack({a, w});
+       }},
+      {"squared_error", [&] { squared_error(a, w); }},
+      {"softmax_cross_entropy",
+       [&] {
+         softmax_cross_entropy(a, two.variable({0.0, 1.0}));
+       }},
+      {"scatter_add", [&] {
+         scatter_add(a, xt::xarray<double>{0.0, 1.0}, w);
+       }}};
+  for (const auto& [name, call] : calls) {
+    const auto first = one.size();
+    try {
+      call();
+      FAIL_CHECK("no error from " << name);
+    } catch (const ad::TapeError& error) {
+      CHECK_MESSAGE(std::string(error.what()).starts_with("[" + name + "] variables of two tapes"), error.what());
+    }
+    CHECK_EQ(one.size(), first);
+  }
+}
+
+TEST_CASE("the value of a temporary outlives it") {
+  const ad::Variable<double> x(array({3}, {0, 1, 2}));
+  const auto lazy = ad::square(x).value() + 1.0;
+  CHECK_EQ(xt::sum(lazy)(), 8);
+  Tape<double> tape;
+  const auto y = ad::square(tape.variable(x));
+  CHECK_EQ(ad::Variable<double>(y).value()(2), 4);
+  CHECK_EQ(y.value()(2), 4);  // the temporary's copy left the tape's array alone
+}
+
+TEST_CASE("no gradient flows through stop_gradient, and names follow their nodes") {
+  Tape<double> tape;
+  const auto x = tape.variable(3.0, "x");
+  CHECK_EQ(gradient(x * stop_gradient(x), x)(), 3);
+  x.named("y");
+  CHECK_THROWS_AS(tape.find("x"), ad::TapeError);
+  CHECK_EQ(tape.find("y").item(), 3);
+}
+
+TEST_CASE("what users of NumPy write") {
+  Tape<float> tape;
+  const auto x = tape.variable({1.0f, 2.0f}), y = tape.variable({3.0f, 4.0f});
+  CHECK_EQ(difference(ad::concatenate({x, y}).value(), array({4}, {1, 2, 3, 4}), 1e-7), "");
+  CHECK_EQ(difference(ad::transpose(ad::stack({x, y}), {1, 0}).value(), array({2, 2}, {1, 3, 2, 4}), 1e-7), "");
+  CHECK_EQ(difference(ad::pad(x, {{1, 0}}, 5).value(), array({3}, {5, 1, 2}), 1e-7), "");
+  CHECK_EQ(difference(ad::one_hot<float>(xt::xarray<int>{1, 0}, 2).value(), array({2, 2}, {0, 1, 1, 0}), 1e-7), "");
+  CHECK_EQ(difference(less(x, 2).value(), array({2}, {1, 0}), 1e-7), "");
+  CHECK_EQ(vjp(x * y, xt::xarray<double>{1, 1}, std::vector{x, y})[1](0), 1);
+}

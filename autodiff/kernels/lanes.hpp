@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <limits>
 #include <xsimd/xsimd.hpp>
 
 namespace autodiff::kernels {
@@ -65,7 +66,11 @@ struct Lanes {
   friend Lanes sqrt(Lanes x) { return xsimd::sqrt(x.v); }
   friend Lanes exp(Lanes x) { return xsimd::exp(x.v); }
   friend Lanes expm1(Lanes x) { return xsimd::expm1(x.v); }
-  friend Lanes log(Lanes x) { return xsimd::log(x.v); }
+  // xsimd takes the exponent of subnormal numbers for that of the smallest normal one.
+  friend Lanes log(Lanes x) {
+    const auto small = x < Lanes(std::numeric_limits<T>::min());
+    return Lanes(xsimd::log(where(small, x * 0x1p54, x).v)) - where(small, Lanes(37.429947750237047935), Lanes(0));
+  }
   friend Lanes log1p(Lanes x) { return xsimd::log1p(x.v); }
   friend Lanes sin(Lanes x) { return xsimd::sin(x.v); }
   friend Lanes cos(Lanes x) { return xsimd::cos(x.v); }
@@ -76,7 +81,8 @@ struct Lanes {
   friend Lanes sinh(Lanes x) { return xsimd::sinh(x.v); }
   friend Lanes cosh(Lanes x) { return xsimd::cosh(x.v); }
   friend Lanes tanh(Lanes x) { return xsimd::tanh(x.v); }
-  friend Lanes erf(Lanes x) { return xsimd::erf(x.v); }
+  // Beyond 6 it is 1 to the last digit; xsimd squares its argument, which may overflow.
+  friend Lanes erf(Lanes x) { return xsimd::erf(where(x > 6, Lanes(6), where(x < -6, Lanes(-6), x)).v); }
   friend Lanes atan2(Lanes y, Lanes x) {
     return by_element(y, x, [](T a, T b) { return std::atan2(a, b); });
   }

@@ -148,6 +148,7 @@ struct Where {  // a where the condition is not zero, else b
 
 struct StopGradient {
   static constexpr auto name = "stop_gradient";
+  static constexpr bool differentiable[] = {false};
   static constexpr auto reads = Reads::nothing;
   static constexpr Domain domain[] = {{-2, 2}};
   template <class S>
@@ -159,6 +160,7 @@ struct StopGradient {
 // Comparisons give 1 for true and 0 for false, and have no gradient.
 struct Equal {
   static constexpr auto name = "equal";
+  static constexpr bool differentiable[] = {false, false};
   static constexpr auto reads = Reads::nothing;
   static constexpr Domain domain[] = {{-2, 2}, {-2, 2}};
   template <class S>
@@ -169,6 +171,7 @@ struct Equal {
 
 struct NotEqual {
   static constexpr auto name = "not_equal";
+  static constexpr bool differentiable[] = {false, false};
   static constexpr auto reads = Reads::nothing;
   static constexpr Domain domain[] = {{-2, 2}, {-2, 2}};
   template <class S>
@@ -179,6 +182,7 @@ struct NotEqual {
 
 struct Less {
   static constexpr auto name = "less";
+  static constexpr bool differentiable[] = {false, false};
   static constexpr auto reads = Reads::nothing;
   static constexpr Domain domain[] = {{-2, 2}, {-2, 2}};
   template <class S>
@@ -189,6 +193,7 @@ struct Less {
 
 struct LessEqual {
   static constexpr auto name = "less_equal";
+  static constexpr bool differentiable[] = {false, false};
   static constexpr auto reads = Reads::nothing;
   static constexpr Domain domain[] = {{-2, 2}, {-2, 2}};
   template <class S>
@@ -287,6 +292,20 @@ template <class A, class B>
 requires Operands<A, B>
 auto operator>=(A&& a, B&& b) { return std::forward<B>(b) <= std::forward<A>(a); }
 
+/// The comparisons by name.
+template <class A, class B>
+requires Operands<A, B>
+auto equal(A&& a, B&& b) { return std::forward<A>(a) == std::forward<B>(b); }
+template <class A, class B>
+requires Operands<A, B>
+auto not_equal(A&& a, B&& b) { return std::forward<A>(a) != std::forward<B>(b); }
+template <class A, class B>
+requires Operands<A, B>
+auto less(A&& a, B&& b) { return std::forward<A>(a) < std::forward<B>(b); }
+template <class A, class B>
+requires Operands<A, B>
+auto less_equal(A&& a, B&& b) { return std::forward<A>(a) <= std::forward<B>(b); }
+
 /// a += b: in place when the array is a plain value that nobody else shares, else a = a + b.
 template <Real T>
 Variable<T>& accumulate(Variable<T>& a, const Variable<T>& b);
@@ -312,9 +331,11 @@ Variable<T>& Variable<T>::operator/=(A&& a) {
   return *this = *this / std::forward<A>(a);
 }
 
-#define AUTODIFF_ARITHMETIC(X) \
-  X(Add)                       \
-  X(Sub) X(Neg) X(Mul) X(Div) X(Pow) X(Maximum) X(Minimum) X(Atan2) X(Where) X(StopGradient) X(Equal) X(NotEqual) X(Less) X(LessEqual)
+#define AUTODIFF_ARITHMETIC(X)                                                                                     \
+  X(Add)                                                                                                           \
+  X(Sub)                                                                                                           \
+  X(Neg) X(Mul) X(Div) X(Pow) X(Maximum) X(Minimum) X(Atan2) X(Where) X(StopGradient) X(Equal) X(NotEqual) X(Less) \
+      X(LessEqual)
 AUTODIFF_ARITHMETIC(AUTODIFF_EXTERN)
 
 }  // namespace autodiff

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "compile.hpp"
 
@@ -12,6 +13,8 @@ namespace {
 /// The index as an integer. Throws ValueError when it is no whole number below `length`.
 template <class T>
 std::size_t checked_index(std::string_view operation, T index, std::size_t length, std::size_t at) {
+  constexpr auto exact = std::size_t{1} << std::numeric_limits<T>::digits;
+  if (length > exact) fail<ValueError>(operation, "this element type is exact for ", exact, " indices only: ", length);
   if (!(index >= 0 && index < static_cast<T>(length)) || index != std::floor(index))
     fail<ValueError>(operation, "element ", at, " must be a whole number from 0 to ", length,
                      " (not included): ", index);
@@ -90,12 +93,12 @@ namespace detail {
 
 template <Real T>
 Variable<T> scatter_add(const Variable<T>& x, const Variable<T>& index, const Variable<T>& updates, int axis) {
+  Tape<T>::check_operands("scatter_add", std::array{x, index, updates});
   const std::size_t at = resolve_axis("scatter_add", axis, x.dimension(), x.shape());
   const Shape expected = Gather{axis}.shape(x.shape(), index.shape());
   if (!std::ranges::equal(expected, updates.shape()))
     fail<ShapeError>("scatter_add", "updates must have the shape of the gathered slices: ", Dims(updates.shape()),
                      " and ", Dims(expected));
-  const typename Tape<T>::Attempt attempt({&updates, &index, &x});
   return x + listed(ScatterAdd{static_cast<int>(at), x.shape(at)}, updates, index);
 }
 

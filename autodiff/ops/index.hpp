@@ -42,6 +42,7 @@ struct ScatterAdd {
 /// A row for each index: one at the index, else zero.
 struct OneHot {
   static constexpr auto name = "one_hot";
+  static constexpr bool differentiable[] = {false};
   static constexpr auto reads = Reads::nothing;
   std::size_t classes;
   std::string caller = name;  // who is named in errors
@@ -84,6 +85,11 @@ auto scatter_add(X&& x, I&& index, U&& updates, int axis = 0) {
 template <Real T>
 Variable<T> one_hot(const Variable<T>& index, std::size_t classes, const std::string& caller = OneHot::name) {
   return listed(OneHot{classes, caller}, index);
+}
+/// The same for an array of labels, as a plain value: one_hot<float>(labels, 10).
+template <Real T, class A>
+requires ArrayLike<A> Variable<T> one_hot(A&& index, std::size_t classes) {
+  return one_hot(Variable<T>(to_array<T>(std::forward<A>(index))), classes);
 }
 
 #define AUTODIFF_INDEX(X) X(Gather) X(ScatterAdd) X(OneHot)

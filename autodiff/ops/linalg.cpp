@@ -74,6 +74,7 @@ namespace detail {
 
 template <Real T>
 Variable<T> matmul(const Variable<T>& a, const Variable<T>& b) {
+  Tape<T>::check_operands("matmul", std::array{a, b});
   const std::size_t p = a.dimension(), q = b.dimension();
   if (p == 0 || q == 0)
     fail<ShapeError>("matmul", "needs vectors or matrices, not numbers: ", Dims(a.shape()), " and ", Dims(b.shape()));
@@ -100,6 +101,7 @@ Variable<T> matmul(const Variable<T>& a, const Variable<T>& b) {
 
 template <Real T>
 Variable<T> dot(const Variable<T>& a, const Variable<T>& b) {
+  Tape<T>::check_operands("dot", std::array{a, b});
   if (a.dimension() != 1 || b.dimension() != 1 || a.size() != b.size())
     fail<ShapeError>("dot", "needs two vectors of one length: ", Dims(a.shape()), " and ", Dims(b.shape()));
   return matmul(a, b);
@@ -107,11 +109,14 @@ Variable<T> dot(const Variable<T>& a, const Variable<T>& b) {
 
 template <Real T>
 Variable<T> outer(const Variable<T>& a, const Variable<T>& b) {
-  return matmul(reshape(a, {-1, 1}), reshape(b, {1, -1}));
+  Tape<T>::check_operands("outer", std::array{a, b});
+  return matmul(reshape(a, {static_cast<std::ptrdiff_t>(a.size()), 1}),
+                reshape(b, {1, static_cast<std::ptrdiff_t>(b.size())}));
 }
 
 template <Real T>
 Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variable<T>& bias) {
+  Tape<T>::check_operands("linear", std::array{x, weight, bias});
   const typename Tape<T>::Attempt attempt({&x, &weight, &bias});
   const auto product = matmul(x, weight);
   const Dims shapes[] = {product.shape(), bias.shape()};

@@ -121,7 +121,8 @@ template <Real T>
 Variable<T> norm(const Variable<T>& x, const Axes& axes, bool keep) {
   const auto mask = axes.mask("norm", x.shape());
   if (reduced_count(x.shape(), mask) == 0) return sum(x, axes, keep);
-  // The largest element is taken out as if it were a constant, which the result does not depend on: no square overflows.
+  // The largest element is taken out as if it were a constant, which the result does not depend on: no square
+  // overflows.
   const auto largest = stop_gradient(max(abs(x), axes, keepdims));
   const auto finite = largest * 0 == 0;  // infinity and NaN go their own way through the sum
   const auto scale = where(finite * (largest > 0), largest, 1);

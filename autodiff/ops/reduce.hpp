@@ -54,6 +54,7 @@ using Min = Extremum<false>;
 /// The place of the largest element along an axis, the first of several; counted from 0, as numbers of the same type.
 struct ArgMax {
   static constexpr auto name = "argmax";
+  static constexpr bool differentiable[] = {false};
   static constexpr auto reads = Reads::nothing;
   int axis;
   friend bool operator==(const ArgMax&, const ArgMax&) = default;

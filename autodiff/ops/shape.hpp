@@ -56,6 +56,11 @@ Variable<T> permute(const Variable<T>& x, const Axes& order) {
 /// The axes reversed: of a matrix, its transpose.
 template <Real T>
 Variable<T> transpose(const Variable<T>& x);
+/// NumPy's other name for permute.
+template <Real T>
+Variable<T> transpose(const Variable<T>& x, const Axes& order) {
+  return permute(x, order);
+}
 /// Two axes swapped.
 template <Real T>
 Variable<T> swap_axes(const Variable<T>& x, int a, int b);

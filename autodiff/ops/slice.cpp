@@ -93,7 +93,8 @@ Variable<T> flip(const Variable<T>& x, const Axes& axes) {
 }
 
 template <Real T>
-Variable<T> pad(const Variable<T>& x, const std::vector<std::pair<std::size_t, std::size_t>>& widths, T value) {
+Variable<T> pad(const Variable<T>& x, const std::vector<std::pair<std::size_t, std::size_t>>& widths,
+                std::type_identity_t<T> value) {
   if (widths.size() != x.dimension())
     fail<ShapeError>("pad", "needs one pair of widths an axis: ", widths.size(), " pairs for ", Dims(x.shape()));
   Embed embed{{}, x.shape()};
@@ -118,11 +119,11 @@ Variable<T> pad(const Variable<T>& x, const std::vector<std::pair<std::size_t, s
 template <Real T>
 Variable<T> stack(const std::vector<Variable<T>>& xs, int axis) {
   if (xs.empty()) fail<ShapeError>("stack", "needs at least one array");
+  Tape<T>::check_operands("stack", xs);
   resolve_axis("stack", axis, xs[0].dimension() + 1, xs[0].shape());
   for (const auto& x : xs)
     if (!std::ranges::equal(x.shape(), xs[0].shape()))
       fail<ShapeError>("stack", "shapes must be equal: ", Dims(xs[0].shape()), " and ", Dims(x.shape()));
-  const typename Tape<T>::Attempt attempt({&xs[0]});
   std::vector<Variable<T>> expanded;
   for (const auto& x : xs) expanded.push_back(expand_dims(x, axis));
   return concatenate(expanded, axis);
@@ -155,12 +156,13 @@ std::vector<Variable<T>> split(const Variable<T>& x, std::size_t parts, int axis
   return split_at(x, places, axis);
 }
 
-#define AUTODIFF_DERIVED(T)                                                                                 \
-  template Variable<T> take_range(const Variable<T>&, int, std::ptrdiff_t, std::ptrdiff_t);                 \
-  template Variable<T> flip(const Variable<T>&, const Axes&);                                               \
-  template Variable<T> pad(const Variable<T>&, const std::vector<std::pair<std::size_t, std::size_t>>&, T); \
-  template Variable<T> stack(const std::vector<Variable<T>>&, int);                                         \
-  template std::vector<Variable<T>> split(const Variable<T>&, std::size_t, int);                            \
+#define AUTODIFF_DERIVED(T)                                                                                \
+  template Variable<T> take_range(const Variable<T>&, int, std::ptrdiff_t, std::ptrdiff_t);                \
+  template Variable<T> flip(const Variable<T>&, const Axes&);                                              \
+  template Variable<T> pad<T>(const Variable<T>&, const std::vector<std::pair<std::size_t, std::size_t>>&, \
+                              std::type_identity_t<T>);                                                    \
+  template Variable<T> stack(const std::vector<Variable<T>>&, int);                                        \
+  template std::vector<Variable<T>> split(const Variable<T>&, std::size_t, int);                           \
   template std::vector<Variable<T>> split_at(const Variable<T>&, const std::vector<std::size_t>&, int);
 AUTODIFF_DERIVED(float)
 AUTODIFF_DERIVED(double)

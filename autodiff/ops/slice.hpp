@@ -1,6 +1,7 @@
 // Parts of arrays and their reverse: slices, joins, pads.
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 #include <vector>
 
@@ -70,7 +71,8 @@ Variable<T> flip(const Variable<T>& x, const Axes& axes = {});
 /// Zeros, or `value`, in front of and behind x: one pair of widths an axis. Throws ShapeError for another number of
 /// pairs.
 template <Real T>
-Variable<T> pad(const Variable<T>& x, const std::vector<std::pair<std::size_t, std::size_t>>& widths, T value = 0);
+Variable<T> pad(const Variable<T>& x, const std::vector<std::pair<std::size_t, std::size_t>>& widths,
+                std::type_identity_t<T> value = 0);
 
 /// Arrays joined along an axis. Throws ShapeError when there are none, or their other lengths differ.
 template <Real T>
@@ -80,6 +82,14 @@ Variable<T> concatenate(const std::vector<Variable<T>>& xs, int axis = 0) {
 /// Arrays of one shape joined along a new axis. Throws ShapeError when there are none, or their shapes differ.
 template <Real T>
 Variable<T> stack(const std::vector<Variable<T>>& xs, int axis = 0);
+template <Real T>
+Variable<T> concatenate(std::initializer_list<Variable<T>> xs, int axis = 0) {
+  return concatenate(std::vector<Variable<T>>(xs), axis);
+}
+template <Real T>
+Variable<T> stack(std::initializer_list<Variable<T>> xs, int axis = 0) {
+  return stack(std::vector<Variable<T>>(xs), axis);
+}
 /// The array cut into this many equal parts along an axis. Throws ShapeError when they would not be equal.
 template <Real T>
 std::vector<Variable<T>> split(const Variable<T>& x, std::size_t parts, int axis = 0);

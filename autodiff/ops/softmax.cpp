@@ -88,6 +88,7 @@ namespace detail {
 
 template <Real T>
 Variable<T> softmax_cross_entropy(const Variable<T>& logits, const Variable<T>& target) {
+  Tape<T>::check_operands(SoftmaxCrossEntropy::name, std::array{logits, target});
   const Shape& shape = logits.shape();
   if (logits.size() == 0) fail<ShapeError>(SoftmaxCrossEntropy::name, "there are no rows: ", Dims(shape));
   const bool classes = !shape.empty() && std::ranges::equal(target.shape(), Dims(shape).first(shape.size() - 1));
@@ -98,6 +99,7 @@ Variable<T> softmax_cross_entropy(const Variable<T>& logits, const Variable<T>& 
 
 template <Real T>
 Variable<T> squared_error(const Variable<T>& prediction, const Variable<T>& target) {
+  Tape<T>::check_operands("squared_error", std::array{prediction, target});
   const Shape& shape = prediction.shape();
   if (!std::ranges::equal(shape, target.shape()))
     fail<ShapeError>("squared_error", "prediction and target must have one shape: ", Dims(shape), " and ",

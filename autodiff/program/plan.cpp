@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <map>
 
-#include "../op.hpp"
-
 namespace autodiff::detail {
 
 std::size_t place(std::vector<Buffer>& buffers, const std::vector<std::pair<std::size_t, std::uint32_t>>& born) {
