@@ -77,6 +77,17 @@ Variable<T> sum_to(const Variable<T>& x, const Shape& shape) {
 }
 
 template <Real T>
+Variable<T> axes_last(const Variable<T>& x, std::uint32_t axes) {
+  std::vector<int> order;
+  for (bool last : {false, true})
+    for (std::size_t i = 0; i < x.dimension(); ++i)
+      if (bool(axes >> i & 1) == last) order.push_back(static_cast<int>(i));
+  Shape rows = reduced_shape(x.shape(), axes, false);
+  rows.push_back(reduced_count(x.shape(), axes));
+  return reshape(permute(x, order), rows);
+}
+
+template <Real T>
 Variable<T> mean(const Variable<T>& x, const Axes& axes, bool keep) {
   const std::size_t n = reduced_count(x.shape(), axes.mask("mean", x.shape()));
   if (n == 0) fail<ShapeError>("mean", "needs at least one element: ", Dims(x.shape()));
@@ -87,20 +98,12 @@ template <Real T>
 Variable<T> prod(const Variable<T>& x, const Axes& axes, bool keep) {
   const Dims shape(x.shape());
   const auto mask = axes.mask("prod", shape);
-  // The reduced axes last and in one, padded with ones to a power of two, then halved again and again: products only,
-  // so that every derivative is right at zeros, too.
-  std::vector<int> order;
-  for (std::size_t i = 0; i < shape.size(); ++i)
-    if (!(mask >> i & 1)) order.push_back(static_cast<int>(i));
-  for (std::size_t i = 0; i < shape.size(); ++i)
-    if (mask >> i & 1) order.push_back(static_cast<int>(i));
-  const std::size_t n = reduced_count(shape, mask);
-  const Shape kept = reduced_shape(shape, mask, false);
-  Shape rows = kept;
-  rows.push_back(n);
-  Variable<T> y = reshape(permute(x, order), rows);
-  const std::size_t power = std::bit_ceil(std::max<std::size_t>(n, 1));
+  // Padded with ones to a power of two, then halved again and again: products only, so that every derivative is right
+  // at zeros, too.
+  Variable<T> y = axes_last(x, mask);
+  const std::size_t n = y.shape().back(), power = std::bit_ceil(std::max<std::size_t>(n, 1));
   if (power != n) {
+    Shape rows = y.shape();
     rows.back() = power - n;
     y = concatenate(std::vector{y, Variable<T>(Array<T>(xt::ones<T>(rows)))}, -1);
   }
@@ -135,6 +138,7 @@ Variable<T> norm(const Variable<T>& x, const Axes& axes, bool keep) {
 
 #define AUTODIFF_DERIVED(T)                                                          \
   template Variable<T> sum_to(const Variable<T>&, const Shape&);                     \
+  template Variable<T> axes_last(const Variable<T>&, std::uint32_t);                 \
   template Variable<T> mean(const Variable<T>&, const Axes&, bool);                  \
   template Variable<T> prod(const Variable<T>&, const Axes&, bool);                  \
   template Variable<T> variance(const Variable<T>&, const Axes&, bool, std::size_t); \

@@ -89,6 +89,10 @@ Variable<T> sum(const Variable<T>& x, const Axes& axes = {}, bool keep = false) 
 template <Real T>
 Variable<T> sum_to(const Variable<T>& x, const Shape& shape);
 
+/// With the axes of the set last and joined into one, for what works along one axis.
+template <Real T>
+Variable<T> axes_last(const Variable<T>& x, std::uint32_t axes);
+
 /// The largest element over the axes; equal ones share the gradient. NaN wins. Throws ShapeError for empty axes.
 template <Real T>
 Variable<T> max(const Variable<T>& x, const Axes& axes = {}, bool keep = false) {

@@ -72,16 +72,7 @@ Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, bool keep) {
   const auto mask = axes.mask("logsumexp", x.shape());
   if (x.size() == 0 && count(Dims(reduced_shape(x.shape(), mask, false))) != 0)
     fail<ShapeError>("logsumexp", "needs at least one element: ", Dims(x.shape()));
-  // The axes last and in one.
-  std::vector<int> order;
-  for (bool last : {false, true})
-    for (std::size_t i = 0; i < x.dimension(); ++i)
-      if (bool(mask >> i & 1) == last) order.push_back(static_cast<int>(i));
-  Shape rows = reduced_shape(x.shape(), mask, false);
-  const std::size_t outer = count(rows);
-  rows.push_back(outer ? x.size() / outer : 1);
-  const auto y = listed(LogSumExp{-1}, reshape(permute(x, order), rows));
-  return reshape(y, reduced_shape(x.shape(), mask, keep));
+  return reshape(listed(LogSumExp{-1}, axes_last(x, mask)), reduced_shape(x.shape(), mask, keep));
 }
 
 namespace detail {
