@@ -54,6 +54,11 @@ struct Lanes {
   friend Lanes operator/(Lanes a, Lanes b) { return a.v / b.v; }
   friend Lanes operator-(Lanes a) { return -a.v; }
 
+  // a b + c, a b - c and c - a b, rounded once.
+  friend Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return xsimd::fma(a.v, b.v, c.v); }
+  friend Lanes multiply_subtract(Lanes a, Lanes b, Lanes c) { return xsimd::fms(a.v, b.v, c.v); }
+  friend Lanes negated_multiply_add(Lanes a, Lanes b, Lanes c) { return xsimd::fnma(a.v, b.v, c.v); }
+
   friend Mask<B> operator<(Lanes a, Lanes b) { return {a.v < b.v}; }
   friend Mask<B> operator<=(Lanes a, Lanes b) { return {a.v <= b.v}; }
   friend Mask<B> operator>(Lanes a, Lanes b) { return {a.v > b.v}; }

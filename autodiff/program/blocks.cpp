@@ -1,0 +1,81 @@
+#include "blocks.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace autodiff::detail {
+
+namespace {
+
+template <class T>
+void repeat_row(T* to, const T* row, std::size_t columns, std::size_t rows) {
+  std::memcpy(to, row, columns * sizeof(T));
+  const std::size_t all = rows * columns;
+  for (std::size_t done = columns; done < all;) {
+    const std::size_t n = std::min(done, all - done);
+    std::memcpy(to + done, to, n * sizeof(T));
+    done += n;
+  }
+}
+
+}  // namespace
+
+template <Real T>
+void BlockCode<T>::run(T* const* memory, T* scratch, T** pointers, std::size_t first, std::size_t last) const {
+  for (std::size_t b = 0; b < bases.size(); ++b)
+    pointers[b] = (bases[b].buffer == nowhere ? scratch : memory[bases[b].buffer]) + bases[b].offset;
+  for (const auto& [from, to] : rows) repeat_row(pointers[to], pointers[from], columns, block / columns);
+
+  std::size_t at[5] = {};
+  const auto find = [&](Place place) { return pointers[place.base] + at[static_cast<std::size_t>(place.at)]; };
+  const auto call_all = [&](std::size_t n) {
+    for (const auto& call : calls) {
+      const T* const x[] = {find(call.x[0]), find(call.x[1]), find(call.x[2])};
+      call.block(call.self, find(call.y), x, call.single, n);
+    }
+  };
+  auto& element = at[static_cast<std::size_t>(At::element)];
+  auto& in_chunk = at[static_cast<std::size_t>(At::in_chunk)];
+  auto& column = at[static_cast<std::size_t>(At::column)];
+  auto& row = at[static_cast<std::size_t>(At::row)];
+  for (std::size_t c = first; c < last; ++c) {
+    const std::size_t start = c * chunk, end = std::min(start + chunk, size);
+    for (element = start; element < end && !calls.empty();) {
+      std::size_t n = std::min(block, end - element);
+      if (columns != 0) {
+        row = element / columns;
+        column = element - row * columns;
+        if (!whole_rows) n = std::min(n, columns - column);
+      }
+      in_chunk = element - start;
+      for (const auto& [from, to] : columns_of)
+        for (std::size_t i = 0, here = n / columns; i < here; ++i)
+          std::fill_n(pointers[to] + i * columns, columns, pointers[from][row + i]);
+      call_all(n);
+      element += n;
+    }
+    element = start, in_chunk = 0;
+    const std::size_t n = end - start;
+    for (const auto& r : reductions) {
+      const T* value = find(r.value);
+      if (r.kept == Walk::row) {
+        r.kernel(pointers[r.y] + start / columns, value, n / columns, columns, 1);
+      } else {
+        T* to = r.partials == nowhere ? pointers[r.y] : pointers[r.partials] + c * r.width;
+        r.kernel(to, value, 1, n / r.width, r.width);
+      }
+    }
+  }
+}
+
+template <Real T>
+void BlockCode<T>::finish(T* const* memory) const {
+  const auto pointer = [&](std::uint32_t base) { return memory[bases[base].buffer] + bases[base].offset; };
+  for (const auto& r : reductions)
+    if (r.partials != nowhere) r.kernel(pointer(r.y), pointer(r.partials), 1, chunks(), r.width);
+}
+
+template struct BlockCode<float>;
+template struct BlockCode<double>;
+
+}  // namespace autodiff::detail
