@@ -102,8 +102,8 @@ void multiply_tile(const Product<T>& p, std::size_t last) {
       T* to = p.c + r * p.ldc + v * L::size;
       const bool full = v + 1 < V || last == L::size;
       L result = total[r][v] * L(alpha);
-      if (p.beta != 0) result = xsimd::fma(beta, (full ? L::load(to) : load_first<L>(to, last)).v, result.v);
-      full ? result.store(to) : store_first(result, to, last);
+      if (p.beta != 0) result = xsimd::fma(beta, (full ? L::load(to) : L::load_part(to, last)).v, result.v);
+      full ? result.store(to) : result.store_part(to, last);
     }
   }
 }

@@ -275,7 +275,7 @@ void argmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inne
         best = where(larger, v, best);
         index = where(larger, L(static_cast<double>(i)), index);
       }
-      width == L::size ? index.store(y + c) : store_first(index, y + c, width);
+      width == L::size ? index.store(y + c) : index.store_part(y + c, width);
     }
   }
 }

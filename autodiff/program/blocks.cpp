@@ -18,12 +18,43 @@ void repeat_row(T* to, const T* row, std::size_t columns, std::size_t rows) {
   }
 }
 
+template <class T>
+void repeat_elements(T* to, const T* column, std::size_t columns, std::size_t rows) {
+  for (std::size_t i = 0; i < rows; ++i) std::fill_n(to + i * columns, columns, column[i]);
+}
+
+template <class T>
+void find_bases(const std::vector<Base>& bases, T* const* memory, T* scratch, T** pointers) {
+  for (std::size_t b = 0; b < bases.size(); ++b)
+    pointers[b] = (bases[b].buffer == nowhere ? scratch : memory[bases[b].buffer]) + bases[b].offset;
+}
+
 }  // namespace
 
 template <Real T>
+void BlockCode<T>::resolve(T* const* memory, T* scratch, T** pointers) {
+  find_bases(bases, memory, scratch, pointers);
+  for (auto& call : calls) {
+    call.to = pointers[call.y.base];
+    for (std::size_t i = 0; i < 3; ++i) call.from[i] = pointers[call.x[i].base];
+  }
+}
+
+template <Real T>
+void BlockCode<T>::run_one_block(T* const* pointers) const {
+  for (const auto& [from, to] : rows) repeat_row(pointers[to], pointers[from], columns, size / columns);
+  for (const auto& [from, to] : columns_of) repeat_elements(pointers[to], pointers[from], columns, size / columns);
+  for (const auto& call : calls) call.block(call.self, call.to, call.from, call.single, size);
+  for (const auto& r : reductions) {
+    const bool by_row = r.kept == Walk::row;
+    r.kernel(pointers[r.y], pointers[r.value.base], by_row ? size / columns : 1, by_row ? columns : size / r.width,
+             by_row ? 1 : r.width);
+  }
+}
+
+template <Real T>
 void BlockCode<T>::run(T* const* memory, T* scratch, T** pointers, std::size_t first, std::size_t last) const {
-  for (std::size_t b = 0; b < bases.size(); ++b)
-    pointers[b] = (bases[b].buffer == nowhere ? scratch : memory[bases[b].buffer]) + bases[b].offset;
+  find_bases(bases, memory, scratch, pointers);
   for (const auto& [from, to] : rows) repeat_row(pointers[to], pointers[from], columns, block / columns);
 
   std::size_t at[5] = {};
@@ -48,9 +79,7 @@ void BlockCode<T>::run(T* const* memory, T* scratch, T** pointers, std::size_t f
         if (!whole_rows) n = std::min(n, columns - column);
       }
       in_chunk = element - start;
-      for (const auto& [from, to] : columns_of)
-        for (std::size_t i = 0, here = n / columns; i < here; ++i)
-          std::fill_n(pointers[to] + i * columns, columns, pointers[from][row + i]);
+      for (const auto& [from, to] : columns_of) repeat_elements(pointers[to], pointers[from] + row, columns, n / columns);
       call_all(n);
       element += n;
     }

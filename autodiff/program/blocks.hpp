@@ -28,6 +28,8 @@ struct BlockCall {
   unsigned single;  // see kernels::Block
   std::uint32_t count;
   Place y, x[3];
+  T* to = nullptr;  // of a single block: where these places are
+  const T* from[3] = {};
 };
 
 /// Repeats a row over the rows of a block, or each element of a column over its row.
@@ -62,6 +64,12 @@ struct BlockCode {
   void run(T* const* memory, T* scratch, T** bases, std::size_t first, std::size_t last) const;
   /// Puts together what the chunks have left.
   void finish(T* const* memory) const;
+
+  /// Whether all of it is one block: then pointers are found once, and not at each run.
+  bool is_one_block() const { return size <= block; }
+  /// Finds them, for `run_one_block`, into `bases`.
+  void resolve(T* const* memory, T* scratch, T** bases);
+  void run_one_block(T* const* bases) const;
 };
 
 /// The code of a cluster. Adds the buffers that it needs to the memory.

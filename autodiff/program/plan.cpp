@@ -149,6 +149,16 @@ void Plan<T>::allocate() {
   for (int w = 0; w < threads_; ++w)
     workers_.push_back({uninitialised<T>(std::array{std::max<std::size_t>(scratch, 64)}), std::vector<T*>(bases)});
   report_.scratch_bytes = scratch * sizeof(T) * workers_.size();
+  bases_.resize(code_.size());
+  for (std::uint32_t c = 0; c < code_.size(); ++c) {
+    if (!code_[c].is_one_block()) continue;
+    bases_[c].resize(code_[c].bases.size());
+    const auto is_input = [&](const Base& base) { return base.buffer != nowhere && input_of[base.buffer] != nowhere; };
+    if (std::ranges::any_of(code_[c].bases, is_input))
+      input_codes_.push_back(c);
+    else
+      code_[c].resolve(pointers_.data(), workers_[0].scratch.data(), bases_[c].data());
+  }
 }
 
 template <Real T>
@@ -189,6 +199,7 @@ void Plan<T>::bind(std::span<const Array<T>* const> inputs) {
     pointers_[memory_.buffer_of[graph_.inputs[k]]] = const_cast<T*>(inputs[k]->data());  // is never written
   for (const auto& [operand, input] : binds_)
     operands_[operand].data = inputs[input]->data() + operand_slots_[operand].offset;
+  for (auto c : input_codes_) code_[c].resolve(pointers_.data(), workers_[0].scratch.data(), bases_[c].data());
 }
 
 template <Real T>
@@ -226,7 +237,10 @@ void Plan<T>::run_timed(const Instruction& instruction) {
 
 template <Real T>
 void Plan<T>::run(const Instruction& instruction) {
-  if (instruction.kind == Instruction::Kind::cluster) return run(code_[instruction.code]);
+  if (instruction.kind == Instruction::Kind::cluster) {
+    const auto& code = code_[instruction.code];
+    return code.is_one_block() ? code.run_one_block(bases_[instruction.code].data()) : run(code);
+  }
   const Operand<T>& y = results_[instruction.result];
   const std::span<const Operand<const T>> x(operands_.data() + instruction.first, instruction.count);
   if (instruction.kind == Instruction::Kind::copy) return kernels::copy(y, x[0]);

@@ -72,6 +72,8 @@ class Plan {
   std::vector<std::uint32_t> result_buffers_;
   std::vector<Operand<T>> results_;
   std::vector<BlockCode<T>> code_;
+  std::vector<std::vector<T*>> bases_;      // of each code that is one block
+  std::vector<std::uint32_t> input_codes_;  // of these, which read inputs
   std::vector<std::pair<std::uint32_t, std::uint32_t>> binds_;  // operands that are inputs, and which
 
   Array<T> arena_;
