@@ -1,6 +1,7 @@
-// The whole of the network layer: models, losses, optimisers, data, metrics.
+// The whole of the network layer: models, losses, optimisers, schedules, data, metrics.
 #pragma once
 
+#include "clipping.hpp"
 #include "data.hpp"
 #include "initialisers.hpp"
 #include "layers.hpp"
@@ -10,3 +11,4 @@
 #include "optimisers.hpp"
 #include "parameter.hpp"
 #include "random.hpp"
+#include "schedules.hpp"
