@@ -5,6 +5,7 @@
 #include "data.hpp"
 #include "initialisers.hpp"
 #include "layers.hpp"
+#include "lbfgs.hpp"
 #include "losses.hpp"
 #include "metrics.hpp"
 #include "module.hpp"
