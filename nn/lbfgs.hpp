@@ -13,11 +13,11 @@ struct LbfgsOptions {
   std::size_t history = 10;        // how many of the last steps tell of the curvature; each takes two copies in memory
   std::size_t iterations = 1000;   // at most
   std::size_t evaluations = 5000;  // after which no new iteration begins
-  double gradient_tolerance = 1e-6;  // ends when no element of the gradient is larger than this,
-  double change_tolerance =
-      1e-9;                // or when an iteration takes no more than this share off the loss, or off 1 if larger
-  double decrease = 1e-4;  // of the strong Wolfe conditions, 0 < decrease < curvature < 1: how much of the first
-  double curvature = 0.9;  // slope the mean decrease must be, and the last slope may be
+  double gradient_tolerance = 1e-6;  // ends when no element of the gradient is larger than this, or when an iteration
+  double change_tolerance = 1e-9;    // takes no more than this share off the loss, or off 1 where the loss is smaller
+  // Of the strong Wolfe conditions, with 0 < decrease < curvature < 1: the share of the slope at the start of a step
+  // that the mean slope along it must reach, and the share that the slope at its end may have.
+  double decrease = 1e-4, curvature = 0.9;
 };
 
 /// Why L-BFGS ended: the gradient, or the change of the loss, is within its tolerance; iterations or evaluations were

@@ -18,6 +18,7 @@ class Slots {
   Variable<T>& operator()(const std::string& name, const Variable<T>& like);
   /// All slots so far, to be saved and restored.
   std::map<std::string, Variable<T>>& all() { return slots_; }
+  const std::map<std::string, Variable<T>>& all() const { return slots_; }
 
  private:
   std::map<std::string, Variable<T>> slots_;
@@ -33,8 +34,9 @@ class Optimiser {
   explicit Optimiser(double learning_rate) { this->learning_rate(learning_rate); }
   virtual ~Optimiser() = default;
 
-  /// The new value of one parameter. On plain values nothing is recorded; recorded values record the rule. `rate` is a
-  /// single number.
+  /// The new value of one parameter. On plain values nothing is recorded; recorded values record the rule, slots
+  /// included: for a program put variables of the tape into the slots first, as those that are missing begin as
+  /// constant zeros. Which slots there are shows after one update of plain values. `rate` is a single number.
   virtual Variable<T> update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
                              Slots<T>& slots) const = 0;
 
@@ -49,6 +51,7 @@ class Optimiser {
   Slots<T>& slots(const std::string& parameter) { return slots_[parameter]; }
   /// The slots of all parameters that it has met, by full name: with the learning rate, all that it remembers.
   std::map<std::string, Slots<T>>& slots() { return slots_; }
+  const std::map<std::string, Slots<T>>& slots() const { return slots_; }
 
  protected:
   Optimiser(const Optimiser&) = default;
