@@ -150,8 +150,9 @@ TEST_CASE("clipped gradients and scheduled rates agree with PyTorch's") {
 
 TEST_CASE("every rule runs in a program, with the same bits") {
   const auto gradients = [](int i) { return Array<double>{std::cos(i), 1e-3 * i, -2}; };
-  for (const auto& [name, optimiser] : rules()) {
-    CAPTURE(name);
+  for (const auto& rule : rules()) {
+    CAPTURE(rule.name);
+    const auto& optimiser = rule.optimiser;
     // A first step on plain values shows which slots there are.
     const Variable<double> start(Array<double>{1, -2, 0.5}), rate(autodiff::to_array<double>(0.1));
     nn::Slots<double> eager, recorded;
@@ -335,13 +336,13 @@ TEST_CASE("optimisers by name have their own weight decay, or a given one") {
 }
 
 TEST_CASE("all that an optimiser remembers can be listed, and taken over by another") {
-  for (const auto& [name, optimiser] : rules()) {
-    CAPTURE(name);
+  for (const auto& rule : rules()) {
+    CAPTURE(rule.name);
+    const auto& optimiser = rule.optimiser;
     Network network;
     for (int i = 0; i < 3; ++i) optimiser->step(network, network.gradients());
     for (auto& [parameter, slots] : optimiser->slots())
       for (auto& [slot, value] : slots.all()) {
-        CAPTURE(slot);
         CHECK_FALSE(value.recorded());
         CHECK(value.alive());
       }

@@ -92,7 +92,11 @@ TEST_CASE("what schedules are made of is checked") {
 }
 
 TEST_CASE("reducing on a plateau agrees with PyTorch, and goes on from a saved state") {
-  const std::tuple<std::string, nn::PlateauOptions, double> cases[] = {
+  const struct {
+    std::string what;
+    nn::PlateauOptions options;
+    double sign;
+  } cases[] = {
       {"plateau", {}, 1},
       {"plateau options", {.factor = 0.5, .patience = 2, .threshold = 0.05, .cooldown = 4, .min_lr = 0.01}, 1},
       {"plateau largest", {.largest = true, .factor = 0.5, .patience = 3}, 1},
@@ -100,14 +104,14 @@ TEST_CASE("reducing on a plateau agrees with PyTorch, and goes on from a saved s
        {.largest = true, .factor = 0.5, .patience = 2, .threshold = 0.05, .cooldown = 4, .min_lr = 0.01},
        -1},  // the smallest of numbers is the largest of their opposites
   };
-  for (const auto& [what, options, sign] : cases) {
-    CAPTURE(what);
-    const auto &watched = reference("watched"), &rates = reference(what);
-    nn::ReduceOnPlateau plateau(1, options);
+  for (const auto& c : cases) {
+    CAPTURE(c.what);
+    const auto &watched = reference("watched"), &rates = reference(c.what);
+    nn::ReduceOnPlateau plateau(1, c.options);
     for (std::size_t i = 0; i < watched.size(); ++i) {
       CAPTURE(i);
-      CHECK(plateau(sign * watched[i]) == about(rates[i]));
-      nn::ReduceOnPlateau resumed(7, options);
+      CHECK(plateau(c.sign * watched[i]) == about(rates[i]));
+      nn::ReduceOnPlateau resumed(7, c.options);
       resumed.state(plateau.state());
       plateau = resumed;
     }
