@@ -143,7 +143,8 @@ class Minimiser {
     const double scale = pairs_.empty() ? 1 : pairs_.back().curvature / dot(pairs_.back().change, pairs_.back().change);
     for (auto& element : d) element = T(-scale * element);
     for (const auto& pair : pairs_) {
-      d = sum(std::move(d), -shares.back() - dot(pair.change, d) / pair.curvature, pair.step);
+      const double share = shares.back() + dot(pair.change, d) / pair.curvature;
+      d = sum(std::move(d), -share, pair.step);
       shares.pop_back();
     }
     return d;
