@@ -35,7 +35,8 @@ struct Product {
   T* c;
   std::size_t ldc;
 
-  double work() const { return static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k); }
+  /// In multiplications; a side past two million counts as work without end, so that nothing overflows.
+  std::size_t work() const { return (m | n | k) >> 21 ? ~std::size_t{0} : m * n * k; }
 
   Product rows(std::size_t from, std::size_t length) const {
     Product part = *this;
@@ -196,14 +197,15 @@ void multiply_tiles(const Product<T>& p) {
   p.transpose_a ? multiply_panels<T, true>(p) : multiply_panels<T, false>(p);
 }
 
-// Where the tiles win. A transposed B has to be worth its copy.
+// Where the tiles win. One column wastes their lanes, one row reads B in large steps, and a transposed B has to be
+// worth its copy.
 template <class T>
 bool fits_tiles(const Product<T>& p) {
-  constexpr double tiny_work = 1 << 15, small_work = 1 << 17;
-  const double work = p.work();
-  if (work <= tiny_work) return true;
-  if (p.transpose_b && p.m < 8) return false;
-  return work <= small_work || p.n <= tile_columns<T>;
+  constexpr std::size_t column_work = 1 << 9, tiny_work = 1 << 15, small_work = 1 << 17;
+  const std::size_t work = p.work();
+  if (p.n == 1) return work <= column_work;
+  if (work <= small_work) return work <= tiny_work || p.m >= (p.transpose_b ? 16 : 2);
+  return p.m > 1 && p.n <= tile_columns<T> && !p.transpose_b;
 }
 
 // Larger ones, each on one thread.
@@ -253,7 +255,7 @@ void multiply(const Product<double>& p) {
   }
 }
 
-constexpr double least_work = 1 << 18;  // a part, in multiplications
+constexpr std::size_t least_work = 1 << 18;  // a part, in multiplications
 
 // C in parts of so many rows or columns.
 struct Parts {
@@ -262,19 +264,26 @@ struct Parts {
 };
 
 // They depend on the shape alone: in what order a library adds up depends on the shape that it is given, and so the
-// bits would depend on who computes what. A part costs a library its operands' copies again, hence few parts: along
-// the side that spares the larger copy (it copies a transposed B, and else little), and in whole strips of its kernels,
-// 8 rows and 48 columns with AVX-512.
+// bits would depend on who computes what. Every part copies operands into the library's layout again, hence few parts,
+// along the side that spares the larger copy: oneDNN always copies a transposed B, a plain one only where its rows are
+// whole pages apart. It works in strips of 8 rows and 48 columns with AVX-512, and a part has whole ones. For tiles all
+// parts are alike.
 template <class T>
 Parts parts(const Product<T>& p, bool in_tiles) {
-  constexpr std::size_t few = 2, long_part = 384;
-  const bool copies_b = p.transpose_b || p.ldb % 1024 == 0;
-  const bool columns = !in_tiles && p.n > (p.transpose_b ? p.m : p.transpose_a || !copies_b ? 4 * p.m : 2 * p.m);
-  const std::size_t length = columns ? p.n : p.m, granule = !columns ? 8 : p.transpose_b ? 16 : 48;
-  const std::size_t most = std::min(length / (2 * granule) + 1, in_tiles ? 8 : std::max(few, length / long_part));
-  const auto wanted = static_cast<std::size_t>(std::clamp<double>(p.work() / least_work, 1, double(most)));
-  const std::size_t count = std::bit_floor(wanted), granules = (length + granule - 1) / granule;
-  const std::size_t step = (granules + count - 1) / count * granule;
+  struct Side {
+    std::size_t granule, shortest, longest;
+  };
+  const bool far_rows = !p.transpose_a && p.ldb % 1024 == 0;
+  const bool columns = !in_tiles && (p.transpose_b ? p.n >= 64 && p.n >= p.m / 4 : p.n > (far_rows ? 2 : 4) * p.m);
+  const Side side = in_tiles        ? Side{8, 16, 16}
+                    : !columns      ? Side{8, p.transpose_b ? 128u : 16u, 384}
+                    : p.transpose_b ? Side{16, 32, 384}
+                                    : Side{48, 48, 384};
+  const std::size_t length = columns ? p.n : p.m;
+  const std::size_t most = std::min(length / side.shortest, std::max<std::size_t>(2, length / side.longest));
+  const std::size_t wanted = std::bit_floor(std::clamp<std::size_t>(most, 1, p.work() / least_work));
+  const std::size_t granules = (length + side.granule - 1) / side.granule;
+  const std::size_t step = (granules + wanted - 1) / wanted * side.granule;
   return {columns, step, (length + step - 1) / step};
 }
 
