@@ -10,6 +10,8 @@
 #include <cstring>
 #include <limits>
 #include <random>
+#include <set>
+#include <thread>
 #include <vector>
 
 using namespace autodiff;
@@ -35,6 +37,7 @@ TEST_CASE_TEMPLATE("gemm agrees with three loops, transposed or not, with room b
   constexpr Product products[] = {{1, 1, 1},     {1, 3, 2},      {16, 10, 10}, {6, 16, 40},  {7, 17, 33},
                                   {5, 1, 300},   {1, 70, 400},   {32, 32, 32}, {33, 65, 20}, {40, 30, 28},
                                   {32, 30, 784}, {64, 128, 100}, {1, 784, 10}, {300, 7, 90}, {130, 257, 64},
+                                  {700, 1, 900}, {2, 31, 600},   {3, 10, 50},  {50, 15, 1},  {9, 40, 600},
                                   {3, 0, 4},     {3, 4, 0}};
   const T tolerance = 8 * std::numeric_limits<T>::epsilon();
   for (const auto& p : products)
@@ -77,31 +80,72 @@ TEST_CASE_TEMPLATE("gemm agrees with three loops, transposed or not, with room b
 
 TEST_CASE_TEMPLATE("gemm gives the same bits for any number of threads", T, float, double) {
   std::mt19937 random(2);
-  constexpr Product products[] = {{1, 784, 10},   {1, 512, 784},  {64, 128, 784},   {128, 512, 784}, {784, 512, 128},
-                                  {128, 10, 512}, {512, 10, 128}, {130, 257, 1000}, {300, 30, 900},  {1000, 1100, 70}};
-  const int threads = kernels::threads();
+  constexpr Product products[] = {{1, 3, 2},       {1, 30, 784},   {1, 784, 10},     {1, 512, 784},    {512, 784, 1},
+                                  {784, 1, 900},   {32, 30, 784},  {784, 30, 32},    {32, 784, 30},    {1000, 10, 70},
+                                  {64, 128, 784},  {784, 128, 64}, {128, 512, 784},  {784, 512, 128},  {128, 10, 512},
+                                  {512, 10, 128},  {7, 900, 300},  {257, 900, 130},  {130, 257, 1000}, {300, 30, 900},
+                                  {300, 900, 30},  {77, 555, 333}, {100, 2000, 300}, {256, 1024, 300}, {1024, 512, 64},
+                                  {1000, 1100, 70}};
   for (const auto& p : products)
-    for (int flags = 0; flags < 4; ++flags) {
-      const std::size_t m = p.m, n = p.n, k = p.k;
-      const bool ta = flags & 1, tb = flags & 2;
-      const auto a = random_vector<T>(m * k, random), b = random_vector<T>(k * n, random);
-      const auto product = [&](int count) {
-        kernels::set_threads(count);
-        std::vector<T> c(m * n, 1);
-        kernels::gemm<T>(ta, tb, m, n, k, 1, a.data(), ta ? m : k, b.data(), tb ? k : n, 1, c.data(), n);
-        return c;
-      };
-      const auto one = product(1);
-      for (int count : {2, 3, 8}) {
-        CAPTURE(m);
-        CAPTURE(n);
-        CAPTURE(k);
-        CAPTURE(flags);
-        CAPTURE(count);
-        CHECK(std::memcmp(one.data(), product(count).data(), m * n * sizeof(T)) == 0);
+    for (int flags = 0; flags < 4; ++flags)
+      for (const T beta : {T(0), T(1)}) {
+        const std::size_t m = p.m, n = p.n, k = p.k;
+        const bool ta = flags & 1, tb = flags & 2;
+        const auto a = random_vector<T>(m * k, random), b = random_vector<T>(k * n, random);
+        const auto product = [&](int count) {
+          const kernels::UseThreads guard(count);
+          std::vector<T> c(m * n, 1);
+          kernels::gemm<T>(ta, tb, m, n, k, T(-0.1), a.data(), ta ? m : k, b.data(), tb ? k : n, beta, c.data(), n);
+          return c;
+        };
+        const auto one = product(1);
+        for (int count : {2, 3, 8}) {
+          CAPTURE(m);
+          CAPTURE(n);
+          CAPTURE(k);
+          CAPTURE(flags);
+          CAPTURE(beta);
+          CAPTURE(count);
+          CHECK(std::memcmp(one.data(), product(count).data(), m * n * sizeof(T)) == 0);
+        }
       }
+}
+
+TEST_CASE("parallel_for runs every part once, on as many threads as it may use") {
+  for (const int count : {1, 2, 5})
+    for (const std::size_t parts : {0, 1, 3, 100}) {
+      const kernels::UseThreads guard(count);
+      std::vector<int> runs(parts, 0), inside(parts, 0);
+      std::vector<std::thread::id> thread(parts);
+      kernels::parallel_for(parts, [&](std::size_t i) {
+        ++runs[i], inside[i] = kernels::threads(), thread[i] = std::this_thread::get_id();
+        kernels::parallel_for(2, [&](std::size_t) { inside[i] += std::this_thread::get_id() == thread[i] ? 0 : 100; });
+      });
+      const std::size_t team = std::min(parts, std::size_t(count));
+      CHECK(runs == std::vector<int>(parts, 1));
+      CHECK(std::set(thread.begin(), thread.end()).size() == team);
+      if (team > 1) CHECK(inside == std::vector<int>(parts, 1));
     }
-  kernels::set_threads(threads);
+}
+
+TEST_CASE("a thread's own number of threads goes before that of the process") {
+  const int process = kernels::threads();
+  kernels::set_threads(3);
+  CHECK(kernels::threads() == 3);
+  {
+    const kernels::UseThreads outer(2);
+    CHECK(kernels::threads() == 2);
+    {
+      const kernels::UseThreads inner(0);
+      CHECK(kernels::threads() == 1);
+    }
+    CHECK(kernels::threads() == 2);
+    int elsewhere = 0;
+    std::thread([&] { elsewhere = kernels::threads(); }).join();
+    CHECK(elsewhere == 3);
+  }
+  CHECK(kernels::threads() == 3);
+  kernels::set_threads(process);
 }
 
 TEST_CASE_TEMPLATE("sums, maxima and minima over any axes agree with loops", T, float, double) {

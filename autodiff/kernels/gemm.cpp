@@ -4,10 +4,12 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdlib>
 #include <type_traits>
+#include <utility>
 
-#include "copy.hpp"
 #include "tails.hpp"
 #include "threads.hpp"
 
@@ -19,16 +21,6 @@
 
 namespace autodiff::kernels {
 namespace {
-
-// oneDNN asks OpenMP how many threads to use, and its bits depend on the answer.
-class OneThread {
- public:
-  OneThread() { omp_set_num_threads(1); }
-  ~OneThread() { omp_set_num_threads(before_); }
-
- private:
-  int before_ = omp_get_max_threads();
-};
 
 template <class T>
 struct Product {
@@ -42,6 +34,9 @@ struct Product {
   T beta;
   T* c;
   std::size_t ldc;
+
+  /// In multiplications; a side past two million counts as work without end, so that nothing overflows.
+  std::size_t work() const { return (m | n | k) >> 21 ? ~std::size_t{0} : m * n * k; }
 
   Product rows(std::size_t from, std::size_t length) const {
     Product part = *this;
@@ -66,112 +61,168 @@ void scale(const Product<T>& p) {
   }
 }
 
-// Tiny products, where calling a library costs more than the product: a tile of C in registers.
+// Small and narrow products: tiles of C in registers. A library spends more on being called, and on columns that are
+// not there.
 
-template <class L>
-constexpr std::size_t tile_rows = sizeof(L) == 64 ? 8 : 6;  // what 32 or 16 registers hold, two vectors wide
-constexpr std::size_t tiny_work = 32768;
+template <class T>
+constexpr std::size_t tile_columns = 2 * NativeLanes<T>::size;
 
-// R rows of V registers, the last of which holds `last` columns; b has whole registers in all its rows.
-template <class T, std::size_t R, std::size_t V>
-void multiply_tile(const Product<T>& p, std::size_t last) {
+// What 32 or 16 registers hold beside V of B.
+template <class L, std::size_t V>
+constexpr std::size_t tile_rows = sizeof(L) == 64 ? (V == 1 ? 16 : 14) : (V == 1 ? 12 : 6);
+
+// Rows [first, first + R) of a product of V registers a row, the last of which may be ragged.
+template <class T, bool transpose_a, bool ragged, std::size_t V, std::size_t R>
+void multiply_tile(const Product<T>& p, std::size_t first, FirstLanes<NativeLanes<T>> last) {
   using L = NativeLanes<T>;
-  const std::size_t row_step = p.transpose_a ? 1 : p.lda, step = p.transpose_a ? p.lda : 1;
-  L total[R][V];
-#pragma GCC unroll 8
-  for (std::size_t r = 0; r < R; ++r) {
-#pragma GCC unroll 8
-    for (std::size_t v = 0; v < V; ++v) total[r][v] = L(0);
-  }
-  for (std::size_t i = 0; i < p.k; ++i) {
-    L b[V];
-#pragma GCC unroll 8
-    for (std::size_t v = 0; v < V; ++v) b[v] = L::load(p.b + i * p.ldb + v * L::size);
-#pragma GCC unroll 8
+  using B = decltype(L::v);
+  constexpr std::size_t sums = R * V >= 8 ? 1 : R * V >= 4 ? 2 : 4;  // side by side: one would wait for itself
+  const std::size_t row_step = transpose_a ? 1 : p.lda, step = transpose_a ? p.lda : 1;
+  const T* a = p.a + first * row_step;
+  const T* b = p.b;
+  T* c = p.c + first * p.ldc;
+  const auto load = [&](const T* from, std::size_t v) {
+    return (ragged && v + 1 == V ? last.load(from + v * L::size) : L::load(from + v * L::size)).v;
+  };
+  const auto each = [](auto f) {
+#pragma GCC unroll 16
     for (std::size_t r = 0; r < R; ++r) {
-      const decltype(L::v) a(p.a[r * row_step + i * step]);
-#pragma GCC unroll 8
-      for (std::size_t v = 0; v < V; ++v) total[r][v] = xsimd::fma(a, b[v].v, total[r][v].v);
+#pragma GCC unroll 16
+      for (std::size_t v = 0; v < V; ++v) f(r, v);
     }
-  }
-  const decltype(L::v) alpha(p.alpha), beta(p.beta);
-#pragma GCC unroll 8
-  for (std::size_t r = 0; r < R; ++r) {
-#pragma GCC unroll 8
-    for (std::size_t v = 0; v < V; ++v) {
-      T* to = p.c + r * p.ldc + v * L::size;
-      const bool full = v + 1 < V || last == L::size;
-      L result = total[r][v] * L(alpha);
-      if (p.beta != 0) result = xsimd::fma(beta, (full ? L::load(to) : L::load_part(to, last)).v, result.v);
-      full ? result.store(to) : result.store_part(to, last);
+  };
+  const auto add = [&](B(&total)[R][V], const T* x, const T* y) {
+    B row[V];
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < V; ++v) row[v] = load(y, v);
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < R; ++r) {
+      const B element(x[r * row_step]);
+#pragma GCC unroll 16
+      for (std::size_t v = 0; v < V; ++v) total[r][v] = xsimd::fma(element, row[v], total[r][v]);
     }
-  }
-}
-
-template <class T, std::size_t V, std::size_t R = tile_rows<NativeLanes<T>>>
-void multiply_columns(const Product<T>& p, std::size_t last) {
+  };
+  B total[sums][R][V];
+  each([&](std::size_t r, std::size_t v) { total[0][r][v] = B(T(0)); });
   std::size_t i = 0;
-  for (; i + R <= p.m; i += R) multiply_tile<T, R, V>(p.rows(i, R), last);
-  if constexpr (R > 1) {
-    if (i < p.m) multiply_columns<T, V, R - 1>(p.rows(i, p.m - i), last);
-  }
-}
-
-template <class T>
-bool is_tiny(const Product<T>& p) {
-  return p.m <= tiny_work && p.n <= tiny_work && p.k <= tiny_work && p.m * p.n <= tiny_work &&
-         p.m * p.n * p.k <= tiny_work;
-}
-
-// Copies op(matrix), of shape (rows, columns), to one with `distance` between its rows.
-template <class T>
-void pack(T* to, std::size_t distance, std::size_t rows, std::size_t columns, const T* from, std::size_t ld,
-          bool transposed) {
-  const std::size_t row_step = transposed ? 1 : ld, step = transposed ? ld : 1;
-  if (rows * columns <= 64) {
-    for (std::size_t i = 0; i < rows; ++i) {
-      for (std::size_t j = 0; j < columns; ++j) to[i * distance + j] = from[i * row_step + j * step];
+  if constexpr (sums > 1) {
+    if (p.k >= 2 * sums) {
+#pragma GCC unroll 4
+      for (std::size_t s = 1; s < sums; ++s) each([&](std::size_t r, std::size_t v) { total[s][r][v] = B(T(0)); });
+      for (; i + sums <= p.k; i += sums, a += sums * step, b += sums * p.ldb) {
+#pragma GCC unroll 4
+        for (std::size_t s = 0; s < sums; ++s) add(total[s], a + s * step, b + s * p.ldb);
+      }
+#pragma GCC unroll 4
+      for (std::size_t s = 1; s < sums; ++s)
+        each([&](std::size_t r, std::size_t v) { total[0][r][v] += total[s][r][v]; });
     }
-    return;
   }
+  for (; i < p.k; ++i, a += step, b += p.ldb) add(total[0], a, b);
+  each([&](std::size_t r, std::size_t v) { total[0][r][v] *= B(p.alpha); });
+  // All rows are read before one is written: a ragged row that is read waits for a write next to it.
+  if (p.beta != 0)
+    each([&](std::size_t r, std::size_t v) {
+      total[0][r][v] = xsimd::fma(B(p.beta), load(c + r * p.ldc, v), total[0][r][v]);
+    });
+  each([&](std::size_t r, std::size_t v) {
+    T* to = c + r * p.ldc + v * L::size;
+    ragged&& v + 1 == V ? last.store(total[0][r][v], to) : L(total[0][r][v]).store(to);
+  });
+}
+
+template <class T, bool transpose_a, bool ragged, std::size_t V>
+void multiply_panel(const Product<T>& p) {
   using L = NativeLanes<T>;
-  if (!transposed && columns == 2 * L::size) {  // most panels of B
-    for (std::size_t i = 0; i < rows; ++i, to += distance, from += ld) {
-      L::load(from).store(to), L::load(from + L::size).store(to + L::size);
-    }
-    return;
+  constexpr std::size_t most = tile_rows<L, V>;
+  static constexpr auto tile = []<std::size_t... i>(std::index_sequence<i...>) {
+    return std::array{multiply_tile<T, transpose_a, ragged, V, i + 1>...};
   }
-  const std::size_t shape[] = {rows, columns};
-  const std::ptrdiff_t y[] = {static_cast<std::ptrdiff_t>(distance), 1};
-  const std::ptrdiff_t x[] = {static_cast<std::ptrdiff_t>(row_step), static_cast<std::ptrdiff_t>(step)};
-  copy<T>({to, shape, y}, {from, shape, x});
+  (std::make_index_sequence<most>());
+  const FirstLanes<L> last(ragged ? p.n - (V - 1) * L::size : 0);
+  std::size_t i = 0;
+  for (std::size_t tiles = (p.m + most - 1) / most; tiles > 0; --tiles) {
+    const std::size_t rows = (p.m - i + tiles - 1) / tiles;  // even tiles rather than a last one of few rows
+    tile[rows - 1](p, i, last);
+    i += rows;
+  }
 }
 
-// By panels of B, which are packed where they are transposed or ragged.
+// Copies the transpose of a panel of B, in squares of a register a side.
 template <class T>
-void multiply_tiny(const Product<T>& p) {
-  constexpr std::size_t depth = 256, size = NativeLanes<T>::size, width = 2 * size;
+void transpose_panel(const Product<T>& p, T* to) {
+  using L = NativeLanes<T>;
+  for (std::size_t j = 0; j < p.n; j += L::size) {
+    const std::size_t columns = std::min(L::size, p.n - j);
+    for (std::size_t i = 0; i < p.k; i += L::size) {
+      const std::size_t rows = std::min(L::size, p.k - i);
+      const FirstLanes<L> first(rows % L::size);
+      const T* from = p.b + j * p.ldb + i;
+      L square[L::size];
+      for (std::size_t s = 0; s < L::size; ++s)
+        square[s] = s >= columns ? L(0) : rows == L::size ? L::load(from + s * p.ldb) : first.load(from + s * p.ldb);
+      transpose(square);
+      for (std::size_t s = 0; s < rows; ++s) square[s].store(to + (i + s) * tile_columns<T> + j);
+    }
+  }
+}
+
+template <class T, bool transpose_a>
+void multiply_panels(const Product<T>& p) {
+  constexpr std::size_t depth = 256, width = tile_columns<T>, size = width / 2;  // a panel of B stays in the cache
   alignas(64) T packed[depth * width];
   for (std::size_t k = 0; k < p.k; k += depth) {
     Product<T> slab = p;
     slab.k = std::min(depth, p.k - k);
-    slab.a += k * (p.transpose_a ? p.lda : 1), slab.b += k * (p.transpose_b ? 1 : p.ldb);
+    slab.a += k * (transpose_a ? p.lda : 1), slab.b += k * (p.transpose_b ? 1 : p.ldb);
     if (k > 0) slab.beta = 1;
     for (std::size_t j = 0; j < p.n; j += width) {
       Product<T> panel = slab.columns(j, width);
-      const std::size_t ragged = panel.n % size, padded = ragged > 0 ? panel.n - ragged + size : panel.n;
-      if (ragged > 0 || p.transpose_b) {
-        pack(packed, padded, panel.k, panel.n, panel.b, p.ldb, p.transpose_b);
-        for (std::size_t row = 0; row < panel.k; ++row)
-          std::fill(packed + row * padded + panel.n, packed + (row + 1) * padded, T(0));
-        panel.b = packed, panel.ldb = padded, panel.transpose_b = false;
+      if (p.transpose_b) {
+        transpose_panel(panel, packed);
+        panel.b = packed, panel.ldb = width;
       }
-      padded > size ? multiply_columns<T, 2>(panel, panel.n - size) : multiply_columns<T, 1>(panel, panel.n);
+      const bool ragged = panel.n % size > 0;
+      if (panel.n > size) {
+        ragged ? multiply_panel<T, transpose_a, true, 2>(panel) : multiply_panel<T, transpose_a, false, 2>(panel);
+      } else {
+        ragged ? multiply_panel<T, transpose_a, true, 1>(panel) : multiply_panel<T, transpose_a, false, 1>(panel);
+      }
     }
   }
 }
 
+template <class T>
+void multiply_tiles(const Product<T>& p) {
+  p.transpose_a ? multiply_panels<T, true>(p) : multiply_panels<T, false>(p);
+}
+
+// Where the tiles win. One column wastes their lanes, one row reads B in large steps, and a transposed B has to be
+// worth its copy.
+template <class T>
+bool fits_tiles(const Product<T>& p) {
+  constexpr std::size_t column_work = 1 << 9, tiny_work = 1 << 15, small_work = 1 << 17;
+  const std::size_t work = p.work();
+  if (p.n == 1) return work <= column_work;
+  if (work <= small_work) return work <= tiny_work || p.m >= (p.transpose_b ? 16 : 2);
+  return p.m > 1 && p.n <= tile_columns<T> && !p.transpose_b;
+}
+
 // Larger ones, each on one thread.
+
+// oneDNN asks OpenMP how many threads to use, and its bits depend on the answer.
+class OneThread {
+ public:
+  OneThread() {
+    if (before_ > 1) omp_set_num_threads(1);
+  }
+  ~OneThread() {
+    if (before_ > 1) omp_set_num_threads(before_);
+  }
+
+ private:
+  int before_ = omp_get_max_threads();
+};
 
 void multiply(const Product<float>& p) {
   const OneThread guard;
@@ -204,26 +255,36 @@ void multiply(const Product<double>& p) {
   }
 }
 
-// The parts of C depend on the shape alone: in what order a library adds up depends on the shape that it is given, and
-// so the bits would depend on who computes what. oneDNN is slow below 384 where it is fast above, and packs the other
-// operand once a part: hence few parts.
+constexpr std::size_t least_work = 1 << 18;  // a part, in multiplications
+
+// C in parts of so many rows or columns.
+struct Parts {
+  bool columns;
+  std::size_t step, count;
+};
+
+// They depend on the shape alone: in what order a library adds up depends on the shape that it is given, and so the
+// bits would depend on who computes what. Every part copies operands into the library's layout again, hence few parts,
+// along the side that spares the larger copy: oneDNN always copies a transposed B, a plain one only where its rows are
+// whole pages apart. It works in strips of 8 rows and 48 columns with AVX-512, and a part has whole ones. For tiles all
+// parts are alike.
 template <class T>
-void multiply_parts(const Product<T>& p) {
-  constexpr std::size_t least_work = std::size_t{1} << 21, granule = 8;
-  const bool by_column = p.n >= p.m;
-  const std::size_t length = by_column ? p.n : p.m;
-  const std::size_t most = length >= 768 ? length / 384 : std::clamp<std::size_t>(length / 32, 1, 4);
-  const std::size_t wanted = std::clamp<std::size_t>(p.m * p.n * p.k / least_work, 1, most);
-  const std::size_t step = ((length + granule - 1) / granule + wanted - 1) / wanted * granule;
-  const std::size_t parts = (length + step - 1) / step;
-  const auto run = [&](std::size_t i) { multiply(by_column ? p.columns(i * step, step) : p.rows(i * step, step)); };
-  const std::size_t team = std::min(parts, std::size_t(threads()));
-  if (team == 1) {
-    for (std::size_t i = 0; i < parts; ++i) run(i);
-  } else {
-#pragma omp parallel for num_threads(static_cast <int>(team)) schedule(static)
-    for (std::size_t i = 0; i < parts; ++i) run(i);
-  }
+Parts parts(const Product<T>& p, bool in_tiles) {
+  struct Side {
+    std::size_t granule, shortest, longest;
+  };
+  const bool far_rows = !p.transpose_a && p.ldb % 1024 == 0;
+  const bool columns = !in_tiles && (p.transpose_b ? p.n >= 64 && p.n >= p.m / 4 : p.n > (far_rows ? 2 : 4) * p.m);
+  const Side side = in_tiles        ? Side{8, 16, 16}
+                    : !columns      ? Side{8, p.transpose_b ? 128u : 16u, 384}
+                    : p.transpose_b ? Side{16, 32, 384}
+                                    : Side{48, 48, 384};
+  const std::size_t length = columns ? p.n : p.m;
+  const std::size_t most = std::min(length / side.shortest, std::max<std::size_t>(2, length / side.longest));
+  const std::size_t wanted = std::bit_floor(std::clamp<std::size_t>(most, 1, p.work() / least_work));
+  const std::size_t granules = (length + side.granule - 1) / side.granule;
+  const std::size_t step = (granules + wanted - 1) / wanted * side.granule;
+  return {columns, step, (length + step - 1) / step};
 }
 
 }  // namespace
@@ -234,7 +295,13 @@ void gemm(bool transpose_a, bool transpose_b, std::size_t m, std::size_t n, std:
   if (m == 0 || n == 0) return;
   const Product<T> p{transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc};
   if (k == 0 || alpha == 0) return scale(p);
-  is_tiny(p) ? multiply_tiny(p) : multiply_parts(p);
+  const bool in_tiles = fits_tiles(p);
+  const auto run = [in_tiles](const Product<T>& part) { in_tiles ? multiply_tiles(part) : multiply(part); };
+  if (p.work() < 2 * least_work) return run(p);
+  const Parts split = parts(p, in_tiles);
+  parallel_for(split.count, [&](std::size_t i) {
+    run(split.columns ? p.columns(i * split.step, split.step) : p.rows(i * split.step, split.step));
+  });
 }
 
 #define INSTANTIATE(T)                                                                                      \

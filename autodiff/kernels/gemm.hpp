@@ -7,7 +7,8 @@ namespace autodiff::kernels {
 
 /// c = alpha op(a) op(b) + beta c for row-major matrices, where op transposes if its flag says so: op(a) is
 /// (m, k), op(b) (k, n), c (m, n), and ld* the distance between stored rows. c is not read when beta is 0,
-/// nor a and b when alpha is 0; c must not overlap them. The same bits for any number of threads.
+/// nor a and b when alpha is 0; c must not overlap them. Runs on threads() threads at most, and gives the same bits for
+/// any number of them.
 template <class T>
 void gemm(bool transpose_a, bool transpose_b, std::size_t m, std::size_t n, std::size_t k, T alpha, const T* a,
           std::size_t lda, const T* b, std::size_t ldb, T beta, T* c, std::size_t ldc);

@@ -4,7 +4,9 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "lanes.hpp"
@@ -18,6 +20,61 @@ L load_within(const typename L::value_type* from, std::size_t n, const typename 
   if (static_cast<std::size_t>(end - from) >= L::size) return L::load(from);
   return L::load_part(from, n);
 }
+
+/// The first `n` < size elements again and again, as in the rows of a ragged matrix: under a mask where the processor
+/// has masks. The other lanes are not to be used.
+template <class L>
+class FirstLanes {
+  using T = typename L::value_type;
+  using B = decltype(L::v);
+
+ public:
+#if defined(__AVX512F__)
+  explicit FirstLanes(std::size_t n) : mask_(static_cast<decltype(mask_)>((1u << n) - 1)) {}
+  L load(const T* from) const {
+    if constexpr (sizeof(T) == 4)
+      return B(_mm512_maskz_loadu_ps(mask_, from));
+    else
+      return B(_mm512_maskz_loadu_pd(mask_, from));
+  }
+  void store(L v, T* to) const {
+    if constexpr (sizeof(T) == 4)
+      _mm512_mask_storeu_ps(to, mask_, v.v);
+    else
+      _mm512_mask_storeu_pd(to, mask_, v.v);
+  }
+
+ private:
+  std::conditional_t<sizeof(T) == 4, __mmask16, __mmask8> mask_;
+#elif defined(__AVX__)
+  explicit FirstLanes(std::size_t n) {
+    for (std::size_t i = 0; i < L::size; ++i) mask_[i] = i < n ? -1 : 0;
+  }
+  L load(const T* from) const {
+    if constexpr (sizeof(T) == 4)
+      return B(_mm256_maskload_ps(from, mask()));
+    else
+      return B(_mm256_maskload_pd(from, mask()));
+  }
+  void store(L v, T* to) const {
+    if constexpr (sizeof(T) == 4)
+      _mm256_maskstore_ps(to, mask(), v.v);
+    else
+      _mm256_maskstore_pd(to, mask(), v.v);
+  }
+
+ private:
+  __m256i mask() const { return _mm256_load_si256(reinterpret_cast<const __m256i*>(mask_)); }
+  alignas(32) std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t> mask_[L::size];
+#else
+  explicit FirstLanes(std::size_t n) : n_(n) {}
+  L load(const T* from) const { return L::load_part(from, n_); }
+  void store(L v, T* to) const { v.store_part(to, n_); }
+
+ private:
+  std::size_t n_;
+#endif
+};
 
 /// 0, 1, 2, ... from a table: an array built on the spot would be stored and waited for in every call.
 template <class L>

@@ -1,34 +1,44 @@
-// How many threads work at a time.
+// How many threads the kernels use, and the one loop that uses them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
 namespace autodiff::kernels {
 
-/// How many threads kernels may use, in the whole process; at first what OpenMP offers, usually one a core.
+/// How many threads a kernel may use in this process, at least 1; at first what OpenMP offers, usually one a core.
 void set_threads(int count);
-/// How many may be used here: that of the process, or what UseThreads says.
+
+/// How many threads a kernel called here and now may use: 1 inside a part of parallel_for (or any other OpenMP team),
+/// else what the innermost UseThreads of this thread says, else what set_threads said.
 int threads();
 
-/// While it lives, kernels that this thread calls use so many threads.
-class [[nodiscard]] UseThreads {
+/// While it lives, kernels called by the thread that made it use `count` threads (at least 1). Guards nest; one is
+/// destroyed by the thread that made it, in reverse order.
+class UseThreads {
  public:
   explicit UseThreads(int count);
   ~UseThreads();
   UseThreads(const UseThreads&) = delete;
+  UseThreads& operator=(const UseThreads&) = delete;
 
  private:
   int before_;
 };
 
-/// Runs call(f, 0) to call(f, parts - 1), which must not throw, on as many threads as may be used.
-void parallel_for(std::size_t parts, void (*call)(const void* f, std::size_t part), const void* f);
+/// Calls run(f, i) for i in [0, parts) on a team of so many threads; parallel_for is what to call.
+void run_parts(std::size_t parts, int team, void (*run)(const void* f, std::size_t i), const void* f) noexcept;
 
-/// Runs f(0) to f(parts - 1), which must not throw, on as many threads as may be used.
+/// Calls f(i) for i in [0, parts), on min(parts, threads()) threads, each of which takes neighbouring parts; where that
+/// is one, in order on the calling thread. f must not throw: std::terminate is called if it does on several threads.
+/// It allocates nothing once the threads run.
 template <class F>
 void parallel_for(std::size_t parts, const F& f) {
-  parallel_for(
-      parts, [](const void* g, std::size_t part) { (*static_cast<const F*>(g))(part); }, &f);
+  const int team = parts > 1 ? static_cast<int>(std::min(parts, static_cast<std::size_t>(threads()))) : 1;
+  if (team > 1)
+    return run_parts(
+        parts, team, [](const void* g, std::size_t i) { (*static_cast<const F*>(g))(i); }, &f);
+  for (std::size_t i = 0; i < parts; ++i) f(i);
 }
 
 }  // namespace autodiff::kernels
