@@ -16,8 +16,8 @@
 // number of inputs: shape(std::span<const Dims>), forward(y, std::span<const Operand<const T>>),
 // vjp(i, ct, y, std::span<const V>).
 //
-// Either may declare `reads` (what vjp looks at), and `linear`, `neutral` and `differentiable`, one entry an argument. An
-// elementwise operation may be `commutative`. A structural one may say what else a program can make use of:
+// Either may declare `reads` (what vjp looks at), and `linear`, `neutral` and `differentiable`, one entry an argument.
+// An elementwise operation may be `commutative`. A structural one may say what else a program can make use of:
 //   bool takes(std::size_t i, const View& x) const;                      // forward reads input i laid out like this
 //   template <class T> Reduction<T> reduction(Dims x) const;             // it reduces, and how
 //   bool accumulates(Dims a, ...) const;                                 // accumulate is worth its while
@@ -124,8 +124,7 @@ class Elementwise final : public Declared<Op, T> {
 
   static_assert(
       []<std::size_t... I>(std::index_sequence<I...>) {
-        return (
-            (!Declared<Op, T>::declared_differentiable(I) || has_unit_slope<Op, I> || has_vjp<int(I)>)&&...);
+        return ((!Declared<Op, T>::declared_differentiable(I) || has_unit_slope<Op, I> || has_vjp<int(I)>)&&...);
       }(std::make_index_sequence<arity>()),
       "an operation needs S vjp<I>(ct, y, x...) for each argument, or to declare `linear` or `differentiable`");
 

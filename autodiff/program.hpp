@@ -52,7 +52,8 @@ struct ProgramReport {
   };
   std::vector<Step> steps;  // the instructions, in order
   std::size_t profiled_runs = 0;
-  /// The same as a table for people: what the passes did, the instructions, and how long each takes if that was asked for.
+  /// The same as a table for people: what the passes did, the instructions, and how long each takes if that was asked
+  /// for.
   std::string text() const;
 };
 
@@ -118,8 +119,8 @@ struct Recording {
   std::vector<Update<T>> updates;
 };
 
-/// A program for each shape of the inputs that it meets, compiled at the first meeting, all with the same states: for the
-/// last, smaller batch of an epoch. Belongs to one thread at a time.
+/// A program for each shape of the inputs that it meets, compiled at the first meeting, all with the same states: for
+/// the last, smaller batch of an epoch. Belongs to one thread at a time.
 template <Real T>
 class ShapedProgram {
  public:

@@ -20,7 +20,7 @@ template <class F, class Number>
 std::vector<Case> along(const std::string& name, F f, Number number) {
   std::vector<Case> result;
   for (const auto& [shape, axis] : std::vector<std::pair<Shape, int>>{
-           {{5}, 0}, {{3, 4}, -1}, {{3, 4}, 0}, {{2, 3, 4}, 1}, {{2, 1}, 1}, {{3, 19}, 1}, {{0, 2}, 1}})
+           {{5}, 0}, {{3, 4}, -1}, {{3, 4}, 0}, {{2, 3, 4}, 1}, {{2, 1}, 1}, {{3, 19}, 1}, {{37, 3}, 1}, {{0, 2}, 1}})
     result.push_back({name + " over " + std::to_string(axis), [=, axis = axis](const auto& x) { return f(x[0], axis); },
                       samples({shape}),
                       [=, axis = axis](const Arrays& at) {
@@ -65,15 +65,23 @@ std::vector<Case> cases<ad::LogSumExp>() {
       [](long double, long double total) { return std::log(total); });
 }
 
+const Shapes logits{{4, 3}, {3}, {2, 2, 5}, {3, 1}, {1, 20}};
+
 template <>
 std::vector<Case> cases<ad::SoftmaxCrossEntropy>() {
   std::vector<Case> result;
-  for (const auto& shape : Shapes{{4, 3}, {3}, {2, 2, 5}, {3, 1}, {1, 20}}) {
+  for (const auto& shape : logits)
     // Rows that need not sum to one: their derivative is asked for, too.
     result.push_back({"rows of probabilities",
                       [](const auto& x) { return softmax_cross_entropy(x[0], x[1]); },
                       {sample(shape, -2, 2), sample(shape, 0, 1, 2)},
                       [](const Arrays& at) { return array({}, {cross_entropy(at[0], at[1])}); }});
+  return result;
+}
+template <>
+std::vector<Case> cases<ad::SoftmaxCrossEntropyOfClasses>() {
+  std::vector<Case> result;
+  for (const auto& shape : logits) {
     const Shape rows(shape.begin(), shape.end() - 1);
     const auto classes = build(rows, [&, n = 0](const Index&) mutable { return (2 * n++ + 1) % int(shape.back()); });
     result.push_back({"classes", [=](const auto& x) { return softmax_cross_entropy(x[0], classes); }, samples({shape}),

@@ -63,9 +63,10 @@ B exp_of(B x) {
   using C = Exponentials<T>;
   using Integers = xsimd::as_integer_t<B>;
   constexpr int mantissa = std::numeric_limits<T>::digits - 1;
-  const B low(C::exp_low), high(C::exp_high);
+  const B high(C::exp_high);
+  const auto vanishes = x < B(C::exp_low);    // to zero at the end, without a slow product of subnormals
   const B rounder(C::rounder + 2 * C::bias);  // the last bits of the sum shall hold n + 2 * bias
-  x = xsimd::select(x > high, high, xsimd::select(x < low, low, x));  // keeps NaN
+  x = xsimd::select(x > high, high, xsimd::select(vanishes, B(T(0)), x));  // keeps NaN
   const B sum = xsimd::fma(x, B(T(1.4426950408889634074)), rounder);
   const B n = sum - rounder;  // x / log(2), rounded
   const B r = xsimd::fma(n, B(-C::log2_low), xsimd::fma(n, B(-C::log2_high), x));
@@ -73,7 +74,7 @@ B exp_of(B x) {
   // 2^n may be out of range where the result is not: it is multiplied in by halves.
   const Integers bits = std::bit_cast<Integers>(sum), half = bits >> 1;
   const B first = std::bit_cast<B>(half << mantissa), second = std::bit_cast<B>((bits - half) << mantissa);
-  return xsimd::fma(first, y, first) * second;
+  return xsimd::select(vanishes, B(T(0)), xsimd::fma(first, y, first) * second);
 }
 
 /// tanh(x), to 1.8 units in the last place.

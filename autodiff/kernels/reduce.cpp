@@ -280,10 +280,10 @@ void argmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inne
   }
 }
 
-#define INSTANTIATE(T)                                  \
-  template void sum(T*, const T*, Dims, std::uint32_t); \
-  template void max(T*, const T*, Dims, std::uint32_t); \
-  template void min(T*, const T*, Dims, std::uint32_t); \
+#define INSTANTIATE(T)                                                           \
+  template void sum(T*, const T*, Dims, std::uint32_t);                          \
+  template void max(T*, const T*, Dims, std::uint32_t);                          \
+  template void min(T*, const T*, Dims, std::uint32_t);                          \
   template void sum_middle(T*, const T*, std::size_t, std::size_t, std::size_t); \
   template void max_middle(T*, const T*, std::size_t, std::size_t, std::size_t); \
   template void min_middle(T*, const T*, std::size_t, std::size_t, std::size_t); \

@@ -40,7 +40,7 @@ struct Along {
   }
   template <class Op>
   L fold(L v, Op op) const {
-    return fold_lanes(v, op);
+    return fold_first_lanes(v, n, op);
   }
   void result(T* y, L v) const { *y = first_lane(v); }
 };
@@ -138,9 +138,38 @@ void softmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inn
   });
 }
 
+namespace {
+
+// As many rows as a register has lanes, none longer than a register: their steps overlap, and one logarithm serves all.
+// The same bits as one row at a time. `end` is where memory ends.
+template <class T>
+void log_softmax_short_rows(T* y, const T* x, std::size_t n, const T* end) {
+  using L = NativeLanes<T>;
+  L row[L::size], e[L::size];
+  alignas(64) T of_row[L::size];
+  for (std::size_t i = 0; i < L::size; ++i) row[i] = keep_first(load_within<L>(x + i * n, n, end), n, lowest<T>);
+  L m = fold_rows(row, larger);
+  m = where(abs(m) < -lowest<T>, m, L(0));
+  m.store(of_row);
+  for (std::size_t i = 0; i < L::size; ++i) {
+    row[i] = row[i] - L(decltype(L::v)(of_row[i]));
+    e[i] = exp(row[i]);
+  }
+  log(fold_rows(e, plus)).store(of_row);
+  for (std::size_t i = 0; i < L::size; ++i) {
+    const L z = row[i] - L(decltype(L::v)(of_row[i]));
+    n == L::size ? z.store(y + i * n) : z.store_part(y + i * n, n);
+  }
+}
+
+}  // namespace
+
 template <class T>
 void log_softmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner) {
   using L = NativeLanes<T>;
+  if (inner == 1 && n <= L::size)
+    for (const T* end = x + outer * n; outer >= L::size; outer -= L::size, x += L::size * n, y += L::size * n)
+      log_softmax_short_rows(y, x, n, end);
   each_line<T>(outer, n, inner, [&](std::size_t start, std::size_t, const auto& line) {
     const T* from = x + start;
     const L m = shift(from, line), total = log(sum_of_exp(from, m, line, nothing));
@@ -158,17 +187,15 @@ void logsumexp(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t i
 }
 
 template <class T>
-void softmax_cross_entropy(T* y, const T* logits, const T* target, std::size_t rows, std::size_t n) {
+void cross_entropy(T* y, const T* z, const T* target, std::size_t rows, std::size_t n) {
   using L = NativeLanes<T>;
   each_line<T>(rows, n, 1, [&](std::size_t start, std::size_t row, const auto& line) {
-    const T* x = logits + start;
-    const L m = shift(x, line), norm = log(sum_of_exp(x, m, line, nothing));
     Total<L> loss;
     line.each([&](auto at) {
       const L t = at.load(target + start, L(0));
-      loss.add(where(t == L(0), L(0), t * (norm - (at.load(x, L(0)) - m))));
+      loss.add(where(t == L(0), L(0), t * at.load(z + start, L(0))));
     });
-    line.result(y + row, line.fold(loss.value(), plus));
+    line.result(y + row, -line.fold(loss.value(), plus));
   });
 }
 
@@ -195,7 +222,7 @@ void cumulative_sum(T* y, const T* x, std::size_t outer, std::size_t n, std::siz
   template void log_softmax(T*, const T*, std::size_t, std::size_t, std::size_t);          \
   template void logsumexp(T*, const T*, std::size_t, std::size_t, std::size_t);            \
   template void cumulative_sum(T*, const T*, std::size_t, std::size_t, std::size_t, bool); \
-  template void softmax_cross_entropy(T*, const T*, const T*, std::size_t, std::size_t);
+  template void cross_entropy(T*, const T*, const T*, std::size_t, std::size_t);
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE

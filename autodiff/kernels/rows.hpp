@@ -22,8 +22,8 @@ void logsumexp(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t i
 template <class T>
 void cumulative_sum(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner, bool reverse);
 
-/// y_row = sum_j target_j (logsumexp(x) - x_j) of (rows, n) arrays; where target_j is 0, so is its term.
+/// y_row = -sum_j target_j z_j of (rows, n) arrays; where target_j is 0, so is its term.
 template <class T>
-void softmax_cross_entropy(T* y, const T* logits, const T* target, std::size_t rows, std::size_t n);
+void cross_entropy(T* y, const T* z, const T* target, std::size_t rows, std::size_t n);
 
 }  // namespace autodiff::kernels

@@ -111,6 +111,11 @@ L blend_lanes(L a, L b) {
   (std::make_index_sequence<L::size>());
 }
 
+template <class L>
+typename L::value_type first_lane(L v) {
+  return v.v.data[0];
+}
+
 /// Every lane becomes op(all lanes), in a fixed order.
 template <std::size_t distance, class L, class Op>
 L fold_lanes(L v, Op op) {
@@ -123,6 +128,20 @@ L fold_lanes(L v, Op op) {
 template <class L, class Op>
 L fold_lanes(L v, Op op) {
   return fold_lanes<1>(v, op);
+}
+
+/// The same for lanes of which all but the first `n` are neutral: in fewer steps where these are few.
+template <class L, class Op>
+L fold_first_lanes(L v, std::size_t n, Op op) {
+  if constexpr (L::size >= 4) {
+    if (n <= L::size / 4) {
+      v = op(v, exchange_lanes<1>(v));
+      if constexpr (L::size >= 16)
+        if (n > 2) v = op(v, exchange_lanes<2>(v));
+      return L(decltype(L::v)(first_lane(v)));
+    }
+  }
+  return fold_lanes(v, op);
 }
 
 /// Lane i becomes op(all lanes of row[i]), the same bits as fold_lanes at half the work.
@@ -153,11 +172,6 @@ void transpose(L (&row)[L::size]) {
     }
     transpose<2 * distance>(row);
   }
-}
-
-template <class L>
-typename L::value_type first_lane(L v) {
-  return v.v.data[0];
 }
 
 }  // namespace autodiff::kernels

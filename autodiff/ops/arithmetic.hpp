@@ -342,10 +342,11 @@ Variable<T>& Variable<T>::operator/=(A&& a) {
   return *this = *this / std::forward<A>(a);
 }
 
-#define AUTODIFF_ARITHMETIC(X)                                                                                     \
-  X(Add)                                                                                                           \
-  X(Sub)                                                                                                           \
-  X(Neg) X(Mul) X(Div) X(Pow) X(Maximum) X(Minimum) X(Atan2) X(Where) X(StopGradient) X(Equal) X(NotEqual) X(Less) \
+#define AUTODIFF_ARITHMETIC(X)                                                                              \
+  X(Add)                                                                                                    \
+  X(Sub)                                                                                                    \
+  X(Neg)                                                                                                    \
+  X(Mul) X(Div) X(Pow) X(Maximum) X(Minimum) X(Atan2) X(Where) X(StopGradient) X(Equal) X(NotEqual) X(Less) \
       X(LessEqual)
 AUTODIFF_ARITHMETIC(AUTODIFF_EXTERN)
 

@@ -1,6 +1,7 @@
 #include "softmax.hpp"
 
 #include "../kernels/rows.hpp"
+#include "checked_index.hpp"
 #include "compile.hpp"
 #include "index.hpp"
 
@@ -46,23 +47,37 @@ V LogSumExp::vjp(const V& ct, const V&, const V& x) const {
   return ct * softmax(x, axis);
 }
 
-Shape SoftmaxCrossEntropy::shape(Dims logits, Dims target) const {
-  if (!std::ranges::equal(logits, target) || logits.empty() || logits.back() == 0)
-    fail<ShapeError>(name, "the target must be a class or a row of probabilities for each row of logits: ", logits,
-                     " and ", target);
-  return to_shape(logits.first(logits.size() - 1));
+template <bool classes>
+Shape CrossEntropy<classes>::shape(Dims x, Dims, Dims target) const {
+  const Dims rows = x.first(x.size() - 1);
+  if (!std::ranges::equal(classes ? rows : x, target))
+    fail<ShapeError>(name, "the target must be a class or a row of probabilities for each row of logits: ", x, " and ",
+                     target);
+  return to_shape(rows);
 }
+template <bool classes>
 template <class T>
-void SoftmaxCrossEntropy::forward(Operand<T> y, Operand<const T> logits, Operand<const T> target) const {
-  kernels::softmax_cross_entropy(y.data, logits.data, target.data, count(y.shape), logits.shape.back());
+void CrossEntropy<classes>::forward(Operand<T> y, Operand<const T> x, Operand<const T> z,
+                                    Operand<const T> target) const {
+  const std::size_t rows = count(y.shape), n = x.shape.back();
+  if constexpr (classes) {
+    for (std::size_t i = 0; i < rows; ++i) y.data[i] = -z.data[i * n + checked_index(name, target.data[i], n, i)];
+  } else {
+    kernels::cross_entropy(y.data, z.data, target.data, rows, n);
+  }
 }
+template <bool classes>
 template <int I, class V>
-V SoftmaxCrossEntropy::vjp(const V& ct, const V&, const V& logits, const V& target) const {
+requires(I == 0 || (I == 2 && !classes)) V CrossEntropy<classes>::vjp(const V& ct, const V&, const V& x, const V& z,
+                                                                      const V& target)
+const {
   const V row = expand_dims(ct, -1);
-  if constexpr (I == 0)
-    return row * (softmax(logits) * sum(target, -1, keepdims) - target);
+  if constexpr (I == 2)
+    return -row * z;
+  else if constexpr (classes)
+    return row * (exp(z) - one_hot(target, x.shape().back(), name));
   else
-    return -row * log_softmax(logits);
+    return row * (exp(z) * sum(target, -1, keepdims) - target);
 }
 
 AUTODIFF_SOFTMAX(AUTODIFF_COMPILE)
@@ -81,11 +96,13 @@ template <Real T>
 Variable<T> softmax_cross_entropy(const Variable<T>& logits, const Variable<T>& target) {
   Tape<T>::check_operands(SoftmaxCrossEntropy::name, std::array{logits, target});
   const Shape& shape = logits.shape();
-  if (logits.size() == 0) fail<ShapeError>(SoftmaxCrossEntropy::name, "there are no rows: ", Dims(shape));
-  const bool classes = !shape.empty() && std::ranges::equal(target.shape(), Dims(shape).first(shape.size() - 1));
+  if (shape.empty() || logits.size() == 0)
+    fail<ShapeError>(SoftmaxCrossEntropy::name, "needs rows of logits: ", Dims(shape));
+  const bool classes = std::ranges::equal(target.shape(), Dims(shape).first(shape.size() - 1));
   const typename Tape<T>::Attempt attempt({&target, &logits});
-  const auto rows = classes ? one_hot(target, shape.back(), SoftmaxCrossEntropy::name) : target;
-  return mean(listed(SoftmaxCrossEntropy{}, logits, rows));
+  const auto z = log_softmax(logits);
+  return mean(classes ? listed(SoftmaxCrossEntropyOfClasses{}, logits, z, target)
+                      : listed(SoftmaxCrossEntropy{}, logits, z, target));
 }
 
 template <Real T>

@@ -42,16 +42,23 @@ struct LogSumExp : AlongAxis {
   V vjp(const V& ct, const V&, const V& x) const;
 };
 
-/// One loss a row: minus the sum of target times log_softmax(logits) along the last axis.
-struct SoftmaxCrossEntropy {
+/// One loss a row, from logits x, z = log_softmax(x) and the target: minus the sum of target times z along the last
+/// axis, or minus z at the class. That z is given lets loss and gradient share its exponentials; its own derivative is
+/// part of that of x.
+template <bool classes>
+struct CrossEntropy {
   static constexpr auto name = "softmax_cross_entropy";
   static constexpr auto reads = Reads::inputs;
-  Shape shape(Dims logits, Dims target) const;
+  static constexpr bool differentiable[] = {true, false, !classes};
+  Shape shape(Dims x, Dims z, Dims target) const;
   template <class T>
-  void forward(Operand<T> y, Operand<const T> logits, Operand<const T> target) const;
+  void forward(Operand<T> y, Operand<const T> x, Operand<const T> z, Operand<const T> target) const;
   template <int I, class V>
-  V vjp(const V& ct, const V&, const V& logits, const V& target) const;
+  requires(I == 0 || (I == 2 && !classes)) V vjp(const V& ct, const V&, const V& x, const V& z, const V& target)
+  const;
 };
+using SoftmaxCrossEntropy = CrossEntropy<false>;
+using SoftmaxCrossEntropyOfClasses = CrossEntropy<true>;
 
 // Along an axis, these throw AxisError for an axis that the array does not have, ShapeError for one of length zero.
 
@@ -96,7 +103,7 @@ auto squared_error(A&& prediction, B&& target) {
   return detail::squared_error<T>(to_variable<T>(std::forward<A>(prediction)), to_variable<T>(std::forward<B>(target)));
 }
 
-#define AUTODIFF_SOFTMAX(X) X(Softmax) X(LogSoftmax) X(LogSumExp) X(SoftmaxCrossEntropy)
+#define AUTODIFF_SOFTMAX(X) X(Softmax) X(LogSoftmax) X(LogSumExp) X(SoftmaxCrossEntropy) X(SoftmaxCrossEntropyOfClasses)
 AUTODIFF_SOFTMAX(AUTODIFF_EXTERN)
 
 }  // namespace autodiff

@@ -110,7 +110,8 @@ class Absorber {
 
   bool takes_over(std::uint32_t i, const Term& term, bool sum) const {
     const auto& node = graph_.nodes[term.input.node];
-    if (node.source != Source::operation || uses_[term.input.node] != 1 || (sum && node.addend != nowhere)) return false;
+    if (node.source != Source::operation || uses_[term.input.node] != 1 || (sum && node.addend != nowhere))
+      return false;
     if (!std::ranges::equal(node.shape, graph_.nodes[i].shape)) return false;
     if (term.scale.node != nowhere && node.alpha.input != nowhere) return false;
     std::vector<View> views;

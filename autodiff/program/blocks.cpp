@@ -79,7 +79,8 @@ void BlockCode<T>::run(T* const* memory, T* scratch, T** pointers, std::size_t f
         if (!whole_rows) n = std::min(n, columns - column);
       }
       in_chunk = element - start;
-      for (const auto& [from, to] : columns_of) repeat_elements(pointers[to], pointers[from] + row, columns, n / columns);
+      for (const auto& [from, to] : columns_of)
+        repeat_elements(pointers[to], pointers[from] + row, columns, n / columns);
       call_all(n);
       element += n;
     }

@@ -48,14 +48,14 @@ struct ReduceCall {
 
 template <Real T>
 struct BlockCode {
-  std::size_t size = 0, columns = 0;      // columns 0: the space is one row
-  std::size_t block = 0, chunk = 0;       // elements; a chunk is what one thread computes at a time
-  bool whole_rows = false;                // blocks are whole rows, else parts of one
+  std::size_t size = 0, columns = 0;  // columns 0: the space is one row
+  std::size_t block = 0, chunk = 0;   // elements; a chunk is what one thread computes at a time
+  bool whole_rows = false;            // blocks are whole rows, else parts of one
   std::vector<Base> bases;
-  std::vector<Spread> rows, columns_of;   // spread once, and for every block
+  std::vector<Spread> rows, columns_of;  // spread once, and for every block
   std::vector<BlockCall<T>> calls;
   std::vector<ReduceCall<T>> reductions;
-  std::size_t scratch = 0;                // elements a thread needs
+  std::size_t scratch = 0;  // elements a thread needs
 
   std::size_t chunks() const { return (size + chunk - 1) / chunk; }
   std::size_t work() const { return size * (calls.size() + reductions.size()); }

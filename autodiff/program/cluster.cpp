@@ -42,9 +42,7 @@ class Scheduler {
   // A moment of the run: groups run in ascending order. Those that are moved come between others, by their tick.
   using Moment = std::pair<std::int64_t, std::int64_t>;
 
-  bool computed(std::uint32_t i) const {
-    return graph_.nodes[i].live && graph_.nodes[i].source == Source::operation;
-  }
+  bool computed(std::uint32_t i) const { return graph_.nodes[i].live && graph_.nodes[i].source == Source::operation; }
 
   void list_readers() {
     first_reader_.assign(graph_.nodes.size() + 1, 0);
@@ -123,7 +121,7 @@ class Scheduler {
   }
 
   void join() {
-    std::unordered_map<std::size_t, std::uint32_t> latest;  // cluster of each size
+    std::unordered_map<std::size_t, std::uint32_t> latest;                          // cluster of each size
     for (std::uint32_t g = static_cast<std::uint32_t>(groups_.size()); g-- > 0;) {  // in the order in which they run
       Group& group = groups_[g];
       if (!group.cluster || group.nodes.empty()) continue;
@@ -159,7 +157,8 @@ class Scheduler {
       Moment earliest{std::numeric_limits<std::int64_t>::min(), 0};
       bool update = true;
       for (auto i : groups_[g].nodes) {
-        update = update && (update_of[i] != nowhere || std::ranges::all_of(readers(i), [&](auto r) { return group_of_[r] == g; }));
+        update = update && (update_of[i] != nowhere ||
+                            std::ranges::all_of(readers(i), [&](auto r) { return group_of_[r] == g; }));
         if (!update) break;
         for (const auto& input : graph_.nodes[i].inputs)
           if (group_of_[input.node] != nowhere && group_of_[input.node] != g)

@@ -20,13 +20,13 @@ struct Schedule {
 };
 
 struct ClusterOptions {
-  bool exact = false;         // reductions stay alone
+  bool exact = false;           // reductions stay alone
   std::size_t most_nodes = 96;  // in a cluster: what their blocks need has to stay in the cache
 };
 
-/// Values are computed where they are first needed: clusters are put together from the end of the tape. Then those over one
-/// space are joined where nothing between them stands in the way, and updates pulled forward to where their operands are
-/// still in the cache.
+/// Values are computed where they are first needed: clusters are put together from the end of the tape. Then those over
+/// one space are joined where nothing between them stands in the way, and updates pulled forward to where their
+/// operands are still in the cache.
 template <Real T>
 Schedule make_schedule(const Graph<T>& graph, const ClusterOptions& options);
 

@@ -31,7 +31,8 @@ class Emitter {
   /// How the space is cut into chunks and blocks.
   void cut(const Group& cluster) {
     code_.size = cluster.size, code_.columns = cluster.columns;
-    const bool reduces = std::ranges::any_of(cluster.nodes, [&](auto i) { return !graph_.nodes[i].operation->block(); });
+    const bool reduces =
+        std::ranges::any_of(cluster.nodes, [&](auto i) { return !graph_.nodes[i].operation->block(); });
     const bool reduces_rows = reduces && cluster.columns != 0;
     const std::size_t chunk = std::max((reduces ? 4096 : 8192) * sizeof(float) / sizeof(T), code_.size / most_chunks);
     const std::size_t columns = cluster.columns == 0 ? 1 : cluster.columns;
@@ -83,8 +84,7 @@ class Emitter {
   }
 
   std::uint32_t base(std::uint32_t buffer, std::size_t offset) {
-    const auto [entry, fresh] =
-        base_of_.try_emplace({buffer, offset}, static_cast<std::uint32_t>(code_.bases.size()));
+    const auto [entry, fresh] = base_of_.try_emplace({buffer, offset}, static_cast<std::uint32_t>(code_.bases.size()));
     if (fresh) code_.bases.push_back({buffer, offset});
     return entry->second;
   }
@@ -179,9 +179,11 @@ class Emitter {
     const Input& x = node.inputs[0];
     const View view = graph_.view_of(x);
     const Walk kept = space_of(graph_, node, false).reduced;
-    ReduceCall<T> call{node.operation->reduction(view.shape)->kernel, kept, {}, base(memory_.buffer_of[i], 0), nowhere, 1};
-    call.value = in_blocks(x.node) ? place_.at(x.node)
-                                   : Place{base(memory_.buffer_of[x.node], static_cast<std::size_t>(view.offset)), At::element};
+    ReduceCall<T> call{
+        node.operation->reduction(view.shape)->kernel, kept, {}, base(memory_.buffer_of[i], 0), nowhere, 1};
+    call.value = in_blocks(x.node)
+                     ? place_.at(x.node)
+                     : Place{base(memory_.buffer_of[x.node], static_cast<std::size_t>(view.offset)), At::element};
     if (kept == Walk::column) call.width = code_.columns;
     if (kept != Walk::row && code_.chunks() > 1) {
       memory_.buffers.push_back({code_.chunks() * call.width, group_, group_, true});
@@ -198,9 +200,9 @@ class Emitter {
   const Fusion& fusion_;
   Memory& memory_;
   BlockCode<T> code_;
-  std::vector<std::uint32_t> calls_;                     // the nodes that calls are emitted for
-  std::map<std::uint32_t, std::uint32_t> last_reader_;   // of values in blocks: the number of a call
-  std::map<std::uint32_t, Place> place_;                 // of values in blocks
+  std::vector<std::uint32_t> calls_;                    // the nodes that calls are emitted for
+  std::map<std::uint32_t, std::uint32_t> last_reader_;  // of values in blocks: the number of a call
+  std::map<std::uint32_t, Place> place_;                // of values in blocks
   std::map<std::pair<std::uint32_t, std::size_t>, std::uint32_t> base_of_;
   std::vector<std::uint32_t> free_;  // slots
 };

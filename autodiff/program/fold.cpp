@@ -139,9 +139,9 @@ void drop_dead(Graph<T>& graph) {
   }
 }
 
-#define AUTODIFF_FOLD(T)                                   \
-  template void fold(Graph<T>&, bool, ProgramReport&);     \
-  template void merge_equal(Graph<T>&, ProgramReport&);    \
+#define AUTODIFF_FOLD(T)                                \
+  template void fold(Graph<T>&, bool, ProgramReport&);  \
+  template void merge_equal(Graph<T>&, ProgramReport&); \
   template void drop_dead(Graph<T>&);
 AUTODIFF_FOLD(float)
 AUTODIFF_FOLD(double)

@@ -215,8 +215,8 @@ Memory choose_buffers(const Graph<T>& graph, const Schedule& schedule, const Fus
   return Chooser<T>(graph, schedule, fusion).take();
 }
 
-#define AUTODIFF_MEMORY(T)                                               \
-  template Fusion fuse_products(const Graph<T>&, const Schedule&);      \
+#define AUTODIFF_MEMORY(T)                                         \
+  template Fusion fuse_products(const Graph<T>&, const Schedule&); \
   template Memory choose_buffers(const Graph<T>&, const Schedule&, const Fusion&);
 AUTODIFF_MEMORY(float)
 AUTODIFF_MEMORY(double)

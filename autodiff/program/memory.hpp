@@ -21,7 +21,7 @@ struct Move {
 
 struct Memory {
   std::vector<Buffer> buffers;
-  std::vector<std::uint32_t> buffer_of;       // of each node; nowhere for what lives in blocks only
+  std::vector<std::uint32_t> buffer_of;        // of each node; nowhere for what lives in blocks only
   std::vector<std::uint32_t> states, outputs;  // their buffers
   std::vector<Move> before, after;
   std::size_t in_place = 0;  // results that are written over an operand nobody reads any more

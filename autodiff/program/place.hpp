@@ -20,8 +20,8 @@ struct Buffer {
 /// How much of the arena a buffer takes: whole cache lines, so that no two threads write one.
 std::size_t padded(std::size_t size);
 
-/// Gives each buffer of the arena a place where nothing else lives at the same time, and returns the length of the arena.
-/// In the order of birth, each where it fits best.
+/// Gives each buffer of the arena a place where nothing else lives at the same time, and returns the length of the
+/// arena. In the order of birth, each where it fits best.
 std::size_t place(std::vector<Buffer>& buffers);
 
 /// The most that lives at any one time: no arena is shorter.

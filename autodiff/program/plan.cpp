@@ -73,6 +73,7 @@ void Plan<T>::emit() {
     Instruction cluster{Instruction::Kind::cluster, group.nodes.back()};
     cluster.code = static_cast<std::uint32_t>(code_.size());
     code_.push_back(emit_blocks(graph_, schedule_, g, fusion, memory_));
+    if (code_.back().is_one_block()) cluster.kind = Instruction::Kind::block;
     instructions_.push_back(cluster);
     ++report_.clusters;
     report_.clustered += group.nodes.size();
@@ -82,11 +83,10 @@ void Plan<T>::emit() {
 template <Real T>
 void Plan<T>::emit_alone(std::uint32_t i) {
   const auto& node = graph_.nodes[i];
-  Instruction made{Instruction::Kind::operation, i, node.operation.get(), static_cast<std::uint32_t>(results_.size()),
-                   static_cast<std::uint32_t>(operands_.size())};
+  Instruction made{Instruction::Kind::operation, i, node.operation.get()};
   const auto& result = views_.emplace_back(dense(node.shape));
-  result_buffers_.push_back(memory_.buffer_of[i]);
-  results_.push_back({nullptr, Dims(result.shape), Steps(result.strides)});
+  made.y = {nullptr, Dims(result.shape), Steps(result.strides)};
+  made.first = static_cast<std::uint32_t>(operands_.size());
   std::optional<View> view;
   if (node.arity == 1) view = node.operation->view(graph_.view_of(node.inputs[0]));
   if (view) {
@@ -96,11 +96,7 @@ void Plan<T>::emit_alone(std::uint32_t i) {
     for (std::uint32_t k = 0; k < node.arity; ++k) add_operand(node.inputs[k].node, graph_.view_of(node.inputs[k]));
   }
   made.count = static_cast<std::uint32_t>(operands_.size()) - made.first;
-  made.accumulates = node.accumulated();
-  if (node.addend != nowhere) {
-    const auto from = memory_.buffer_of[node.inputs[node.addend].node];
-    if (from != memory_.buffer_of[i]) made.addend = from;
-  }
+  if (node.accumulated()) made.kind = Instruction::Kind::accumulation;
   instructions_.push_back(made);
 }
 
@@ -133,13 +129,23 @@ void Plan<T>::allocate() {
     pointers_[memory_.outputs[k]] = outputs_.back().data();
   }
 
-  for (std::size_t r = 0; r < results_.size(); ++r) results_[r].data = pointers_[result_buffers_[r]];
   std::vector<std::uint32_t> input_of(memory_.buffers.size(), nowhere);
   for (std::uint32_t k = 0; k < graph_.inputs.size(); ++k) input_of[memory_.buffer_of[graph_.inputs[k]]] = k;
   for (std::uint32_t o = 0; o < operands_.size(); ++o) {
     const auto [buffer, offset] = operand_slots_[o];
     operands_[o].data = pointers_[buffer] + offset;
     if (input_of[buffer] != nowhere) binds_.emplace_back(o, input_of[buffer]);
+  }
+  for (auto& instruction : instructions_) {
+    if (!instruction.operation) continue;
+    const auto& node = graph_.nodes[instruction.node];
+    instruction.y.data = pointers_[memory_.buffer_of[instruction.node]];
+    instruction.alpha = scale(node.alpha, node);
+    instruction.beta = Scale{0};
+    if (node.addend == nowhere) continue;
+    instruction.beta = scale(node.beta, node);
+    const T* addend = pointers_[memory_.buffer_of[node.inputs[node.addend].node]];
+    if (addend != instruction.y.data) instruction.addend = addend;
   }
   std::size_t scratch = 0, bases = 0;
   for (const auto& code : code_) {
@@ -166,7 +172,7 @@ void Plan<T>::describe_instructions() {
   report_.instructions = instructions_.size();
   for (const auto& instruction : instructions_) {
     std::string text;
-    if (instruction.kind == Instruction::Kind::cluster) {
+    if (!instruction.operation) {
       const auto& code = code_[instruction.code];
       for (auto i : schedule_.groups[schedule_.group_of[instruction.node]].nodes) {
         const auto& node = graph_.nodes[i];
@@ -177,7 +183,7 @@ void Plan<T>::describe_instructions() {
       const auto& node = graph_.nodes[instruction.node];
       text = describe(node);
       if (instruction.kind == Instruction::Kind::copy) text += ", copied";
-      if (instruction.accumulates) text += ", accumulated";
+      if (instruction.kind == Instruction::Kind::accumulation) text += ", accumulated";
     }
     report_.steps.push_back({std::move(text), 0});
   }
@@ -237,25 +243,30 @@ void Plan<T>::run_timed(const Instruction& instruction) {
 
 template <Real T>
 void Plan<T>::run(const Instruction& instruction) {
-  if (instruction.kind == Instruction::Kind::cluster) {
-    const auto& code = code_[instruction.code];
-    return code.is_one_block() ? code.run_one_block(bases_[instruction.code].data()) : run(code);
-  }
-  const Operand<T>& y = results_[instruction.result];
   const std::span<const Operand<const T>> x(operands_.data() + instruction.first, instruction.count);
-  if (instruction.kind == Instruction::Kind::copy) return kernels::copy(y, x[0]);
-  if (!instruction.accumulates) return instruction.operation->forward(y, x);
-  const auto& node = graph_.nodes[instruction.node];
-  if (instruction.addend != nowhere) std::copy_n(pointers_[instruction.addend], count(y.shape), y.data);
-  instruction.operation->accumulate(y, x, factor(node.alpha, node), node.addend == nowhere ? T(0) : factor(node.beta, node));
+  const Operand<T>& y = instruction.y;
+  switch (instruction.kind) {
+    case Instruction::Kind::operation:
+      return instruction.operation->forward(y, x);
+    case Instruction::Kind::accumulation:
+      if (instruction.addend) std::copy_n(instruction.addend, count(y.shape), y.data);
+      return instruction.operation->accumulate(y, x, instruction.alpha(), instruction.beta());
+    case Instruction::Kind::cluster:
+      return run(code_[instruction.code]);
+    case Instruction::Kind::block:
+      return code_[instruction.code].run_one_block(bases_[instruction.code].data());
+    case Instruction::Kind::copy:
+      return kernels::copy(y, x[0]);
+  }
 }
 
 template <Real T>
-T Plan<T>::factor(const Factor& factor, const GraphNode<T>& node) const {
-  const T number = static_cast<T>(factor.number);
-  if (factor.input == nowhere) return number;
+typename Plan<T>::Scale Plan<T>::scale(const Factor& factor, const GraphNode<T>& node) const {
+  Scale made{static_cast<T>(factor.number)};
+  if (factor.input == nowhere) return made;
   const auto& input = node.inputs[factor.input];
-  return number * pointers_[memory_.buffer_of[input.node]][input.view ? input.view->offset : 0];
+  made.value = pointers_[memory_.buffer_of[input.node]] + (input.view ? input.view->offset : 0);
+  return made;
 }
 
 template <Real T>
@@ -282,7 +293,8 @@ void Plan<T>::check_finite(const Instruction& instruction) const {
   std::vector<Dims> shapes;
   for (const auto& input : node.inputs) views.push_back(graph_.view_of(input));
   for (const auto& view : views) shapes.emplace_back(view.shape);
-  require_finite<T>(node.operation->name(), {pointers_[memory_.buffer_of[instruction.node]], Dims(node.shape), {}}, shapes);
+  require_finite<T>(node.operation->name(), {pointers_[memory_.buffer_of[instruction.node]], Dims(node.shape), {}},
+                    shapes);
 }
 
 template <Real T>

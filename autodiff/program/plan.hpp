@@ -16,7 +16,8 @@ class Plan {
  public:
   /// Takes states that are there already in place of those recorded; throws ShapeError if these have other shapes.
   Plan(const std::vector<Variable<T>>& inputs, const std::vector<Variable<T>>& outputs,
-       const std::vector<Update<T>>& updates, const CompileOptions& options, std::shared_ptr<States<T>> states = nullptr);
+       const std::vector<Update<T>>& updates, const CompileOptions& options,
+       std::shared_ptr<States<T>> states = nullptr);
   Plan(const Plan&) = delete;
 
   /// One run on inputs of the shapes that the plan is made for.
@@ -25,16 +26,22 @@ class Plan {
   const ProgramReport& report() const { return report_; }
 
  private:
+  /// A factor of an accumulation: a number times what is found in memory, if anything.
+  struct Scale {
+    T number = 1;
+    const T* value = nullptr;
+    T operator()() const { return value ? number * *value : number; }
+  };
   /// One node alone, a cluster, or a copy.
   struct Instruction {
-    enum class Kind : std::uint8_t { operation, cluster, copy } kind;
+    enum class Kind : std::uint8_t { operation, accumulation, cluster, block, copy } kind;
     std::uint32_t node;                       // the last of a cluster
     const Primitive<T>* operation = nullptr;  // of a node alone
-    std::uint32_t result = 0;                 // of results_
-    std::uint32_t first = 0, count = 0;       // of operands_
-    std::uint32_t addend = nowhere;           // a buffer to be copied to the result before it is accumulated
+    Operand<T> y{};                           // of a node alone
+    std::uint32_t first = 0, count = 0;       // its operands
     std::uint32_t code = 0;                   // of a cluster
-    bool accumulates = false;
+    Scale alpha{}, beta{};                    // of an accumulation
+    const T* addend = nullptr;                // what is copied to y before it, if it is not there already
   };
   /// What an instruction works on: a place in a buffer, laid out so.
   struct Slot {
@@ -53,7 +60,7 @@ class Plan {
   void run(const BlockCode<T>& code);
   void check_finite(const Instruction& instruction) const;
   void copy(const Move& move);
-  T factor(const Factor& factor, const GraphNode<T>& node) const;
+  Scale scale(const Factor& factor, const GraphNode<T>& node) const;
   void describe_instructions();
 
   Graph<T> graph_;
@@ -69,11 +76,9 @@ class Plan {
   std::deque<View> views_;           // of the operands and results
   std::vector<Slot> operand_slots_;  // where the data of each operand is
   std::vector<Operand<const T>> operands_;
-  std::vector<std::uint32_t> result_buffers_;
-  std::vector<Operand<T>> results_;
   std::vector<BlockCode<T>> code_;
-  std::vector<std::vector<T*>> bases_;      // of each code that is one block
-  std::vector<std::uint32_t> input_codes_;  // of these, which read inputs
+  std::vector<std::vector<T*>> bases_;                          // of each code that is one block
+  std::vector<std::uint32_t> input_codes_;                      // of these, which read inputs
   std::vector<std::pair<std::uint32_t, std::uint32_t>> binds_;  // operands that are inputs, and which
 
   Array<T> arena_;

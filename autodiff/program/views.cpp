@@ -8,7 +8,8 @@ namespace autodiff::detail {
 
 namespace {
 
-/// A node's result as a view of its only input, of which it is given the layout. A reduction of axes of length one is one, too.
+/// A node's result as a view of its only input, of which it is given the layout. A reduction of axes of length one is
+/// one, too.
 template <Real T>
 std::optional<View> view_of_input(const GraphNode<T>& node, const View& input) {
   if (node.source != Source::operation || node.arity != 1) return std::nullopt;
@@ -69,7 +70,8 @@ void resolve_views(Graph<T>& graph, bool exact, ProgramReport& report) {
     }
   const auto before = std::ranges::count_if(graph.nodes, [](const auto& n) { return n.live; });
   drop_dead(graph);
-  report.viewed = static_cast<std::size_t>(before - std::ranges::count_if(graph.nodes, [](const auto& n) { return n.live; }));
+  report.viewed =
+      static_cast<std::size_t>(before - std::ranges::count_if(graph.nodes, [](const auto& n) { return n.live; }));
 }
 
 template void resolve_views(Graph<float>&, bool, ProgramReport&);

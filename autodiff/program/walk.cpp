@@ -28,8 +28,7 @@ std::optional<Walked> walk_of(const View& operand, Dims shape) {
     const bool repeats = axis < missing || operand.shape[axis - missing] == 1;
     const std::ptrdiff_t stride = repeats ? 0 : operand.strides[axis - missing];
     const std::size_t last = runs.count - 1;
-    if (runs.count == 0 || runs.count > 3 ||
-        stride != runs.kind[last] * static_cast<std::ptrdiff_t>(runs.length[last]))
+    if (runs.count == 0 || runs.count > 3 || stride != runs.kind[last] * static_cast<std::ptrdiff_t>(runs.length[last]))
       runs.open(shape[axis], stride);
     else
       runs.length[last] *= shape[axis];

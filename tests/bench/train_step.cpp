@@ -122,7 +122,8 @@ class Products {
     for (std::size_t l = case_.layers(); l-- > 0;) {
       multiply('T', 'N', case_.sizes[l], case_.sizes[l + 1], case_.batch, input(l), slopes_[l], weight_slopes_[l]);
       if (l > 0)
-        multiply('N', 'T', case_.batch, case_.sizes[l], case_.sizes[l + 1], slopes_[l], data_.weights[l], slopes_[l - 1]);
+        multiply('N', 'T', case_.batch, case_.sizes[l], case_.sizes[l + 1], slopes_[l], data_.weights[l],
+                 slopes_[l - 1]);
     }
   }
 
@@ -271,8 +272,7 @@ void measure(const Case& c, bool adam, int threads, const Options& options) {
     std::printf(R"(, "gemm_and_update_us": %.3f, "ratio_to_both": %.3f)", us(seconds[2]), seconds[0] / seconds[2]);
   } else {
     std::printf(R"(, "eager_us": %.3f, "eager_ratio": %.2f)", us(seconds[2]), seconds[2] / seconds[0]);
-    if (small)
-      std::printf(R"(, "by_hand_us": %.3f, "ratio_to_hand": %.3f)", us(seconds[3]), seconds[0] / seconds[3]);
+    if (small) std::printf(R"(, "by_hand_us": %.3f, "ratio_to_hand": %.3f)", us(seconds[3]), seconds[0] / seconds[3]);
   }
   std::printf("}\n");
   std::fflush(stdout);
