@@ -43,9 +43,8 @@ struct Names {
 
 /// What is done with a column.
 struct Role {
-  enum class Kind { number, categorical, target, dropped } kind = Kind::number;
+  enum class Kind : char { number, categorical, target, dropped } kind = Kind::number;
   bool one_hot = false;
-  Names names;  // of categories
 };
 
 template <Real T>
@@ -69,9 +68,7 @@ class Reader {
     read_beginning();
     for (Fields fields; records_.next(fields);) add(fields, records_.line());
     if (samples_ == 0)
-      records_.refuse(records_.line() != 0 && !roles_.empty() && rows_ > 0
-                          ? "every sample has a missing value, so none is left"
-                          : "the file holds no samples");
+      records_.refuse(rows_ > 0 ? "every sample has a missing value, so none is left" : "the file holds no samples");
     if (counted_ && *counted_ != rows_)
       records_.refuse("the header promises " + std::to_string(*counted_) + " samples, the file holds " +
                       std::to_string(rows_));
@@ -170,7 +167,7 @@ class Reader {
     for (const auto& categorical : options_.categorical) {
       Role& role = assign(categorical.column, Kind::categorical, line);
       role.one_hot = categorical.one_hot;
-      role.names.fix(categorical.names);
+      categories_[static_cast<std::size_t>(&role - roles_.data())].fix(categorical.names);
     }
     for (const auto& column : options_.targets) assign(column, Kind::target, line);
     if (options_.targets.empty()) assign(Column(columns), Kind::target, line);
@@ -229,13 +226,13 @@ class Reader {
         records_.refuse(line, shown_column(c) + " is missing: " + shown(fields[c]));
     }
     for (std::size_t c = 0; c < fields.size(); ++c) {
-      Role& role = roles_[c];
-      if (role.kind > Kind::categorical) continue;
+      const Kind kind = roles_[c].kind;
+      if (kind > Kind::categorical) continue;
       if (is_missing(fields[c]))
         values_.push_back(std::numeric_limits<T>::quiet_NaN());
       else
-        values_.push_back(role.kind == Kind::number ? finite(fields[c], c, line)
-                                                    : category(role.names, fields[c], c, line));
+        values_.push_back(kind == Kind::number ? finite(fields[c], c, line)
+                                               : category(categories_[c], fields[c], c, line));
     }
     for (const std::size_t c : targets_)
       target_values_.push_back(options_.regression ? finite(fields[c], c, line) : label(fields[c], c, line));
@@ -284,13 +281,13 @@ class Reader {
     Dataset<T> data;
     data.inputs = inputs();
     for (std::size_t c = 0; c < roles_.size(); ++c) {
-      Role& role = roles_[c];
+      const Role role = roles_[c];
       if (role.kind > Kind::categorical) continue;
       if (role.one_hot)
-        for (const auto& name : role.names.names) data.feature_names.push_back(column_name(c) + "=" + name);
+        for (const auto& name : categories_[c].names) data.feature_names.push_back(column_name(c) + "=" + name);
       else
         data.feature_names.push_back(column_name(c));
-      if (role.kind == Kind::categorical) data.categories.emplace(column_name(c), std::move(role.names.names));
+      if (role.kind == Kind::categorical) data.categories.emplace(column_name(c), std::move(categories_[c].names));
     }
     for (const std::size_t c : targets_) data.target_names.push_back(column_name(c));
     if (options_.regression) {
@@ -306,15 +303,13 @@ class Reader {
   Array<T> inputs() const {
     std::size_t width = 0;
     std::vector<std::size_t> spread;  // of every feature: categories to spread over, or 0
-    for (const Role& role : roles_) {
-      if (role.kind > Kind::categorical) continue;
-      spread.push_back(role.one_hot ? role.names.names.size() : 0);
+    for (std::size_t c = 0; c < roles_.size(); ++c) {
+      if (roles_[c].kind > Kind::categorical) continue;
+      spread.push_back(roles_[c].one_hot ? categories_.at(c).names.size() : 0);
       width += std::max<std::size_t>(spread.back(), 1);
     }
-    if (width == spread.size()) {
-      if (!std::ranges::any_of(spread, [](std::size_t categories) { return categories > 0; }))
-        return array({samples_, width}, values_);
-    }
+    if (std::ranges::all_of(spread, [](std::size_t categories) { return categories == 0; }))
+      return array({samples_, width}, values_);
     if (width > options_.max_bytes / sizeof(T) / samples_)
       records_.refuse("one-hot features would take more than the " + std::to_string(options_.max_bytes) +
                       " bytes allowed");
@@ -333,6 +328,7 @@ class Reader {
   std::vector<std::string> header_, counted_classes_;
   std::optional<std::size_t> counted_;  // samples that the header promises
   std::vector<Role> roles_;
+  std::map<std::size_t, Names> categories_;  // by column
   std::vector<std::size_t> targets_;
   Names labels_;
   std::size_t numbered_ = 0;  // classes, where they are numbers

@@ -187,9 +187,11 @@ void write_npy(const std::filesystem::path& path, const Array<T>& array) {
 template <Real T>
 std::map<std::string, Array<T>> read_npz(const std::filesystem::path& path, std::uint64_t max_bytes) {
   std::map<std::string, Array<T>> arrays;
-  for (Zip zip("read_npz", path, max_bytes); auto member = zip.next();)
-    if (!arrays.emplace(array_name(*member), read_array<T>(*member)).second)
+  for (Zip zip("read_npz", path, max_bytes); auto member = zip.next();) {
+    auto name = array_name(*member);
+    if (!arrays.emplace(std::move(name), read_array<T>(*member)).second)
       member->refuse("there are two members of this name");
+  }
   return arrays;
 }
 
