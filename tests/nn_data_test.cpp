@@ -55,6 +55,75 @@ TEST_CASE("batches cover every sample once, in an order of seed and epoch") {
   CHECK_THROWS_AS(nn::batches(10, 0, 1, 0), autodiff::ValueError);
 }
 
+TEST_CASE("a stratified split gives every class its share") {
+  // 40, 33, 20, 7 and 3 samples of five classes; the test gets 21 of 103.
+  auto data = counting(103);
+  for (int i = 0; i < 103; ++i) data.targets(i) = i < 40 ? 0 : i < 73 ? 1 : i < 93 ? 2 : i < 100 ? 3 : 4;
+  const auto [train, test] = nn::stratified_split(data, 0.2, 7);
+  CHECK(test.size() == 21);
+  CHECK(train.size() == 82);
+  std::vector<int> counts(5);
+  for (const double label : test.targets) ++counts[std::size_t(label)];
+  CHECK(counts == std::vector<int>{8, 7, 4, 1, 1});  // of 8.16, 6.73, 4.08, 1.43, 0.61
+  std::vector<double> seen;
+  for (const auto* part : {&train, &test})
+    for (std::size_t i = 0; i < part->size(); ++i) {
+      const double number = part->inputs(i, 0);
+      seen.push_back(number);
+      CHECK(part->targets(i) == data.targets(std::size_t(number)));
+    }
+  CHECK(!std::ranges::is_sorted(seen.begin(), seen.begin() + 82));
+  std::ranges::sort(seen);
+  for (std::size_t i = 0; i < 103; ++i) CHECK(seen[i] == double(i));
+  CHECK(nn::stratified_split(data, 0.2, 7).test.inputs == test.inputs);
+  CHECK(nn::stratified_split(data, 0.2, 8).test.inputs != test.inputs);
+  CHECK_THROWS_AS(nn::stratified_split(data, 0.001, 7), autodiff::ValueError);
+  CHECK_THROWS_AS(nn::stratified_split(nn::regression(data.inputs, data.targets), 0.2, 7), autodiff::ShapeError);
+}
+
+TEST_CASE("folds hold every sample once") {
+  const auto parts = nn::folds(11, 4, 3);
+  REQUIRE(parts.size() == 4);
+  std::vector<std::size_t> all;
+  for (const auto& part : parts) {
+    CHECK((part.size() == 2 || part.size() == 3));
+    all.insert(all.end(), part.begin(), part.end());
+    const auto train = nn::others(11, part);
+    CHECK(train.size() + part.size() == 11);
+    for (const std::size_t number : train) CHECK(std::ranges::count(part, number) == 0);
+  }
+  CHECK(!std::ranges::is_sorted(all));
+  std::ranges::sort(all);
+  CHECK(all == std::vector<std::size_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+  CHECK(nn::folds(11, 4, 3) == parts);
+  CHECK(nn::folds(11, 4, 4) != parts);
+  CHECK_THROWS_AS(nn::folds(11, 1, 3), autodiff::ValueError);
+  CHECK_THROWS_AS(nn::folds(11, 12, 3), autodiff::ValueError);
+  CHECK_THROWS_AS(nn::others(3, std::vector<std::size_t>{3}), autodiff::ValueError);
+}
+
+TEST_CASE("arrays become data sets") {
+  const auto images = nn::classification<double>(xt::ones<double>({2, 3, 4}), {2, 0});
+  CHECK(images.inputs.shape() == Shape{2, 12});
+  CHECK(images.classes == std::vector<std::string>{"0", "1", "2"});
+  const auto values = nn::regression<double>({{1, 2}, {3, 4}}, {5, 6});
+  CHECK(values.targets.shape() == Shape{2, 1});
+  CHECK(values.outputs() == 1);
+  CHECK(values.classes.empty());
+  const auto pairs = nn::regression<double>({{1, 2}, {3, 4}}, {{5, 6, 7}, {8, 9, 10}});
+  CHECK(pairs.outputs() == 3);
+  CHECK(pairs.rows(std::vector<std::size_t>{1}).targets == Array<double>{{8, 9, 10}});
+  CHECK_THROWS_AS(nn::regression<double>({{1, 2}, {3, 4}}, {5, 6, 7}), autodiff::ShapeError);
+  CHECK_THROWS_AS(nn::classification<double>({{1, 2}, {3, 4}}, {{0, 1}, {1, 0}}), autodiff::ShapeError);
+  CHECK_THROWS_AS(nn::classification<double>({{1, 2}, {3, 4}}, {0, -1}), autodiff::ValueError);
+  CHECK_THROWS_AS(nn::classification<double>({{1, 2}, {3, 4}}, {0, 0.5}), autodiff::ValueError);
+  CHECK_THROWS_AS(nn::classification<double>({{1, 2}, {3, 4}}, {0, 1e30}), autodiff::ValueError);
+  CHECK_THROWS_AS(nn::classification<double>({{1, 2}, {3, 4}}, {0, double(NAN)}), autodiff::ValueError);
+  CHECK_THROWS_AS(nn::classification<double>(xt::zeros<double>({2, 0}), {0, 1}), autodiff::ShapeError);
+  CHECK(nn::one_hot(Array<double>{2, 0}, 3) == Array<double>{{0, 0, 1}, {1, 0, 0}});
+  CHECK_THROWS_AS(nn::one_hot(Array<double>{3}, 3), autodiff::ValueError);
+}
+
 TEST_CASE("rows are chosen with their targets") {
   const auto chosen = counting(5).rows(std::vector<std::size_t>{3, 3, 0});
   CHECK(chosen.inputs == Array<double>{{3, -3}, {3, -3}, {0, 0}});
@@ -69,6 +138,13 @@ TEST_CASE("features are scaled by what was seen") {
   CHECK(range(Array<double>{{20, -10}}) == Array<double>{{2, -1}});
   const auto standard = nn::standardise(Array<double>{{1, 7}, {3, 7}});  // mean 2, deviation 1; constant
   CHECK(standard(Array<double>{{3, 7}, {5, 9}}) == Array<double>{{1, 0}, {3, 0}});
+  const auto each = nn::min_max(Array<double>{{0, 5, 7}, {10, 1, 7}, {5, 2, 7}});
+  CHECK(each(Array<double>{{10, 1, 7}, {20, 3, 8}}) == Array<double>{{1, 0, 0}, {2, 0.5, 0}});
+  // Back again; what is constant as that constant.
+  CHECK(range.inverse(range(seen)) == seen);
+  CHECK(each.inverse(Array<double>{{1, 0, 0}, {2, 0.5, 9}}) == Array<double>{{10, 1, 7}, {20, 3, 7}});
+  CHECK(standard.inverse(Array<double>{{1, 0}, {3, 5}}) == Array<double>{{3, 7}, {5, 7}});
+  CHECK_THROWS_AS(standard.inverse(Array<double>{{1, 0, 0}}), autodiff::ShapeError);
   CHECK(nn::scale_range(Array<double>{{4, 4}})(Array<double>{{4, 4}}) == Array<double>{{0, 0}});
   CHECK_THROWS_AS(standard(Array<double>{1}), autodiff::ShapeError);
   CHECK_THROWS_AS(nn::standardise(Array<double>(xt::zeros<double>({0, 3}))), autodiff::ShapeError);
