@@ -7,6 +7,7 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 
 namespace nn {
 
@@ -118,15 +119,15 @@ SampleFile::SampleFile(std::string_view caller, const std::filesystem::path& pat
     bytes.refuse("is packed with gzip, where no sample can be reached but through all before it: unpack it first");
   char first = 0;
   if (bytes.length() > 0) bytes.read(&first, 1);
-  FileBytes again(caller, path, std::numeric_limits<std::uint64_t>::max());
-  header_ = first == '\x93' ? read_npy_header(again) : read_idx_header(again);
-  if (header_.shape.empty()) again.refuse("the array has no axis of samples");
+  bytes.restart();
+  header_ = first == '\x93' ? read_npy_header(bytes) : read_idx_header(bytes);
+  if (header_.shape.empty()) bytes.refuse("the array has no axis of samples");
   if (header_.fortran && header_.shape.size() > 1)
-    again.refuse("the array is stored in Fortran order, where a sample lies scattered over the whole file");
+    bytes.refuse("the array is stored in Fortran order, where a sample lies scattered over the whole file");
   shape_ = Shape(header_.shape.begin() + 1, header_.shape.end());
   buffer_.resize(buffer_bytes);
   file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file_ < 0) again.refuse(std::string("cannot be opened: ") + std::strerror(errno));
+  if (file_ < 0) bytes.refuse(std::string("cannot be opened: ") + std::strerror(errno));
 }
 
 SampleFile::~SampleFile() {

@@ -35,6 +35,11 @@ void Bytes::skip(std::uint64_t n) {
   }
 }
 
+void Bytes::restart() {
+  rewind();
+  offset_ = 0;
+}
+
 std::uint64_t Bytes::length() {
   const std::uint64_t before = offset_;
   std::uint64_t length = 0;
@@ -45,8 +50,7 @@ std::uint64_t Bytes::length() {
   for (std::array<char, 16384> some; read_some(some.data(), some.size()) > 0;) {
   }
   length = offset_;
-  rewind();
-  offset_ = 0;
+  restart();
   skip(before);
   return length;
 }

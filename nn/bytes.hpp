@@ -23,6 +23,8 @@ class Bytes {
   /// The next ones, n at most; 0 at the end alone.
   std::size_t read_some(void* to, std::size_t n);
   void skip(std::uint64_t n);
+  /// Back to the first one.
+  void restart();
   /// How many there are, unpacked, which is found before anything is read: packed ones are all unpacked for it, and
   /// thrown away, since what a file says about itself may be a lie.
   std::uint64_t length();

@@ -58,9 +58,7 @@ template <Real T>
 class Reader {
  public:
   Reader(const std::filesystem::path& path, const CsvOptions& options)
-      : options_(options),
-        records_("read_csv", path, options.max_bytes, options.max_line, options.max_columns, options.separator,
-                 options.comment) {
+      : options_(options), records_("read_csv", path, options) {
     labels_.fix(options.classes);
   }
 
@@ -129,7 +127,10 @@ class Reader {
     if (second) add(fields, records_.line());
   }
 
+  /// Names are shown on terminals, and repeated: the name of a column for every category in it.
   void check_name(std::string_view name, std::size_t line) const {
+    constexpr std::size_t longest = 1000;
+    if (name.size() > longest) records_.refuse(line, "a name is longer than 1000 bytes: " + shown(name));
     if (std::ranges::any_of(name, [](char c) { return (c >= 0 && c < 32) || c == 127; }))
       records_.refuse(line, "a name holds control characters: " + shown(name));
   }
@@ -148,13 +149,12 @@ class Reader {
     return static_cast<std::size_t>(found - header_.begin());
   }
 
-  Role& assign(const Column& column, Kind kind, std::size_t line) {
+  std::size_t assign(const Column& column, Kind kind, std::size_t line) {
     const std::size_t number = find(column, line);
-    Role& role = roles_[number];
-    if (role.kind != Kind::number) records_.refuse(line, shown_column(number) + " is asked for in two ways");
-    role.kind = kind;
+    if (roles_[number].kind != Kind::number) records_.refuse(line, shown_column(number) + " is asked for in two ways");
+    roles_[number].kind = kind;
     if (kind == Kind::target) targets_.push_back(number);
-    return role;
+    return number;
   }
 
   /// Decides what every column is for.
@@ -165,9 +165,9 @@ class Reader {
     roles_.resize(columns);
     for (const auto& column : options_.drop) assign(column, Kind::dropped, line);
     for (const auto& categorical : options_.categorical) {
-      Role& role = assign(categorical.column, Kind::categorical, line);
-      role.one_hot = categorical.one_hot;
-      categories_[static_cast<std::size_t>(&role - roles_.data())].fix(categorical.names);
+      const std::size_t number = assign(categorical.column, Kind::categorical, line);
+      roles_[number].one_hot = categorical.one_hot;
+      categories_[number].fix(categorical.names);
     }
     for (const auto& column : options_.targets) assign(column, Kind::target, line);
     if (options_.targets.empty()) assign(Column(columns), Kind::target, line);

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "data_error.hpp"
 #include "dataset.hpp"
 
 namespace nn {
@@ -12,12 +13,12 @@ namespace nn {
 /// that holds more than max_bytes, unpacked. Memory is taken only for what is there: packed files are unpacked twice,
 /// to know.
 template <autodiff::Real T>
-autodiff::Array<T> read_idx(const std::filesystem::path& path, std::uint64_t max_bytes = std::uint64_t{1} << 31);
+autodiff::Array<T> read_idx(const std::filesystem::path& path, std::uint64_t max_bytes = default_max_bytes);
 
 /// The samples of one IDX file (samples, ...), each as one row of features, and their classes in another (samples).
 /// Throws DataError as read_idx does, and when the two do not belong together.
 template <autodiff::Real T>
 Dataset<T> read_idx(const std::filesystem::path& inputs, const std::filesystem::path& labels,
-                    std::uint64_t max_bytes = std::uint64_t{1} << 31);
+                    std::uint64_t max_bytes = default_max_bytes);
 
 }  // namespace nn

@@ -16,7 +16,7 @@ namespace nn {
 /// objects and of records are refused. Throws DataError, with file and offset, for these and for a file that is
 /// damaged, truncated, longer than its header says, or beyond max_bytes. Memory is taken only for what is there.
 template <autodiff::Real T>
-autodiff::Array<T> read_npy(const std::filesystem::path& path, std::uint64_t max_bytes = std::uint64_t{1} << 31);
+autodiff::Array<T> read_npy(const std::filesystem::path& path, std::uint64_t max_bytes = default_max_bytes);
 
 /// Writes a .npy file of this element type, in C order. Throws DataError when that fails.
 template <autodiff::Real T>
@@ -26,12 +26,12 @@ void write_npy(const std::filesystem::path& path, const autodiff::Array<T>& arra
 /// and offset; max_bytes counts for all members together, unpacked.
 template <autodiff::Real T>
 std::map<std::string, autodiff::Array<T>> read_npz(const std::filesystem::path& path,
-                                                   std::uint64_t max_bytes = std::uint64_t{1} << 31);
+                                                   std::uint64_t max_bytes = default_max_bytes);
 
 /// One array of a .npz file; the others are not unpacked. Throws DataError as above, and when there is none of this
 /// name.
 template <autodiff::Real T>
 autodiff::Array<T> read_npz(const std::filesystem::path& path, std::string_view name,
-                            std::uint64_t max_bytes = std::uint64_t{1} << 31);
+                            std::uint64_t max_bytes = default_max_bytes);
 
 }  // namespace nn

@@ -8,12 +8,12 @@ namespace nn {
 
 bool Records::skipped(std::string_view line) const {
   const auto first = std::ranges::find_if(line, [this](char c) { return !blank(c); });
-  return first == line.end() || (comment_ != 0 && *first == comment_);
+  return first == line.end() || (options_.comment != 0 && *first == options_.comment);
 }
 
 void Records::check_columns(std::size_t columns) const {
-  if (columns > max_columns_)
-    lines_.refuse(line_, "there are more than the " + std::to_string(max_columns_) + " columns allowed");
+  if (columns > options_.max_columns)
+    lines_.refuse(line_, "there are more than the " + std::to_string(options_.max_columns) + " columns allowed");
 }
 
 bool Records::next(std::vector<std::string_view>& fields) {
@@ -28,7 +28,7 @@ bool Records::next(std::vector<std::string_view>& fields) {
     split_quoted(line, fields);
     return true;
   }
-  if (separator_ == ' ') line = trimmed(line);
+  if (options_.separator == ' ') line = trimmed(line);
   for (;;) {
     const auto end = std::ranges::find_if(line, [this](char c) { return separates(c); });
     const std::size_t length = static_cast<std::size_t>(end - line.begin());
@@ -36,7 +36,7 @@ bool Records::next(std::vector<std::string_view>& fields) {
     check_columns(fields.size());
     if (end == line.end()) return true;
     line.remove_prefix(length + 1);
-    if (separator_ == ' ') line = trimmed(line);
+    if (options_.separator == ' ') line = trimmed(line);
   }
 }
 
@@ -68,10 +68,10 @@ void Records::split_quoted(std::string_view line, std::vector<std::string_view>&
   };
   for (;;) {
     skip_blanks();
-    if (separator_ == ' ' && at == line.size() && !ends.empty()) break;
+    if (options_.separator == ' ' && at == line.size() && !ends.empty()) break;
     if (at < line.size() && line[at] == '"') {
       at = unquote(line, at);
-      if (separator_ != ' ') skip_blanks();
+      if (options_.separator != ' ') skip_blanks();
       if (at < line.size() && !separates(line[at]))
         lines_.refuse(line_, "column " + std::to_string(ends.size() + 1) + " goes on after its closing quote");
     } else {

@@ -73,6 +73,7 @@ TEST_CASE("malformed files are refused with file and line") {
       {"1,2\n1,cat\n", ":2: column 2 must be a class, a whole number from 0 to 999: \"cat\""},
       {"1,cat\n1,2\n", ":2: column 2 must be a class, a name as before: \"2\""},
       {"1,c\x1b[2J\n", ":1: a name holds control characters: \"c?[2J\""},
+      {std::string(1001, 'c') + ",d\n", ":1: a name is longer than 1000 bytes: \"cccccccccccccccccccccccc...\""},
       {"1,0\n\"2,0\n3,0\n", ":2: a quote that opens in this record is never closed"},
       {"1,0\n\"2\"2,0\n", ":2: column 1 goes on after its closing quote"},
       {"3,1,cat,dog\n1,0\n2,1\n", ":3: the header promises 3 samples, the file holds 2"},
