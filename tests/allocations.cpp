@@ -41,13 +41,24 @@ void start_counting() {
 
 Allocations allocations() { return {count, largest, static_cast<std::size_t>(peak - before)}; }
 
+// Forms that call one another in the standard library are replaced one by one by sanitizers, so here, too.
 void* operator new(std::size_t bytes) { return taken(std::malloc(bytes), bytes); }
+void* operator new[](std::size_t bytes) { return operator new(bytes); }
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  try {
+    return operator new(bytes);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   const auto unit = static_cast<std::size_t>(alignment);
   const std::size_t whole = (bytes + unit - 1) / unit * unit;
   return taken(whole < bytes ? nullptr : std::aligned_alloc(unit, whole), bytes);
 }
 void operator delete(void* memory) noexcept { give_back(memory); }
+void operator delete[](void* memory) noexcept { give_back(memory); }
 void operator delete(void* memory, std::size_t) noexcept { give_back(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { give_back(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { give_back(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { give_back(memory); }
