@@ -76,16 +76,16 @@ FileSource<T>::FileSource(const std::filesystem::path& inputs, const std::filesy
   if (inputs_->samples() != targets_->samples())
     fail<DataError>("file_source", inputs.string(), ": ", inputs_->samples(), " samples, but ", targets_->samples(),
                     " targets in ", targets.string());
+  if (targets_->shape().size() > 1)
+    fail<DataError>("file_source", targets.string(), ": targets need shape (samples) or (samples, outputs), not ",
+                    Dims(batch_shape(size(), targets_->shape())));
+  input_shape_ = Shape{autodiff::count(Dims(inputs_->shape()))};
 }
 template <Real T>
 FileSource<T>::~FileSource() = default;
 template <Real T>
 std::size_t FileSource<T>::size() const {
   return inputs_->samples();
-}
-template <Real T>
-const Shape& FileSource<T>::input_shape() const {
-  return inputs_->shape();
 }
 template <Real T>
 const Shape& FileSource<T>::target_shape() const {

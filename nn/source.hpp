@@ -55,22 +55,23 @@ class MemorySource : public Source<T> {
 
 class SampleFile;
 
-/// Samples on disk, in two IDX or .npy files: inputs (samples, ...) and targets (samples) or (samples, outputs). Any
-/// sample is read when it is asked for, through buffers of fixed size; neighbours are read together. Throws DataError
-/// for other files, and for packed ones, which must be unpacked first.
+/// Samples on disk, in two IDX or .npy files: inputs (samples, ...), each as one row of features, and targets (samples)
+/// or (samples, outputs). Any sample is read when it is asked for, through buffers of fixed size; neighbours are read
+/// together. Throws DataError for other files, and for packed ones, which must be unpacked first.
 template <autodiff::Real T>
 class FileSource : public Source<T> {
  public:
   FileSource(const std::filesystem::path& inputs, const std::filesystem::path& targets);
   ~FileSource() override;
   std::size_t size() const override;
-  const autodiff::Shape& input_shape() const override;
+  const autodiff::Shape& input_shape() const override { return input_shape_; }
   const autodiff::Shape& target_shape() const override;
 
  private:
   void copy(std::span<const std::size_t> numbers, T* inputs, T* targets) override;
 
   std::unique_ptr<SampleFile> inputs_, targets_;
+  autodiff::Shape input_shape_;
 };
 
 /// Some of the samples of another source, such as a training part, under numbers of their own; the other must outlive

@@ -46,14 +46,14 @@ TEST_CASE_TEMPLATE("samples on disk are those in memory", T, float, double) {
   write_labels(labels.path());
   nn::FileSource<T> disk(inputs.path(), labels.path());
   CHECK(disk.size() == 50);
-  CHECK(disk.input_shape() == Shape{2, 3});
+  CHECK(disk.input_shape() == Shape{6});
   CHECK(disk.target_shape().empty());
-  nn::MemorySource<T> memory({nn::read_idx<T>(inputs.path()), nn::read_npy<T>(labels.path())});
-  Array<T> x(Shape{4, 2, 3}), y(Shape{4});
+  nn::MemorySource<T> memory(nn::classification(nn::read_idx<T>(inputs.path()), nn::read_npy<T>(labels.path())));
+  Array<T> x(Shape{4, 6}), y(Shape{4});
   for (const auto& batch : {std::vector<std::size_t>{49, 0, 1, 2}, {7, 7, 8, 3}, {10, 11, 12, 13}}) {
     disk.fetch(batch, x, y);
     for (std::size_t i = 0; i < 4; ++i) {
-      CHECK(x(i, 1, 2) == T(batch[i] * 6 + 5));
+      CHECK(x(i, 5) == T(batch[i] * 6 + 5));
       CHECK(y(i) == T(batch[i] % 7));
     }
     const auto same = memory.rows(batch);
@@ -130,6 +130,13 @@ TEST_CASE("files that cannot be streamed are refused") {
   CHECK(refused(File("\0\0\x08\1\0\0\0\2ab"s), labels) == ": 2 samples, but 50 targets in " + labels.path().string());
   const File fortran(File::bytes_of(std::filesystem::path(REFERENCE) / "fortran.npy"));
   CHECK(refused(fortran, labels).find("Fortran order") != std::string::npos);
+
+  const File cubes(images());
+  CHECK_THROWS_WITH_AS(nn::FileSource<float>(cubes.path(), cubes.path()),
+                       ("[file_source] " + cubes.path().string() +
+                        ": targets need shape (samples) or (samples, outputs), not (50, 2, 3)")
+                           .c_str(),
+                       nn::DataError);
 
   const File shrinking(images());
   nn::FileSource<float> source(shrinking.path(), labels.path());
