@@ -1,6 +1,7 @@
-// The whole of the network layer: models, losses, optimisers, data, metrics.
+// The whole of the network layer: models, losses, optimisers, data, metrics, saving.
 #pragma once
 
+#include "checkpoint.hpp"
 #include "data.hpp"
 #include "initialisers.hpp"
 #include "layers.hpp"
@@ -10,3 +11,6 @@
 #include "optimisers.hpp"
 #include "parameter.hpp"
 #include "random.hpp"
+#include "safetensors.hpp"
+#include "saving.hpp"
+#include "tensor.hpp"
