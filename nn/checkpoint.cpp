@@ -55,7 +55,7 @@ const std::string& Checkpoint::text(const std::string& name) const {
 }
 
 void Checkpoint::refuse(std::string_view name, std::string_view why) const {
-  fail<DataError>("checkpoint", path_, ": ", shown(name), ' ', why);
+  fail<DataError>("checkpoint", path_, ": ", in_quotes(name), ' ', why);
 }
 
 template <Real T>
@@ -101,7 +101,7 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
   const auto sign = metadata.find(format_name);
   if (sign == metadata.end()) fail<DataError>("load_checkpoint", path.string(), ": is not a checkpoint");
   if (sign->second != format)
-    fail<DataError>("load_checkpoint", path.string(), ": needs \"", format, "\", and is ", shown(sign->second));
+    fail<DataError>("load_checkpoint", path.string(), ": needs \"", format, "\", and is ", in_quotes(sign->second));
   metadata.erase(sign);
   Checkpoint result;
   result.arrays = std::move(tensors);

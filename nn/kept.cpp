@@ -62,19 +62,19 @@ void replace(const std::vector<Kept<T>>& arrays, const std::map<std::string, Ten
     const auto expected = described(dtype_of<T>, array.shape);
     const auto found = tensors.find(array.name);
     if (found == tensors.end())
-      differences += "; missing " + shown(array.name) + " " + expected;
+      differences += "; missing " + in_quotes(array.name) + " " + expected;
     else if (found->second.dtype() != dtype_of<T> || found->second.shape() != array.shape)
-      differences += "; " + shown(array.name) + " expected " + expected + ", found " +
+      differences += "; " + in_quotes(array.name) + " expected " + expected + ", found " +
                      described(found->second.dtype(), found->second.shape());
   }
   for (const auto& [name, tensor] : tensors)
     if (!known.contains(name) && std::ranges::any_of(prefixes, [&](auto p) { return name.starts_with(p); }))
-      differences += "; unexpected " + shown(name) + " " + described(tensor.dtype(), tensor.shape());
+      differences += "; unexpected " + in_quotes(name) + " " + described(tensor.dtype(), tensor.shape());
   if (!differences.empty())
     autodiff::fail<DataError>(caller, path, ": differs from the model: ", differences.substr(2));
 
   std::vector<Array<T>> values;  // all of them, so that no lack of memory comes between
-  for (const auto& array : arrays) values.push_back(tensors.at(array.name).as<T>());
+  for (const auto& array : arrays) values.push_back(tensors.at(array.name).template as<T>());
   for (std::size_t i = 0; i < arrays.size(); ++i) arrays[i].assign(std::move(values[i]));
 }
 

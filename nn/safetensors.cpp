@@ -29,11 +29,11 @@ std::vector<const Placed*> in_order(const SafetensorsHeader& header, std::uint64
   for (const Placed* placed : order) {
     const Extent& extent = placed->second;
     if (extent.begin != end)
-      source.refuse(extent.stated, shown(placed->first) + " begins at byte " + std::to_string(extent.begin) +
+      source.refuse(extent.stated, in_quotes(placed->first) + " begins at byte " + std::to_string(extent.begin) +
                                        " of the data, and what is before it ends at " + std::to_string(end));
     end = extent.end;
     if (end > data_bytes)
-      source.refuse(extent.stated, shown(placed->first) + " ends at byte " + std::to_string(end) +
+      source.refuse(extent.stated, in_quotes(placed->first) + " ends at byte " + std::to_string(end) +
                                        " of the data, and there are " + std::to_string(data_bytes));
   }
   if (end != data_bytes)

@@ -87,7 +87,7 @@ class Events {
     } else if (inside_ == Inside::array && key_ == "dtype") {
       for (auto d = Dtype{}; d <= Dtype::f64; d = static_cast<Dtype>(static_cast<int>(d) + 1))
         if (to_string(d) == text) dtype_ = d, has_dtype_ = true;
-      if (!has_dtype_) refuse("has a dtype that is not read here: " + shown(text));
+      if (!has_dtype_) refuse("has a dtype that is not read here: " + in_quotes(text));
     } else {
       value("a text");
     }
@@ -100,10 +100,11 @@ class Events {
       name_ = key_;
       if (header_.arrays.contains(name_) || (name_ == metadata_name && has_metadata_)) refuse("is there twice");
     } else if (inside_ == Inside::metadata) {
-      if (header_.metadata.contains(key_)) refuse("has " + shown(key_) + " twice");
+      if (header_.metadata.contains(key_)) refuse("has " + in_quotes(key_) + " twice");
     } else {
       const bool twice = key_ == "dtype" ? has_dtype_ : key_ == "shape" ? has_shape_ : has_offsets_;
-      if (key_ != "dtype" && key_ != "shape" && key_ != "data_offsets") refuse("has an unknown key: " + shown(key_));
+      if (key_ != "dtype" && key_ != "shape" && key_ != "data_offsets")
+        refuse("has an unknown key: " + in_quotes(key_));
       if (twice) refuse("has its " + key_ + " twice");
     }
     return true;
@@ -149,7 +150,7 @@ class Events {
     // "[json.exception.parse_error.101] parse error at line 1, column 5: what; last read: 'all of a long text'"
     std::string_view what = after(error.what(), "] ");
     if (what.starts_with("parse error at")) what = after(what, ": ");
-    what = what.substr(0, std::min<std::size_t>(what.find("; last read"), 100));
+    what = what.substr(0, std::min<std::size_t>(what.find("; last read"), 120));
     source_.refuse(header_begin + std::max<std::size_t>(position, 1) - 1,
                    "the header is not JSON: " + std::string(what));
   }
@@ -159,11 +160,11 @@ class Events {
 
   std::uint64_t offset() const { return header_begin + static_cast<std::uint64_t>(at_ - text_.data()); }
   [[noreturn]] void refuse(const std::string& rule) const {
-    source_.refuse(offset(), (inside_ == Inside::nothing ? "the header" : shown(name_)) + " " + rule);
+    source_.refuse(offset(), (inside_ == Inside::nothing ? "the header" : in_quotes(name_)) + " " + rule);
   }
   /// Refuses what can stand nowhere, or not here.
   bool value(const std::string& what) const {
-    if (inside_ == Inside::metadata) refuse("must hold texts only, and " + shown(key_) + " is " + what);
+    if (inside_ == Inside::metadata) refuse("must hold texts only, and " + in_quotes(key_) + " is " + what);
     if (inside_ == Inside::array) refuse("has " + what + " as its " + key_);
     if (inside_ == Inside::list) refuse("has " + what + " in its " + key_);
     refuse("must be an object, not " + what);
@@ -203,6 +204,9 @@ void Source::refuse(std::uint64_t offset, const std::string& rule) const {
 SafetensorsHeader parse_safetensors_header(std::string_view text, const Source& source) {
   // The parser would skip a byte order mark, or white space.
   if (!text.starts_with('{')) source.refuse(header_begin, "the header does not begin with {");
+  // And it takes a zero for the end.
+  if (const auto zero = text.find('\0'); zero != text.npos)
+    source.refuse(header_begin + zero, "the header is not JSON: it holds a zero byte");
   return Events(text, source).parse();
 }
 
@@ -222,7 +226,7 @@ std::string safetensors_header(const SafetensorsHeader& header) {
   }
 }
 
-std::string shown(std::string_view name) {
+std::string in_quotes(std::string_view name) {
   std::string text(name.substr(0, 60));
   std::ranges::replace_if(
       text, [](char c) { return c < 32 || c > 126; }, '?');

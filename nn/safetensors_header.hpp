@@ -41,7 +41,7 @@ SafetensorsHeader parse_safetensors_header(std::string_view text, const Source& 
 /// The JSON of a header. Throws ValueError for text that is not UTF-8, and for an array named "__metadata__".
 std::string safetensors_header(const SafetensorsHeader& header);
 
-/// A name from a file, fit to be shown: short, and without bytes that would do things to a terminal.
-std::string shown(std::string_view name);
+/// A name from a file in quotes, fit to be shown: short, and without bytes that would do things to a terminal.
+std::string in_quotes(std::string_view name);
 
 }  // namespace nn
