@@ -1,5 +1,6 @@
 // Kills a run that saves after every step, at random moments: its checkpoint must always be readable, and never go
 // back. Argument: how many times. The run itself is this program with the word "run" and the path.
+#include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,14 +36,38 @@ std::uint64_t step_of(const std::filesystem::path& path) {
   return step;
 }
 
+/// Says when it begins, and never ends.
 [[noreturn]] void run(const std::filesystem::path& path) {
-  for (std::uint64_t step = std::filesystem::exists(path) ? step_of(path) + 1 : 1;; ++step) {
+  std::uint64_t step = std::filesystem::exists(path) ? step_of(path) : 0;
+  std::puts("saving");
+  std::fflush(stdout);
+  for (;;) {
     nn::Checkpoint checkpoint;
-    checkpoint.set("step", step);
+    checkpoint.set("step", ++step);
     for (const std::size_t size : sizes)
       checkpoint.arrays.emplace("array " + std::to_string(size), Array<double>(Shape{size}, double(step)));
     nn::save_checkpoint(path, checkpoint);
   }
+}
+
+/// Starts a run, and returns once it has begun.
+pid_t start(std::string program, std::string path) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) throw nn::DataError("cannot make a pipe");
+  std::string word = "run";
+  char* arguments[] = {program.data(), word.data(), path.data(), nullptr};
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+  pid_t child = 0;
+  const int error = posix_spawn(&child, program.c_str(), &actions, nullptr, arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  close(ends[1]);
+  char begun = 0;
+  const auto got = read(ends[0], &begun, 1);
+  close(ends[0]);
+  if (error != 0 || got != 1) throw nn::DataError("the run does not begin");
+  return child;
 }
 
 }  // namespace
@@ -56,11 +81,8 @@ int main(int argc, char** argv) try {
   std::uint64_t last = 0;
   int in_the_middle = 0;
   for (int kill = 0; kill < kills; ++kill) {
-    std::string program = argv[0], word = "run", argument = path;
-    char* arguments[] = {program.data(), word.data(), argument.data(), nullptr};
-    pid_t child = 0;
-    if (posix_spawn(&child, argv[0], nullptr, nullptr, arguments, environ) != 0) throw nn::DataError("cannot spawn");
-    std::this_thread::sleep_for(std::chrono::microseconds(5'000 + random() % 95'000));
+    const pid_t child = start(argv[0], path);
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 60'000));
     ::kill(child, SIGKILL);
     int status = 0;
     waitpid(child, &status, 0);
