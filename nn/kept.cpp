@@ -68,7 +68,7 @@ void replace(const std::vector<Kept<T>>& arrays, const std::map<std::string, Ten
                      described(found->second.dtype(), found->second.shape());
   }
   for (const auto& [name, tensor] : tensors)
-    if (!known.contains(name) && std::ranges::any_of(prefixes, [&](auto p) { return name.starts_with(p); }))
+    if (!known.contains(name) && std::ranges::any_of(prefixes, [&name = name](auto p) { return name.starts_with(p); }))
       differences += "; unexpected " + in_quotes(name) + " " + described(tensor.dtype(), tensor.shape());
   if (!differences.empty())
     autodiff::fail<DataError>(caller, path, ": differs from the model: ", differences.substr(2));
