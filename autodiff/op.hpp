@@ -16,7 +16,13 @@
 // number of inputs: shape(std::span<const Dims>), forward(y, std::span<const Operand<const T>>),
 // vjp(i, ct, y, std::span<const V>).
 //
-// Either may declare `reads` (what vjp looks at), `linear` and `differentiable`, one entry an argument.
+// Either may declare `reads` (what vjp looks at), and `linear`, `neutral` and `differentiable`, one entry an argument. An
+// elementwise operation may be `commutative`. A structural one may say what else a program can make use of:
+//   bool takes(std::size_t i, const View& x) const;                      // forward reads input i laid out like this
+//   template <class T> Reduction<T> reduction(Dims x) const;             // it reduces, and how
+//   bool accumulates(Dims a, ...) const;                                 // accumulate is worth its while
+//   template <class T> void accumulate(Operand<T> y, Operand<const T> a, ..., T alpha, T beta) const;
+// Primitive (primitive.hpp) says what each means.
 #pragma once
 
 #include <algorithm>
@@ -56,6 +62,10 @@ constexpr Linear linear_in() {
   else
     return Linear::no;
 }
+
+/// Whether the derivative in the argument is 1 or -1, so that it needs no rule.
+template <class Op, std::size_t I>
+constexpr bool has_unit_slope = linear_in<Op, I>() == Linear::plus || linear_in<Op, I>() == Linear::minus;
 
 /// What the elementwise and the structural adaptor share: the declarations of the struct.
 template <class Op, Real T>
@@ -115,7 +125,7 @@ class Elementwise final : public Declared<Op, T> {
   static_assert(
       []<std::size_t... I>(std::index_sequence<I...>) {
         return (
-            (!Declared<Op, T>::declared_differentiable(I) || linear_in<Op, I>() != Linear::no || has_vjp<int(I)>)&&...);
+            (!Declared<Op, T>::declared_differentiable(I) || has_unit_slope<Op, I> || has_vjp<int(I)>)&&...);
       }(std::make_index_sequence<arity>()),
       "an operation needs S vjp<I>(ct, y, x...) for each argument, or to declare `linear` or `differentiable`");
 
@@ -146,7 +156,7 @@ class Elementwise final : public Declared<Op, T> {
 
   bool differentiable(std::size_t i) const override {
     return this->declared_differentiable(i)&& [&]<std::size_t... I>(std::index_sequence<I...>) {
-      return ((I == i && (linear_in<Op, I>() != Linear::no || has_vjp<int(I)>)) || ...);
+      return ((I == i && (has_unit_slope<Op, I> || has_vjp<int(I)>)) || ...);
     }
     (std::make_index_sequence<arity>());
   }
@@ -158,6 +168,19 @@ class Elementwise final : public Declared<Op, T> {
       return result;
     }
     (std::make_index_sequence<arity>());
+  }
+
+  double neutral(std::size_t i) const override {
+    if constexpr (requires { Op::neutral; })
+      return Op::neutral[i];
+    else
+      return Primitive<T>::neutral(i);
+  }
+  bool commutative() const override {
+    if constexpr (requires { Op::commutative; })
+      return Op::commutative;
+    else
+      return false;
   }
 
   kernels::Block<T> block() const override {
@@ -272,6 +295,36 @@ class Structural final : public Declared<Op, T> {
       return this->op_.view(x);
     else
       return std::nullopt;
+  }
+
+  bool takes(std::size_t i, const View& x) const override {
+    if constexpr (requires(const Op& op) { op.takes(i, x); })
+      return this->op_.takes(i, x);
+    else
+      return false;
+  }
+
+  std::optional<Reduction<T>> reduction(Dims x) const override {
+    if constexpr (requires(const Op& op) { op.template reduction<T>(x); })
+      return this->op_.template reduction<T>(x);
+    else
+      return std::nullopt;
+  }
+
+  bool accumulates(std::span<const Dims> x) const override {
+    return unpack([&](auto... i) {
+      if constexpr (requires(const Op& op) { op.accumulates(x[i]...); })
+        return this->op_.accumulates(x[i]...);
+      else
+        return false;
+    });
+  }
+
+  void accumulate(Operand<T> y, std::span<const Operand<const T>> x, T alpha, T beta) const override {
+    unpack([&](auto... i) {
+      if constexpr (requires(const Op& op) { op.template accumulate<T>(y, x[i]..., alpha, beta); })
+        this->op_.template accumulate<T>(y, x[i]..., alpha, beta);
+    });
   }
 
  private:

@@ -12,4 +12,13 @@ View dense(Dims shape) {
   return view;
 }
 
+bool is_dense(const View& view) {
+  std::ptrdiff_t step = 1;
+  for (std::size_t i = view.shape.size(); i-- > 0;) {
+    if (view.shape[i] != 1 && view.strides[i] != step) return false;
+    step *= static_cast<std::ptrdiff_t>(view.shape[i]);
+  }
+  return true;
+}
+
 }  // namespace autodiff

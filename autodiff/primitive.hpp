@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -9,6 +10,7 @@
 
 #include "array.hpp"
 #include "kernels/elementwise.hpp"
+#include "kernels/reduce.hpp"
 
 namespace autodiff {
 
@@ -18,8 +20,9 @@ class Variable;
 /// Which values the pullback of an operation looks at, besides the cotangent.
 enum class Reads : std::uint8_t { nothing = 0, inputs = 1, output = 2, both = 3 };
 
-/// How an elementwise operation depends on one argument: y = ... + x, y = ... - x, or in another way.
-enum class Linear : std::uint8_t { no, plus, minus };
+/// How an elementwise operation depends on one argument, the others held: y = ... + x, y = ... - x, or y = x times what
+/// the others give (an operation that scales in two arguments is their product); or in another way.
+enum class Linear : std::uint8_t { no, plus, minus, scales };
 
 using Strides = xt::svector<std::ptrdiff_t, 4>;
 
@@ -32,6 +35,15 @@ struct View {
 
 /// The view of a dense row-major array of this shape.
 View dense(Dims shape);
+/// Whether the elements follow each other in row-major order, wherever they start.
+bool is_dense(const View& view);
+
+/// A reduction: the axes that it reduces, as a set, and the kernel that reduces the middle one of three axes.
+template <Real T>
+struct Reduction {
+  std::uint32_t axes;
+  kernels::Reduce<T> kernel;
+};
 
 template <Real T>
 class Primitive {
@@ -52,6 +64,10 @@ class Primitive {
   // What passes over a recorded tape need to know; each default claims nothing.
   virtual Reads reads() const { return Reads::both; }
   virtual Linear linear(std::size_t) const { return Linear::no; }
+  /// The value of argument `i` that makes the result the other argument, to the last bit; NaN for none.
+  virtual double neutral(std::size_t) const { return std::numeric_limits<double>::quiet_NaN(); }
+  /// Whether two arguments may change places.
+  virtual bool commutative() const { return false; }
   /// Having a block loop is what makes an operation elementwise; `self` is its first argument.
   virtual kernels::Block<T> block() const { return nullptr; }
   virtual const void* self() const { return nullptr; }
@@ -61,6 +77,14 @@ class Primitive {
   virtual bool equals(const Primitive& other) const { return this == &other; }
   /// The result as a view of the only input, for operations that move no data.
   virtual std::optional<View> view(const View&) const { return std::nullopt; }
+  /// Whether forward takes input `i` laid out like this, which is not dense; what it rounds may differ then.
+  virtual bool takes(std::size_t, const View&) const { return false; }
+  /// How it reduces an input of this shape, if it is a reduction.
+  virtual std::optional<Reduction<T>> reduction(Dims) const { return std::nullopt; }
+  /// Whether `accumulate` exists, and is worth its while for inputs of these shapes.
+  virtual bool accumulates(std::span<const Dims>) const { return false; }
+  /// y = alpha forward(x) + beta y.
+  virtual void accumulate(Operand<T>, std::span<const Operand<const T>>, T, T) const {}
 };
 
 }  // namespace autodiff

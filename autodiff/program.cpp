@@ -1,6 +1,8 @@
 #include "program.hpp"
 
 #include <algorithm>
+#include <iomanip>
+#include <list>
 
 #include "program/plan.hpp"
 
@@ -8,21 +10,113 @@ namespace autodiff {
 
 std::string ProgramReport::text() const {
   std::ostringstream text;
-  text << nodes << " nodes: " << folded << " folded, " << merged << " merged, " << viewed << " views; " << instructions
-       << " instructions, " << in_place << " in place; " << bytes << " bytes, " << unplanned_bytes
-       << " without planning\n";
+  text << nodes << " nodes: " << folded << " folded, " << merged << " merged, " << viewed << " views, " << absorbed
+       << " absorbed, " << clustered << " in " << clusters << " clusters, " << multiply_adds << " multiply-adds, "
+       << in_place << " in place\n"
+       << bytes << " bytes in the arena (at most " << peak_bytes << " at a time; " << unplanned_bytes
+       << " without planning), " << scratch_bytes << " for blocks\n"
+       << instructions << " instructions\n";
+  for (const auto& [what, seconds] : steps) {
+    if (profiled_runs)
+      text << std::setw(10) << std::fixed << std::setprecision(3) << 1e6 * seconds / static_cast<double>(profiled_runs)
+           << " us";
+    text << "  " << what << '\n';
+  }
   return text.str();
 }
 
+namespace detail {
+
+namespace {
+
+template <Real T>
+Array<T>& state_at(States<T>& states, std::size_t number) {
+  if (number >= states.size())
+    fail<ValueError>("program", "has ", states.size(), " states, and none numbered ", number);
+  return states[number];
+}
+
+template <Real T>
+void set_state(States<T>& states, std::size_t number, const Array<T>& value) {
+  Array<T>& state = state_at(states, number);
+  if (!std::ranges::equal(state.shape(), value.shape()))
+    fail<ShapeError>("program", "state ", number, " cannot take another shape: ", Dims(value.shape()), " and ",
+                     Dims(state.shape()));
+  std::ranges::copy(value, state.begin());
+}
+
+template <Real T>
+std::vector<const Array<T>*> pointers(const std::vector<Array<T>>& arrays) {
+  std::vector<const Array<T>*> result;
+  for (const auto& a : arrays) result.push_back(&a);
+  return result;
+}
+
+}  // namespace
+
+/// The plans of a ShapedProgram, those used last in front.
+template <Real T>
+class PlanCache {
+ public:
+  PlanCache(typename ShapedProgram<T>::Record record, const CompileOptions& options, std::size_t capacity)
+      : record_(std::move(record)), options_(options), capacity_(std::max<std::size_t>(capacity, 1)) {}
+
+  Plan<T>& find(std::span<const Array<T>* const> inputs) {
+    const auto fits = [&](const Entry& entry) {
+      return std::ranges::equal(entry.shapes, inputs, [](const Shape& shape, const Array<T>* input) {
+        return std::ranges::equal(shape, input->shape());
+      });
+    };
+    const auto found = std::ranges::find_if(plans_, fits);
+    if (found == plans_.end())
+      compile(inputs);
+    else if (found != plans_.begin())
+      plans_.splice(plans_.begin(), plans_, found);
+    return *plans_.front().plan;
+  }
+
+  States<T>& states() { return *states_; }
+  std::size_t compiled() const { return compiled_; }
+  const ProgramReport& report() const {
+    if (plans_.empty()) fail<ValueError>("program", "nothing has been compiled yet");
+    return plans_.front().plan->report();
+  }
+
+ private:
+  struct Entry {
+    std::vector<Shape> shapes;
+    std::unique_ptr<Plan<T>> plan;
+  };
+
+  void compile(std::span<const Array<T>* const> inputs) {
+    Tape<T> tape;
+    std::vector<Variable<T>> entered;
+    Entry entry;
+    for (const Array<T>* input : inputs) {
+      entered.push_back(tape.constant(*input));
+      entry.shapes.push_back(input->shape());
+    }
+    const Recording<T> recording = record_(tape, entered);
+    entry.plan = std::make_unique<Plan<T>>(entered, recording.outputs, recording.updates, options_, states_);
+    states_ = entry.plan->states();
+    plans_.push_front(std::move(entry));
+    if (plans_.size() > capacity_) plans_.pop_back();
+    ++compiled_;
+  }
+
+  typename ShapedProgram<T>::Record record_;
+  CompileOptions options_;
+  std::size_t capacity_, compiled_ = 0;
+  std::shared_ptr<States<T>> states_ = std::make_shared<States<T>>();
+  std::list<Entry> plans_;
+};
+
+}  // namespace detail
+
 template <Real T>
 Program<T>::Program(const std::vector<Variable<T>>& inputs, const std::vector<Variable<T>>& outputs,
-                    const std::vector<Update<T>>& updates) {
-  ProgramReport report;
-  auto graph = detail::build_graph(inputs, outputs, updates, report);
-  detail::merge_equal(graph, report);
-  detail::fold_constants(graph, report);
-  plan_ = std::make_unique<detail::Plan<T>>(std::move(graph), report);
-}
+                    const std::vector<Update<T>>& updates, const CompileOptions& options)
+    : plan_(std::make_unique<detail::Plan<T>>(inputs, outputs, updates, options)) {}
 
 template <Real T>
 Program<T>::~Program() = default;
@@ -32,22 +126,23 @@ template <Real T>
 Program<T>& Program<T>::operator=(Program&&) noexcept = default;
 
 template <Real T>
-const std::vector<Array<T>>& Program<T>::operator()(const std::vector<Array<T>>& inputs) {
+const std::vector<Array<T>>& Program<T>::run(std::span<const Array<T>* const> inputs) {
   return plan_->run(inputs);
 }
 
 template <Real T>
+const std::vector<Array<T>>& Program<T>::operator()(const std::vector<Array<T>>& inputs) {
+  return plan_->run(detail::pointers(inputs));
+}
+
+template <Real T>
 const Array<T>& Program<T>::state(std::size_t number) const {
-  return plan_->state(number);
+  return detail::state_at(*plan_->states(), number);
 }
 
 template <Real T>
 void Program<T>::state(std::size_t number, const Array<T>& value) {
-  Array<T>& state = plan_->state(number);
-  if (!std::ranges::equal(state.shape(), value.shape()))
-    fail<ShapeError>("program", "state ", number, " cannot take another shape: ", Dims(value.shape()), " and ",
-                     Dims(state.shape()));
-  std::ranges::copy(value, state.begin());
+  detail::set_state(*plan_->states(), number, value);
 }
 
 template <Real T>
@@ -55,7 +150,60 @@ const ProgramReport& Program<T>::report() const {
   return plan_->report();
 }
 
+template <Real T>
+ShapedProgram<T>::ShapedProgram(Record record, const CompileOptions& options, std::size_t capacity)
+    : plans_(std::make_unique<detail::PlanCache<T>>(std::move(record), options, capacity)) {}
+
+template <Real T>
+ShapedProgram<T>::~ShapedProgram() = default;
+template <Real T>
+ShapedProgram<T>::ShapedProgram(ShapedProgram&&) noexcept = default;
+template <Real T>
+ShapedProgram<T>& ShapedProgram<T>::operator=(ShapedProgram&&) noexcept = default;
+
+template <Real T>
+const std::vector<Array<T>>& ShapedProgram<T>::run(std::span<const Array<T>* const> inputs) {
+  return plans_->find(inputs).run(inputs);
+}
+
+template <Real T>
+const std::vector<Array<T>>& ShapedProgram<T>::operator()(const std::vector<Array<T>>& inputs) {
+  return run(detail::pointers(inputs));
+}
+
+template <Real T>
+void ShapedProgram<T>::prepare(const std::vector<Array<T>>& inputs) {
+  plans_->find(detail::pointers(inputs));
+}
+
+template <Real T>
+std::size_t ShapedProgram<T>::states() const {
+  return plans_->states().size();
+}
+
+template <Real T>
+const Array<T>& ShapedProgram<T>::state(std::size_t number) const {
+  return detail::state_at(plans_->states(), number);
+}
+
+template <Real T>
+void ShapedProgram<T>::state(std::size_t number, const Array<T>& value) {
+  detail::set_state(plans_->states(), number, value);
+}
+
+template <Real T>
+std::size_t ShapedProgram<T>::compiled() const {
+  return plans_->compiled();
+}
+
+template <Real T>
+const ProgramReport& ShapedProgram<T>::report() const {
+  return plans_->report();
+}
+
 template class Program<float>;
 template class Program<double>;
+template class ShapedProgram<float>;
+template class ShapedProgram<double>;
 
 }  // namespace autodiff

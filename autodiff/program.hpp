@@ -2,6 +2,7 @@
 // of its own for every result.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,32 +17,59 @@ struct Update {
   Variable<T> state, next;
 };
 
+struct CompileOptions {
+  /// How many threads a run uses; 0: what the process is set to, usually one a core. Results do not depend on it.
+  int threads = 0;
+  /// Give the same bits as the tape: without the passes that round otherwise (scales and sums absorbed into products,
+  /// multiply-adds, reductions by blocks, transposes read in place).
+  bool exact = false;
+  /// Stop a run at the first value that is not finite, with a ValueError that names its node, shapes and index. Slow;
+  /// exact.
+  bool stop_at_non_finite = false;
+  /// Time each instruction, for the report.
+  bool profile = false;
+};
+
 /// What was made of the tape.
 struct ProgramReport {
   std::size_t nodes = 0;            // that lead to an output or an update
-  std::size_t folded = 0;           // depend on no input and no state: their recorded values are used
+  std::size_t folded = 0;           // depend on no input and no state, or do nothing to their argument
   std::size_t merged = 0;           // equal to an earlier one
-  std::size_t viewed = 0;           // move no data: another shape of the same memory
+  std::size_t viewed = 0;           // move no data: another layout of the same memory
+  std::size_t absorbed = 0;         // scales and sums that became part of a product
+  std::size_t clusters = 0;         // run block by block in the cache,
+  std::size_t clustered = 0;        // and nodes that do
+  std::size_t multiply_adds = 0;    // products that are added where they are computed
   std::size_t in_place = 0;         // written over an operand that nobody reads any more
   std::size_t instructions = 0;     // run each time
   std::size_t bytes = 0;            // of the arena
+  std::size_t peak_bytes = 0;       // that live in it at one time, at most
   std::size_t unplanned_bytes = 0;  // were every result to have memory of its own
-  /// The same as a table for people.
+  std::size_t scratch_bytes = 0;    // for blocks, all threads together
+  struct Step {
+    std::string text;
+    double seconds;  // of all profiled runs
+  };
+  std::vector<Step> steps;  // the instructions, in order
+  std::size_t profiled_runs = 0;
+  /// The same as a table for people: what the passes did, the instructions, and how long each takes if that was asked for.
   std::string text() const;
 };
 
 namespace detail {
 template <Real T>
 class Plan;
+template <Real T>
+class PlanCache;
 }  // namespace detail
 
-/// Runs in place of the operations that it was compiled from, with the same bits. Belongs to one thread at a time.
+/// Runs in place of the operations that it was compiled from. Belongs to one thread at a time.
 template <Real T>
 class Program {
  public:
   /// See compile().
   Program(const std::vector<Variable<T>>& inputs, const std::vector<Variable<T>>& outputs,
-          const std::vector<Update<T>>& updates);
+          const std::vector<Update<T>>& updates, const CompileOptions& options);
   ~Program();
   Program(Program&&) noexcept;
   Program& operator=(Program&&) noexcept;
@@ -49,7 +77,13 @@ class Program {
   /// One run: takes the inputs in order, updates the states, and gives the outputs in order, to be read until the next
   /// run. Throws ShapeError for inputs of another number or shape, before anything is changed, and whatever the
   /// operations throw for the values they meet, such as a class out of range; updates that came before it are made.
+  const std::vector<Array<T>>& run(std::span<const Array<T>* const> inputs);
   const std::vector<Array<T>>& operator()(const std::vector<Array<T>>& inputs);
+  template <std::same_as<Array<T>>... Inputs>
+  const std::vector<Array<T>>& operator()(const Inputs&... inputs) {
+    const std::array<const Array<T>*, sizeof...(Inputs)> all{&inputs...};
+    return run(all);
+  }
 
   /// The value of the state of this number, in the order of the updates. Throws ValueError for one that is not there.
   const Array<T>& state(std::size_t number) const;
@@ -68,16 +102,65 @@ class Program {
 /// other tapes, results as inputs, and what is named twice; ShapeError for a next value that has not the shape of its
 /// state.
 inline Program<float> compile(const std::vector<Variable<float>>& inputs, const std::vector<Variable<float>>& outputs,
-                              const std::vector<Update<float>>& updates = {}) {
-  return {inputs, outputs, updates};
+                              const std::vector<Update<float>>& updates = {}, const CompileOptions& options = {}) {
+  return {inputs, outputs, updates, options};
 }
 inline Program<double> compile(const std::vector<Variable<double>>& inputs,
                                const std::vector<Variable<double>>& outputs,
-                               const std::vector<Update<double>>& updates = {}) {
-  return {inputs, outputs, updates};
+                               const std::vector<Update<double>>& updates = {}, const CompileOptions& options = {}) {
+  return {inputs, outputs, updates, options};
 }
+
+/// What a recording leaves to be compiled.
+template <Real T>
+struct Recording {
+  std::vector<Variable<T>> outputs;
+  std::vector<Update<T>> updates;
+};
+
+/// A program for each shape of the inputs that it meets, compiled at the first meeting, all with the same states: for the
+/// last, smaller batch of an epoch. Belongs to one thread at a time.
+template <Real T>
+class ShapedProgram {
+ public:
+  /// Records a run on a fresh tape, for inputs of the shapes that are given; it is called again for other shapes.
+  using Record = std::function<Recording<T>(Tape<T>& tape, const std::vector<Variable<T>>& inputs)>;
+
+  /// Nothing is recorded yet. Keeps programs for `capacity` shapes, those used last.
+  explicit ShapedProgram(Record record, const CompileOptions& options = {}, std::size_t capacity = 8);
+  ~ShapedProgram();
+  ShapedProgram(ShapedProgram&&) noexcept;
+  ShapedProgram& operator=(ShapedProgram&&) noexcept;
+
+  /// One run, as that of a Program. Throws what `record` and compile throw at the first meeting with a shape, and
+  /// ShapeError when states would change their number or shapes then; the states stay as they are.
+  const std::vector<Array<T>>& run(std::span<const Array<T>* const> inputs);
+  const std::vector<Array<T>>& operator()(const std::vector<Array<T>>& inputs);
+  template <std::same_as<Array<T>>... Inputs>
+  const std::vector<Array<T>>& operator()(const Inputs&... inputs) {
+    const std::array<const Array<T>*, sizeof...(Inputs)> all{&inputs...};
+    return run(all);
+  }
+
+  /// Compiles for inputs of these shapes, without a run, if that was not done yet.
+  void prepare(const std::vector<Array<T>>& inputs);
+  /// How many states there are: none before the first program is compiled.
+  std::size_t states() const;
+  /// See Program::state.
+  const Array<T>& state(std::size_t number) const;
+  void state(std::size_t number, const Array<T>& value);
+
+  /// How many programs were compiled so far, and what became of the tape of the one that ran last.
+  std::size_t compiled() const;
+  const ProgramReport& report() const;
+
+ private:
+  std::unique_ptr<detail::PlanCache<T>> plans_;
+};
 
 extern template class Program<float>;
 extern template class Program<double>;
+extern template class ShapedProgram<float>;
+extern template class ShapedProgram<double>;
 
 }  // namespace autodiff

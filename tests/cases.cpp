@@ -38,6 +38,15 @@ ad::Variable<double> nan_like(const ad::Variable<double>& x) {
   return ad::Variable<double>(Array<double>(x.shape(), std::numeric_limits<double>::quiet_NaN()));
 }
 
+/// What an operation computes from values, in memory of its own.
+Array<double> run(const ad::Primitive<double>& op, const Shape& shape, const Variables<double>& x) {
+  std::vector<ad::Operand<const double>> operands;
+  for (const auto& each : x) operands.push_back(ad::operand(each.value()));
+  auto result = ad::uninitialised<double>(ad::Dims(shape));
+  op.forward(ad::operand(result), operands);
+  return result;
+}
+
 /// Which of the values that they may declare to read the pullbacks of an operation were seen to depend on.
 struct Seen {
   ad::Reads declared = ad::Reads::nothing;
@@ -69,19 +78,37 @@ void prove_reads(const ad::Primitive<double>& op, const ad::Variable<double>& y,
   }
 }
 
-/// A proof of `linear`: a step of one argument is a step of the result, forwards or backwards.
+/// A proof of `linear`: a step of one argument is a step of the result, forwards or backwards; or twice the argument is
+/// twice the result.
 void prove_linear(const ad::Primitive<double>& op, const ad::Variable<double>& y, const Variables<double>& x) {
   for (std::size_t i = 0; i < x.size(); ++i) {
     if (op.linear(i) == ad::Linear::no) continue;
     CHECK_MESSAGE(bool(op.block()), "linear, and not elementwise");
+    const bool scales = op.linear(i) == ad::Linear::scales;
     Variables<double> moved = x;
-    moved[i] = ad::Variable<double>(Array<double>(x[i].value() + 0.5));
-    std::vector<ad::Operand<const double>> operands;
-    for (const auto& each : moved) operands.push_back(ad::operand(each.value()));
-    auto result = ad::uninitialised<double>(ad::Dims(y.shape()));
-    op.forward(ad::operand(result), operands);
+    moved[i] = ad::Variable<double>(scales ? Array<double>(2 * x[i].value()) : Array<double>(x[i].value() + 0.5));
+    const auto result = run(op, y.shape(), moved);
+    if (scales) {
+      CHECK_EQ(difference(result, Array<double>(2 * y.value()), 1e-12), "");
+      continue;
+    }
     const Array<double> step = result - y.value(), plus(y.shape(), 0.5), minus(y.shape(), -0.5);
     CHECK_EQ(difference(step, op.linear(i) == ad::Linear::plus ? plus : minus, 1e-12), "");
+  }
+}
+
+/// A proof of `neutral` and `commutative`.
+void prove_neutral(const ad::Primitive<double>& op, const ad::Variable<double>& y, const Variables<double>& x) {
+  if (x.size() != 2) return;
+  if (op.commutative()) CHECK_EQ(difference(run(op, y.shape(), {x[1], x[0]}), y.value(), 1e-300), "");
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (std::isnan(op.neutral(i))) continue;
+    Variables<double> with = x;
+    with[i] = ad::Variable<double>(Array<double>(x[1 - i].shape(), op.neutral(i)));
+    const auto result = run(op, x[1 - i].shape(), with);
+    CHECK(std::ranges::equal(result, x[1 - i].value(), [](double a, double b) {
+      return (std::isnan(a) && std::isnan(b)) || (a == b && std::signbit(a) == std::signbit(b));
+    }));
   }
 }
 
@@ -94,6 +121,7 @@ void prove_declarations(const ad::Tape<double>& tape, SeenByName& seen) {
     for (auto j : tape.inputs(i)) x.push_back(tape.plain(j));
     prove_reads(*op, tape.plain(i), x, seen[std::string(op->name())]);
     prove_linear(*op, tape.plain(i), x);
+    prove_neutral(*op, tape.plain(i), x);
   }
 }
 
@@ -117,9 +145,10 @@ void check_sweeps(const Case& c, SeenByName& seen) {
   prove_declarations(tape, seen);
 }
 
-/// A program gives the same bits as the tape, gradients included, at the point where it was recorded and at another.
+/// A program gives what the tape gives, gradients included, at the point where it was recorded and at another: the same
+/// bits if it is to be exact, else within a tolerance.
 template <class T>
-void check_program(const Case& c) {
+void check_program(const Case& c, bool exact) {
   ad::Tape<T> tape;
   const auto x = enter(tape, c.at);
   const auto results = [&](const Variables<T>& at) {
@@ -127,7 +156,10 @@ void check_program(const Case& c) {
     for (const auto& g : ad::recorded_gradient(ad::sum(ad::square(all[0])), at)) all.push_back(g);
     return all;
   };
-  auto program = ad::compile(x, results(x));
+  ad::CompileOptions options;
+  options.exact = exact;
+  const double tolerance = exact ? 1e-300 : std::is_same_v<T, float> ? 2e-5 : 1e-13;
+  auto program = ad::compile(x, results(x), {}, options);
   Arrays elsewhere;
   for (Array<double> a : c.at) std::ranges::reverse(a), elsewhere.push_back(a);
   for (const auto& at : {c.at, elsewhere}) {
@@ -137,8 +169,8 @@ void check_program(const Case& c) {
     ad::Tape<T> fresh;
     const auto expected = results(enter(fresh, at));
     for (std::size_t i = 0; i < expected.size(); ++i) {
-      INFO("output " << i);
-      CHECK_EQ(difference(outputs[i], expected[i].value(), 1e-300), "");
+      INFO("output " << i << (exact ? ", exact" : ""));
+      CHECK_EQ(difference(outputs[i], expected[i].value(), tolerance), "");
     }
   }
 }
@@ -159,8 +191,10 @@ void check(const Case& c, SeenByName& seen) {
   ad::Tape<double> tape;
   if (!empty(c, c.f(enter(tape, c.at)).shape())) check_derivatives(c);
   check_sweeps(c, seen);
-  check_program<double>(c);
-  check_program<float>(c);
+  for (const bool exact : {true, false}) {
+    check_program<double>(c, exact);
+    check_program<float>(c, exact);
+  }
 }
 
 }  // namespace

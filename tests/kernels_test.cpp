@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <autodiff/kernels/copy.hpp>
 #include <autodiff/kernels/gemm.hpp>
+#include <autodiff/kernels/threads.hpp>
 #include <autodiff/kernels/reduce.hpp>
 #include <autodiff/kernels/rows.hpp>
 

@@ -197,7 +197,7 @@ TEST_CASE("a checkpoint is restored as a whole or not at all") {
 
   auto other = network();
   other.initialise(2);
-  nn::Sgd<float> sgd(0.2);
+  nn::Sgd<float> sgd(0.2, {.momentum = 0.9});
   train(other, sgd, 0);
   const auto before = values(other);
   const auto velocity = sgd.slots("0.weight").all().at("velocity").value();

@@ -1,6 +1,6 @@
 // Programs: replay of recorded tapes, states, plans in memory, errors. That every operation gives the same bits in a
 // program is tested with its cases.
-#include <autodiff/program/plan.hpp>
+#include <autodiff/program/place.hpp>
 #include <random>
 
 #include "cases.hpp"
@@ -116,15 +116,14 @@ TEST_CASE("buffers that live at one time never share memory, and the arena is re
   std::mt19937 random(5);
   for (int round = 0; round < 50; ++round) {
     std::vector<ad::detail::Buffer> buffers;
-    std::vector<std::pair<std::size_t, std::uint32_t>> born;
     std::size_t sum = 0;
     for (std::uint32_t b = 0; b < 60; ++b) {
-      buffers.push_back({1 + random() % 100, b + random() % 8, true, 0});
-      born.emplace_back(b, b);
-      sum += (buffers[b].size + 15) / 16 * 16;
+      buffers.push_back({1 + random() % 100, b, b + random() % 8, true, 0});
+      sum += ad::detail::padded(buffers[b].size);
     }
-    const std::size_t length = ad::detail::place(buffers, born);
+    const std::size_t length = ad::detail::place(buffers);
     CHECK(length < sum / 3);
+    CHECK(length >= ad::detail::peak(buffers));
     for (std::size_t i = 0; i < buffers.size(); ++i) {
       CHECK(buffers[i].offset + buffers[i].size <= length);
       for (std::size_t j = i + 1; j < buffers.size() && j <= buffers[i].last_use; ++j)

@@ -2,6 +2,8 @@
 
 #include <cassert>
 
+#include "lanes.hpp"
+
 namespace autodiff::kernels {
 
 namespace {
@@ -79,6 +81,24 @@ void elementwise(Block<T> block, const void* self, Operand<T> y, std::span<const
   }
 }
 
+template <class T>
+Block<T> multiply_add(bool negate_product, bool negate_addend) {
+  using L = NativeLanes<T>;
+  if (negate_product)
+    return [](const void*, T* y, const T* const* x, unsigned single, std::size_t n) {
+      block_loop<L, 3>([](L a, L b, L c) { return negated_multiply_add(a, b, c); }, y, x, single, n);
+    };
+  if (negate_addend)
+    return [](const void*, T* y, const T* const* x, unsigned single, std::size_t n) {
+      block_loop<L, 3>([](L a, L b, L c) { return multiply_subtract(a, b, c); }, y, x, single, n);
+    };
+  return [](const void*, T* y, const T* const* x, unsigned single, std::size_t n) {
+    block_loop<L, 3>([](L a, L b, L c) { return multiply_add(a, b, c); }, y, x, single, n);
+  };
+}
+
+template Block<float> multiply_add(bool, bool);
+template Block<double> multiply_add(bool, bool);
 template void elementwise(Block<float>, const void*, Operand<float>, std::span<const Operand<const float>>);
 template void elementwise(Block<double>, const void*, Operand<double>, std::span<const Operand<const double>>);
 

@@ -20,6 +20,10 @@ using Block = void (*)(const void* self, T* y, const T* const* x, unsigned singl
 template <class T>
 void elementwise(Block<T> block, const void* self, Operand<T> y, std::span<const Operand<const T>> x);
 
+/// a b + c, rounded once, with either term negated.
+template <class T>
+Block<T> multiply_add(bool negate_product, bool negate_addend);
+
 /// The body of a Block: calls `f` on registers L. Elements past the last whole register go through the same code.
 template <class L, std::size_t N, class F>
 void block_loop(F f, typename L::value_type* y, const typename L::value_type* const* x, unsigned single,

@@ -4,12 +4,12 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
 #include <type_traits>
 
 #include "copy.hpp"
 #include "tails.hpp"
+#include "threads.hpp"
 
 // Eigen's templates are compiled for this machine here: another name keeps the linker from mixing them with those of a
 // user who compiles Eigen otherwise.
@@ -19,8 +19,6 @@
 
 namespace autodiff::kernels {
 namespace {
-
-std::atomic<int> thread_count = omp_get_max_threads();
 
 // oneDNN asks OpenMP how many threads to use, and its bits depend on the answer.
 class OneThread {
@@ -104,8 +102,8 @@ void multiply_tile(const Product<T>& p, std::size_t last) {
       T* to = p.c + r * p.ldc + v * L::size;
       const bool full = v + 1 < V || last == L::size;
       L result = total[r][v] * L(alpha);
-      if (p.beta != 0) result = xsimd::fma(beta, (full ? L::load(to) : load_first<L>(to, last)).v, result.v);
-      full ? result.store(to) : store_first(result, to, last);
+      if (p.beta != 0) result = xsimd::fma(beta, (full ? L::load(to) : L::load_part(to, last)).v, result.v);
+      full ? result.store(to) : result.store_part(to, last);
     }
   }
 }
@@ -229,9 +227,6 @@ void multiply_parts(const Product<T>& p) {
 }
 
 }  // namespace
-
-void set_threads(int count) { thread_count = std::max(count, 1); }
-int threads() { return thread_count; }
 
 template <class T>
 void gemm(bool transpose_a, bool transpose_b, std::size_t m, std::size_t n, std::size_t k, T alpha, const T* a,

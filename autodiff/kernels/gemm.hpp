@@ -12,8 +12,4 @@ template <class T>
 void gemm(bool transpose_a, bool transpose_b, std::size_t m, std::size_t n, std::size_t k, T alpha, const T* a,
           std::size_t lda, const T* b, std::size_t ldb, T beta, T* c, std::size_t ldc);
 
-/// How many threads a product may use, in the whole process; at first what OpenMP offers, usually one a core.
-void set_threads(int count);
-int threads();
-
 }  // namespace autodiff::kernels

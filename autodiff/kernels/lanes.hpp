@@ -8,7 +8,10 @@
 #include <cstddef>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 #include <xsimd/xsimd.hpp>
+
+#include "exponentials.hpp"
 
 namespace autodiff::kernels {
 
@@ -34,18 +37,38 @@ struct Lanes {
 
   static Lanes load(const T* from) { return B::load_unaligned(from); }
   void store(T* to) const { v.store_unaligned(to); }
-  /// Loads the first `n` < size elements; the other lanes repeat the first, so that no lane meets a value
+  /// Loads the first `n` < size elements, n > 0; the other lanes repeat the first, so that no lane meets a value
   /// that is not in the data.
   static Lanes load_part(const T* from, std::size_t n) {
+#ifdef __AVX512F__
+    if constexpr (sizeof(B) == 64 && std::is_same_v<T, float>)
+      return B(_mm512_mask_loadu_ps(_mm512_set1_ps(*from), __mmask16((1u << n) - 1), from));
+    if constexpr (sizeof(B) == 64 && std::is_same_v<T, double>)
+      return B(_mm512_mask_loadu_pd(_mm512_set1_pd(*from), __mmask8((1u << n) - 1), from));
+#endif
     alignas(64) T buffer[size];
-    for (std::size_t i = n; i < size; ++i) buffer[i] = from[0];
-    std::memcpy(buffer, from, n * sizeof(T));
+    B(*from).store_aligned(buffer);
+    // In pieces of constant length: much faster than a call of memcpy.
+    T* to = buffer;
+#pragma GCC unroll 8
+    for (std::size_t piece = size / 2; piece > 0; piece /= 2)
+      if (n & piece) std::memcpy(to, from, piece * sizeof(T)), to += piece, from += piece;
     return B::load_aligned(buffer);
   }
+  /// Stores the first `n` < size lanes.
   void store_part(T* to, std::size_t n) const {
+#ifdef __AVX512F__
+    if constexpr (sizeof(B) == 64 && std::is_same_v<T, float>)
+      return _mm512_mask_storeu_ps(to, __mmask16((1u << n) - 1), v);
+    if constexpr (sizeof(B) == 64 && std::is_same_v<T, double>)
+      return _mm512_mask_storeu_pd(to, __mmask8((1u << n) - 1), v);
+#endif
     alignas(64) T buffer[size];
     v.store_aligned(buffer);
-    std::memcpy(to, buffer, n * sizeof(T));
+    const T* from = buffer;
+#pragma GCC unroll 8
+    for (std::size_t piece = size / 2; piece > 0; piece /= 2)
+      if (n & piece) std::memcpy(to, from, piece * sizeof(T)), to += piece, from += piece;
   }
 
   friend Lanes operator+(Lanes a, Lanes b) { return a.v + b.v; }
@@ -53,6 +76,11 @@ struct Lanes {
   friend Lanes operator*(Lanes a, Lanes b) { return a.v * b.v; }
   friend Lanes operator/(Lanes a, Lanes b) { return a.v / b.v; }
   friend Lanes operator-(Lanes a) { return -a.v; }
+
+  // a b + c, a b - c and c - a b, rounded once.
+  friend Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return xsimd::fma(a.v, b.v, c.v); }
+  friend Lanes multiply_subtract(Lanes a, Lanes b, Lanes c) { return xsimd::fms(a.v, b.v, c.v); }
+  friend Lanes negated_multiply_add(Lanes a, Lanes b, Lanes c) { return xsimd::fnma(a.v, b.v, c.v); }
 
   friend Mask<B> operator<(Lanes a, Lanes b) { return {a.v < b.v}; }
   friend Mask<B> operator<=(Lanes a, Lanes b) { return {a.v <= b.v}; }
@@ -64,7 +92,7 @@ struct Lanes {
 
   friend Lanes abs(Lanes x) { return xsimd::abs(x.v); }
   friend Lanes sqrt(Lanes x) { return xsimd::sqrt(x.v); }
-  friend Lanes exp(Lanes x) { return xsimd::exp(x.v); }
+  friend Lanes exp(Lanes x) { return exp_of(x.v); }
   friend Lanes expm1(Lanes x) { return xsimd::expm1(x.v); }
   // xsimd takes the exponent of subnormal numbers for that of the smallest normal one.
   friend Lanes log(Lanes x) {
@@ -80,7 +108,7 @@ struct Lanes {
   friend Lanes atan(Lanes x) { return xsimd::atan(x.v); }
   friend Lanes sinh(Lanes x) { return xsimd::sinh(x.v); }
   friend Lanes cosh(Lanes x) { return xsimd::cosh(x.v); }
-  friend Lanes tanh(Lanes x) { return xsimd::tanh(x.v); }
+  friend Lanes tanh(Lanes x) { return tanh_of(x.v); }
   // Beyond 6 it is 1 to the last digit; xsimd squares its argument, which may overflow.
   friend Lanes erf(Lanes x) { return xsimd::erf(where(x > 6, Lanes(6), where(x < -6, Lanes(-6), x)).v); }
   friend Lanes atan2(Lanes y, Lanes x) {

@@ -228,6 +228,19 @@ void sum(T* y, const T* x, Dims shape, std::uint32_t reduced) {
 }
 
 template <class T>
+void sum_middle(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner) {
+  reduce_middle<T, Sum<T>>(y, x, outer, n, inner);
+}
+template <class T>
+void max_middle(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner) {
+  reduce_middle<T, Max<T>>(y, x, outer, n, inner);
+}
+template <class T>
+void min_middle(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner) {
+  reduce_middle<T, Min<T>>(y, x, outer, n, inner);
+}
+
+template <class T>
 void max(T* y, const T* x, Dims shape, std::uint32_t reduced) {
   reduce<T, Max<T>>(y, x, shape, reduced);
 }
@@ -262,7 +275,7 @@ void argmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inne
         best = where(larger, v, best);
         index = where(larger, L(static_cast<double>(i)), index);
       }
-      width == L::size ? index.store(y + c) : store_first(index, y + c, width);
+      width == L::size ? index.store(y + c) : index.store_part(y + c, width);
     }
   }
 }
@@ -271,6 +284,9 @@ void argmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inne
   template void sum(T*, const T*, Dims, std::uint32_t); \
   template void max(T*, const T*, Dims, std::uint32_t); \
   template void min(T*, const T*, Dims, std::uint32_t); \
+  template void sum_middle(T*, const T*, std::size_t, std::size_t, std::size_t); \
+  template void max_middle(T*, const T*, std::size_t, std::size_t, std::size_t); \
+  template void min_middle(T*, const T*, std::size_t, std::size_t, std::size_t); \
   template void argmax(T*, const T*, std::size_t, std::size_t, std::size_t);
 INSTANTIATE(float)
 INSTANTIATE(double)

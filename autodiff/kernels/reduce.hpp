@@ -21,6 +21,17 @@ void max(T* y, const T* x, Dims shape, std::uint32_t reduced);
 template <class T>
 void min(T* y, const T* x, Dims shape, std::uint32_t reduced);
 
+/// Reduces the middle axis of x, dense (outer, n, inner), into y (outer, inner), on its own bounded memory.
+template <class T>
+using Reduce = void (*)(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner);
+
+template <class T>
+void sum_middle(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner);
+template <class T>
+void max_middle(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner);
+template <class T>
+void min_middle(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner);
+
 /// Where along the middle axis of (outer, n, inner) the first of the largest elements is; a NaN counts as
 /// the largest. y is (outer, inner).
 template <class T>

@@ -23,7 +23,7 @@ struct Part {
   using L = NativeLanes<T>;
   std::size_t offset, n, readable;
   L load(const T* x, L fill) const { return keep_first(load_within<L>(x + offset, n, x + readable), n, fill); }
-  void store(T* y, L v) const { store_first(v, y + offset, n); }
+  void store(T* y, L v) const { v.store_part(y + offset, n); }
 };
 
 // Both ways to walk the axis: along it when its elements are neighbours, and across it, a register of
@@ -61,7 +61,7 @@ struct Across {
   L fold(L v, Op) const {
     return v;
   }
-  void result(T* y, L v) const { columns == L::size ? v.store(y) : store_first(v, y, columns); }
+  void result(T* y, L v) const { columns == L::size ? v.store(y) : v.store_part(y, columns); }
 };
 
 template <class T, class F>

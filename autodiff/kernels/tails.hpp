@@ -11,39 +11,12 @@
 
 namespace autodiff::kernels {
 
-/// Lanes::load_part in pieces of constant length, much faster than a call of memcpy.
-template <class L>
-L load_first(const typename L::value_type* from, std::size_t n) {
-  using T = typename L::value_type;
-  alignas(64) T buffer[L::size];
-  L(decltype(L::v)(*from)).v.store_aligned(buffer);
-  T* to = buffer;
-#pragma GCC unroll 8
-  for (std::size_t piece = L::size / 2; piece > 0; piece /= 2) {
-    if (n & piece) std::memcpy(to, from, piece * sizeof(T)), to += piece, from += piece;
-  }
-  return decltype(L::v)::load_aligned(buffer);
-}
-
 /// Loads at least the first `n` <= size elements: a whole register where the array, which stops at `end`,
 /// has one. The other lanes hold whatever comes next.
 template <class L>
 L load_within(const typename L::value_type* from, std::size_t n, const typename L::value_type* end) {
   if (static_cast<std::size_t>(end - from) >= L::size) return L::load(from);
-  return load_first<L>(from, n);
-}
-
-/// Stores the first `n` < size lanes likewise.
-template <class L>
-void store_first(L v, typename L::value_type* to, std::size_t n) {
-  using T = typename L::value_type;
-  alignas(64) T buffer[L::size];
-  v.v.store_aligned(buffer);
-  const T* from = buffer;
-#pragma GCC unroll 8
-  for (std::size_t piece = L::size / 2; piece > 0; piece /= 2) {
-    if (n & piece) std::memcpy(to, from, piece * sizeof(T)), to += piece, from += piece;
-  }
+  return L::load_part(from, n);
 }
 
 /// 0, 1, 2, ... from a table: an array built on the spot would be stored and waited for in every call.

@@ -5,11 +5,16 @@
 
 namespace autodiff {
 
+/// Where an argument has no neutral value, one that leaves the other argument as it is.
+inline constexpr double none = std::numeric_limits<double>::quiet_NaN();
+
 struct Add {
   static constexpr auto name = "add";
   static constexpr Domain domain[] = {{-2, 2}, {-2, 2}};
   static constexpr auto reads = Reads::nothing;
   static constexpr Linear linear[] = {Linear::plus, Linear::plus};
+  static constexpr double neutral[] = {-0.0, -0.0};
+  static constexpr bool commutative = true;
   template <class S>
   static S f(const S& a, const S& b) {
     return a + b;
@@ -21,6 +26,7 @@ struct Sub {
   static constexpr Domain domain[] = {{-2, 2}, {-2, 2}};
   static constexpr auto reads = Reads::nothing;
   static constexpr Linear linear[] = {Linear::plus, Linear::minus};
+  static constexpr double neutral[] = {none, 0};
   template <class S>
   static S f(const S& a, const S& b) {
     return a - b;
@@ -42,6 +48,9 @@ struct Mul {
   static constexpr auto name = "mul";
   static constexpr Domain domain[] = {{-2, 2}, {-2, 2}};
   static constexpr auto reads = Reads::inputs;
+  static constexpr Linear linear[] = {Linear::scales, Linear::scales};
+  static constexpr double neutral[] = {1, 1};
+  static constexpr bool commutative = true;
   template <class S>
   static S f(const S& a, const S& b) {
     return a * b;
@@ -56,6 +65,8 @@ struct Div {
   static constexpr auto name = "div";
   static constexpr Domain domain[] = {{-2, 2}, {0.5, 2}};
   static constexpr auto reads = Reads::both;
+  static constexpr Linear linear[] = {Linear::scales, Linear::no};
+  static constexpr double neutral[] = {none, 1};
   template <class S>
   static S f(const S& a, const S& b) {
     return a / b;

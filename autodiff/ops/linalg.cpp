@@ -17,6 +17,19 @@ Matrix matrix(Dims x, bool transposed) {
   return transposed ? Matrix{columns, rows} : Matrix{rows, columns};
 }
 
+/// How a product is told of a matrix in memory: whether to transpose what it finds there, and how far rows are apart.
+struct Stored {
+  bool transposed;
+  std::size_t distance;
+};
+
+template <class T>
+Stored stored(Operand<const T> x, bool transposed) {
+  const auto row = static_cast<std::size_t>(x.strides[0]), column = static_cast<std::size_t>(x.strides[1]);
+  if (x.shape[1] == 1 || column == 1) return {transposed, x.shape[0] == 1 ? x.shape[1] : row};
+  return {!transposed, column};
+}
+
 /// Where the matrix for batch `index` of the shape `batches` starts in an operand whose batches broadcast to it.
 std::size_t batch_offset(std::size_t index, Dims batches, Dims x) {
   std::size_t offset = 0, step = x[x.size() - 2] * x[x.size() - 1];
@@ -47,14 +60,26 @@ Shape Matmul::shape(Dims a, Dims b) const {
   return result;
 }
 
+bool Matmul::takes(std::size_t, const View& x) const {
+  return x.shape.size() == 2 && (x.strides[0] == 1 || x.strides[1] == 1) && x.strides[0] > 0 && x.strides[1] > 0;
+}
+
+bool Matmul::accumulates(Dims a, Dims b) const { return a.size() == 2 && b.size() == 2; }
+
 template <class T>
-void Matmul::forward(Operand<T> y, Operand<const T> a, Operand<const T> b) const {
+void Matmul::accumulate(Operand<T> y, Operand<const T> a, Operand<const T> b, T alpha, T beta) const {
   const auto [m, k] = matrix(a.shape, transpose_a);
   const std::size_t n = y.shape.back();
   const Dims batches = y.shape.first(y.shape.size() - 2);
+  if (batches.empty()) {
+    const Stored left = stored(a, transpose_a), right = stored(b, transpose_b);
+    return kernels::gemm<T>(left.transposed, right.transposed, m, n, k, alpha, a.data, left.distance, b.data,
+                            right.distance, beta, y.data, n);
+  }
   for (std::size_t i = 0, end = count(batches); i < end; ++i)
-    kernels::gemm<T>(transpose_a, transpose_b, m, n, k, 1, a.data + batch_offset(i, batches, a.shape), a.shape.back(),
-                     b.data + batch_offset(i, batches, b.shape), b.shape.back(), 0, y.data + i * m * n, n);
+    kernels::gemm<T>(transpose_a, transpose_b, m, n, k, alpha, a.data + batch_offset(i, batches, a.shape),
+                     a.shape.back(), b.data + batch_offset(i, batches, b.shape), b.shape.back(), beta,
+                     y.data + i * m * n, n);
 }
 
 template <int I, class V>

@@ -13,7 +13,14 @@ struct Matmul {
   friend bool operator==(const Matmul&, const Matmul&) = default;
   Shape shape(Dims a, Dims b) const;
   template <class T>
-  void forward(Operand<T> y, Operand<const T> a, Operand<const T> b) const;
+  void forward(Operand<T> y, Operand<const T> a, Operand<const T> b) const {
+    accumulate<T>(y, a, b, 1, 0);
+  }
+  template <class T>
+  void accumulate(Operand<T> y, Operand<const T> a, Operand<const T> b, T alpha, T beta) const;
+  bool accumulates(Dims a, Dims b) const;
+  /// Matrices whose rows or whose columns are dense.
+  bool takes(std::size_t i, const View& x) const;
   template <int I, class V>
   V vjp(const V& ct, const V&, const V& a, const V& b) const;
 };

@@ -10,16 +10,20 @@ namespace autodiff {
 Shape reduced_shape(Dims shape, std::uint32_t axes, bool keep);
 
 /// What every reduction has: its axes, checked against the shape.
-struct Reduction {
+struct OverAxes {
   Axes axes;
   bool keep = false;
-  friend bool operator==(const Reduction&, const Reduction&) = default;
+  friend bool operator==(const OverAxes&, const OverAxes&) = default;
 };
 
-struct Sum : Reduction {
+struct Sum : OverAxes {
   static constexpr auto name = "sum";
   static constexpr auto reads = Reads::nothing;
   Shape shape(Dims x) const { return reduced_shape(x, axes.mask(name, x), keep); }
+  template <class T>
+  Reduction<T> reduction(Dims x) const {
+    return {axes.mask(name, x), kernels::sum_middle<T>};
+  }
   template <class T>
   void forward(Operand<T> y, Operand<const T> x) const;
   template <int I, class V>
@@ -30,7 +34,7 @@ struct Sum : Reduction {
 
 /// The largest or smallest element; its gradient is shared equally by those that tie.
 template <bool largest>
-struct Extremum : Reduction {
+struct Extremum : OverAxes {
   static constexpr auto name = largest ? "max" : "min";
   static constexpr auto reads = Reads::both;
   Shape shape(Dims x) const {
@@ -38,6 +42,10 @@ struct Extremum : Reduction {
     for (std::size_t i = 0; i < x.size(); ++i)
       if (mask >> i & 1 && x[i] == 0) fail<ShapeError>(name, "nothing to choose from along axis ", i, ": ", x);
     return reduced_shape(x, mask, keep);
+  }
+  template <class T>
+  Reduction<T> reduction(Dims x) const {
+    return {axes.mask(name, x), largest ? kernels::max_middle<T> : kernels::min_middle<T>};
   }
   template <class T>
   void forward(Operand<T> y, Operand<const T> x) const;

@@ -5,19 +5,6 @@
 
 namespace autodiff {
 
-namespace {
-
-bool is_dense(const View& x) {
-  std::ptrdiff_t step = 1;
-  for (std::size_t i = x.shape.size(); i-- > 0;) {
-    if (x.shape[i] != 1 && x.strides[i] != step) return false;
-    step *= static_cast<std::ptrdiff_t>(x.shape[i]);
-  }
-  return true;
-}
-
-}  // namespace
-
 std::optional<View> Reshape::view(const View& x) const {
   if (!is_dense(x)) return std::nullopt;
   View y = dense(lengths.resolve(name, x.shape));

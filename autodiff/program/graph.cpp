@@ -1,9 +1,7 @@
 #include "graph.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <map>
-#include <unordered_map>
 
 namespace autodiff::detail {
 
@@ -51,18 +49,21 @@ class Builder {
     for (std::size_t i = 0; i < tape_->size(); ++i) {
       if (!needed[i]) continue;
       const auto& node = tape_->node(i);
-      GraphNode<T> made{Source::constant, nullptr, {}, node.value};
+      auto& made = graph.nodes.emplace_back();
       if (const auto leaf = leaves_.find(i); leaf != leaves_.end()) made.source = leaf->second;
       if (node.operation) made.source = Source::operation, made.operation = node.operation;
-      for (auto j : tape_->inputs(i)) made.inputs.push_back(place[j]);
-      place[i] = static_cast<std::uint32_t>(graph.nodes.size());
-      graph.nodes.push_back(std::move(made));
+      made.shape = node.value->shape();
+      made.recorded = node.value;
+      made.where = tape_->name(i).empty() ? tape_->scope_of(i) : tape_->name(i);
+      for (auto j : tape_->inputs(i)) made.inputs.push_back({place[j]});
+      made.arity = static_cast<std::uint32_t>(made.inputs.size());
+      place[i] = static_cast<std::uint32_t>(graph.nodes.size() - 1);
     }
     report.nodes = graph.nodes.size();
     for (const auto& v : inputs) graph.inputs.push_back(place[v.index()]);
-    for (const auto& v : outputs) graph.outputs.push_back(place[v.index()]);
+    for (const auto& v : outputs) graph.outputs.push_back({place[v.index()]});
     for (const auto& [state, next] : updates)
-      graph.states.push_back(place[state.index()]), graph.nexts.push_back(place[next.index()]);
+      graph.states.push_back(place[state.index()]), graph.nexts.push_back({place[next.index()]});
     return graph;
   }
 
@@ -94,71 +95,42 @@ Graph<T> build_graph(const std::vector<Variable<T>>& inputs, const std::vector<V
   return Builder<T>(inputs, outputs, updates).build(inputs, outputs, updates, report);
 }
 
-namespace {
-
-/// What equal nodes have in common, as a number.
 template <Real T>
-std::size_t hash(const GraphNode<T>& node) {
-  std::size_t h = 0;
-  const auto mix = [&](std::size_t x) { h = (h ^ x) * 0x9e3779b97f4a7c15 + (h >> 29); };
-  if (node.operation) mix(std::hash<std::string_view>()(node.operation->name()));
-  if (node.source == Source::constant) mix(std::hash<T>()(*node.recorded->data()));
-  for (auto input : node.inputs) mix(input);
-  return h;
-}
-
-/// Operations that compute the same, and constants that are one number each: literals in rules come again and again.
-template <Real T>
-bool equal(const GraphNode<T>& a, const GraphNode<T>& b) {
-  if (a.source != b.source || a.inputs != b.inputs) return false;
-  if (a.source == Source::operation) return a.operation->equals(*b.operation);
-  return std::memcmp(a.recorded->data(), b.recorded->data(), sizeof(T)) == 0 &&
-         std::ranges::equal(a.recorded->shape(), b.recorded->shape());
-}
-
-}  // namespace
-
-template <Real T>
-void merge_equal(Graph<T>& graph, ProgramReport& report) {
-  std::unordered_multimap<std::size_t, std::uint32_t> by_hash;
-  std::vector<std::uint32_t> same(graph.nodes.size());
-  for (std::uint32_t i = 0; i < graph.nodes.size(); ++i) {
-    auto& node = graph.nodes[i];
-    same[i] = i;
-    for (auto& input : node.inputs) input = same[input];
-    if (node.source != Source::operation && !(node.source == Source::constant && node.recorded->size() == 1)) continue;
-    const std::size_t h = hash(node);
-    const auto [begin, end] = by_hash.equal_range(h);
-    const auto found =
-        std::find_if(begin, end, [&](const auto& entry) { return equal(graph.nodes[entry.second], node); });
-    if (found == end) {
-      by_hash.emplace(h, i);
-      continue;
-    }
-    same[i] = found->second;
-    node = {Source::constant, nullptr, {}, node.recorded};  // nobody reads it any more
-    ++report.merged;
+std::string describe(const GraphNode<T>& node) {
+  std::string text;
+  switch (node.source) {
+    case Source::operation:
+      text = "[" + std::string(node.operation->name()) + "]";
+      break;
+    case Source::constant:
+      text = "constant";
+      break;
+    case Source::input:
+      text = "input";
+      break;
+    case Source::state:
+      text = "state";
+      break;
   }
-  for (auto* list : {&graph.outputs, &graph.nexts})
-    for (auto& i : *list) i = same[i];
+  return text + (node.where.empty() ? "" : " in " + node.where) + " " + to_string(Dims(node.shape));
 }
 
 template <Real T>
-void fold_constants(Graph<T>& graph, ProgramReport& report) {
-  for (auto& node : graph.nodes) {
-    if (node.source != Source::operation) continue;
-    const auto constant = [&](auto i) { return graph.nodes[i].source == Source::constant; };
-    if (!std::ranges::all_of(node.inputs, constant)) continue;
-    node = {Source::constant, nullptr, {}, node.recorded};
-    ++report.folded;
-  }
+std::vector<std::uint32_t> count_uses(const Graph<T>& graph) {
+  std::vector<std::uint32_t> uses(graph.nodes.size());
+  for (const auto& node : graph.nodes)
+    if (node.live)
+      for (const auto& input : node.inputs) ++uses[input.node];
+  for (const auto* roots : {&graph.outputs, &graph.nexts})
+    for (const auto& root : *roots) ++uses[root.node];
+  return uses;
 }
 
 #define AUTODIFF_GRAPH(T)                                                                         \
   template Graph<T> build_graph(const std::vector<Variable<T>>&, const std::vector<Variable<T>>&, \
                                 const std::vector<Update<T>>&, ProgramReport&);                   \
-  template void merge_equal(Graph<T>&, ProgramReport&);                                           \
-  template void fold_constants(Graph<T>&, ProgramReport&);
+  template std::string describe(const GraphNode<T>&);                                             \
+  template std::vector<std::uint32_t> count_uses(const Graph<T>&);
 AUTODIFF_GRAPH(float)
 AUTODIFF_GRAPH(double)
 

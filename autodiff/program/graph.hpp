@@ -9,21 +9,57 @@
 
 namespace autodiff::detail {
 
+inline constexpr std::uint32_t nowhere = std::uint32_t(-1);
+
 /// Where the value of a node comes from.
 enum class Source : std::uint8_t { operation, constant, input, state };
 
+/// A value as a node reads it: all of another node, or a view of it.
+struct Input {
+  std::uint32_t node = nowhere;
+  std::shared_ptr<const View> view = nullptr;  // null: all of it, dense
+};
+
+/// One factor of what an operation accumulates: a number, times the single value of one of the node's inputs.
+struct Factor {
+  double number = 1;
+  std::uint32_t input = nowhere;
+};
+
 template <Real T>
 struct GraphNode {
-  Source source;
-  std::shared_ptr<const Primitive<T>> operation;  // of Source::operation
-  std::vector<std::uint32_t> inputs;              // earlier nodes
-  std::shared_ptr<const Array<T>> recorded;       // the value on the tape, the value of constants and first of states
+  Source source = Source::constant;
+  std::shared_ptr<const Primitive<T>> operation = nullptr;  // of Source::operation
+  std::vector<Input> inputs;                                // of the operation, earlier nodes; then what follows below
+  Shape shape;
+  std::shared_ptr<const Array<T>> recorded = nullptr;  // the value on the tape: of constants, and first of states
+  std::string where;                                   // "layer1/h" or "layer1", for people
+  bool live = true;                                    // whether anybody needs it
+  bool single = false;                                 // a constant whose elements are all equal
+
+  // alpha operation(inputs) + beta addend, where the addend is an input of the node behind those of the operation.
+  std::uint32_t arity = 0;
+  std::uint32_t addend = nowhere;
+  Factor alpha, beta;
+
+  std::size_t size() const { return count(Dims(shape)); }
+  bool accumulated() const { return addend != nowhere || alpha.number != 1 || alpha.input != nowhere; }
 };
 
 template <Real T>
 struct Graph {
   std::vector<GraphNode<T>> nodes;  // each after its inputs
-  std::vector<std::uint32_t> inputs, outputs, states, nexts;
+  std::vector<std::uint32_t> inputs, states;
+  std::vector<Input> outputs, nexts;
+
+  /// The layout in which an input of a node is read.
+  View view_of(const Input& input) const { return input.view ? *input.view : dense(nodes[input.node].shape); }
+  /// Whether an input is all of another node, element by element, if perhaps in another shape.
+  bool is_whole(const Input& input) const {
+    return !input.view || (input.view->offset == 0 && is_dense(*input.view) &&
+                           count(Dims(input.view->shape)) == nodes[input.node].size());
+  }
+  bool is_single(const Input& input) const { return nodes[input.node].single || nodes[input.node].size() == 1; }
 };
 
 /// The nodes that lead to the outputs and the next values of states. Throws what compile throws.
@@ -31,12 +67,12 @@ template <Real T>
 Graph<T> build_graph(const std::vector<Variable<T>>& inputs, const std::vector<Variable<T>>& outputs,
                      const std::vector<Update<T>>& updates, ProgramReport& report);
 
-/// Lets one node stand for all that are equal: the same operation with the same parameters on the same inputs.
+/// "[mul] in layer1/h (3, 4)": a node, for errors and reports.
 template <Real T>
-void merge_equal(Graph<T>& graph, ProgramReport& report);
+std::string describe(const GraphNode<T>& node);
 
-/// Makes constants of what depends on no input and no state: its value is on the tape already.
+/// How often each node is read; outputs and next values count, too.
 template <Real T>
-void fold_constants(Graph<T>& graph, ProgramReport& report);
+std::vector<std::uint32_t> count_uses(const Graph<T>& graph);
 
 }  // namespace autodiff::detail

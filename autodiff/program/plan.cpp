@@ -1,227 +1,293 @@
 #include "plan.hpp"
 
 #include <algorithm>
-#include <map>
+#include <chrono>
+
+#include "../finite.hpp"
+#include "../kernels/copy.hpp"
+#include "../kernels/threads.hpp"
+#include "passes.hpp"
 
 namespace autodiff::detail {
 
-std::size_t place(std::vector<Buffer>& buffers, const std::vector<std::pair<std::size_t, std::uint32_t>>& born) {
-  constexpr std::size_t line = 16;          // elements that no two buffers share
-  std::map<std::size_t, std::size_t> free;  // offset and length
-  std::multimap<std::size_t, std::uint32_t> dying;
-  std::size_t end = 0;
-  const auto length = [&](std::uint32_t b) { return (buffers[b].size + line - 1) / line * line; };
-  const auto release = [&](std::size_t offset, std::size_t n) {
-    auto next = free.lower_bound(offset);
-    if (next != free.end() && next->first == offset + n) n += next->second, next = free.erase(next);
-    if (next != free.begin()) {
-      const auto before = std::prev(next);
-      if (before->first + before->second == offset) return void(before->second += n);
-    }
-    free.emplace(offset, n);
-  };
-  for (const auto& [moment, b] : born) {
-    while (!dying.empty() && dying.begin()->first < moment) {
-      release(buffers[dying.begin()->second].offset, length(dying.begin()->second));
-      dying.erase(dying.begin());
-    }
-    const std::size_t n = length(b);
-    auto best = free.end();
-    for (auto f = free.begin(); f != free.end(); ++f)
-      if (f->second >= n && (best == free.end() || f->second < best->second)) best = f;
-    if (best == free.end()) {
-      buffers[b].offset = end;
-      end += n;
-    } else {
-      buffers[b].offset = best->first;
-      if (best->second > n) free.emplace(best->first + n, best->second - n);
-      free.erase(best);
-    }
-    dying.emplace(buffers[b].last_use, b);
-  }
-  return end;
-}
+namespace {
+
+constexpr std::size_t least_shared_work = 32768;  // element by element operations; less is done sooner than shared out
+
+}  // namespace
 
 template <Real T>
-Plan<T>::Plan(Graph<T> graph, ProgramReport report) : graph_(std::move(graph)), report_(report) {
-  for (auto node : graph_.states) states_.push_back(*graph_.nodes[node].recorded);
-  for (auto node : graph_.outputs) outputs_.emplace_back(graph_.nodes[node].recorded->shape());
-  choose_buffers();
-  update_in_place();
-  write_over_dead_operands();
+Plan<T>::Plan(const std::vector<Variable<T>>& inputs, const std::vector<Variable<T>>& outputs,
+              const std::vector<Update<T>>& updates, const CompileOptions& options, std::shared_ptr<States<T>> states)
+    : options_(options), threads_(options.threads > 0 ? options.threads : kernels::threads()) {
+  graph_ = build_graph(inputs, outputs, updates, report_);
+  const bool exact = options.exact || options.stop_at_non_finite;
+  fold(graph_, exact, report_);
+  merge_equal(graph_, report_);
+  drop_dead(graph_);
+  resolve_views(graph_, exact, report_);
+  if (!exact) absorb(graph_, report_);
+  ClusterOptions clusters{exact};
+  if (options.stop_at_non_finite) clusters.most_nodes = 1;
+  schedule_ = make_schedule(graph_, clusters);
+  take_states(std::move(states));
   emit();
+  allocate();
+  describe_instructions();
 }
 
 template <Real T>
-std::uint32_t Plan<T>::new_buffer(std::size_t size, bool in_arena) {
-  buffers_.push_back({size, 0, in_arena, 0});
-  memory_.push_back(nullptr);
-  return static_cast<std::uint32_t>(buffers_.size() - 1);
-}
-
-/// One for each value that is computed, but for values that are their operand in another shape.
-template <Real T>
-void Plan<T>::choose_buffers() {
-  const std::size_t n = graph_.nodes.size();
-  live_.assign(n, false), viewed_.assign(n, false), buffer_.resize(n), views_.resize(n);
-  for (auto* roots : {&graph_.inputs, &graph_.states, &graph_.outputs, &graph_.nexts})
-    for (auto node : *roots) live_[node] = true;
-  for (std::size_t i = n; i-- > 0;)
-    if (live_[i])
-      for (auto j : graph_.nodes[i].inputs) live_[j] = true;
-
-  for (std::size_t i = 0; i < n; ++i) {
-    if (!live_[i]) continue;
-    const auto& node = graph_.nodes[i];
-    views_[i] = dense(node.recorded->shape());
-    const std::size_t size = node.recorded->size();
-    for (auto j : node.inputs) buffers_[buffer_[j]].last_use = i;
-    if (node.source == Source::operation && node.inputs.size() == 1) {
-      const auto view = node.operation->view(views_[node.inputs[0]]);
-      viewed_[i] = view && view->offset == 0 && size == buffers_[buffer_[node.inputs[0]]].size &&
-                   std::ranges::equal(view->strides, views_[i].strides);
-    }
-    buffer_[i] = viewed_[i] ? buffer_[node.inputs[0]] : new_buffer(size, node.source == Source::operation);
-    report_.viewed += viewed_[i];
-    if (node.source == Source::constant)
-      memory_[buffer_[i]] = const_cast<T*>(node.recorded->data());  // is never written
+void Plan<T>::take_states(std::shared_ptr<States<T>> states) {
+  const auto recorded = [&](std::size_t k) -> const Array<T>& { return *graph_.nodes[graph_.states[k]].recorded; };
+  states_ = states ? std::move(states) : std::make_shared<States<T>>();
+  const bool fresh = states_->empty();
+  if (!fresh && states_->size() != graph_.states.size())
+    fail<ShapeError>("compile", "there must be as many states as before: ", graph_.states.size(), " and ",
+                     states_->size());
+  for (std::size_t k = 0; k < graph_.states.size(); ++k) {
+    if (fresh)
+      states_->push_back(recorded(k));
+    else if (!std::ranges::equal(recorded(k).shape(), (*states_)[k].shape()))
+      fail<ShapeError>("compile", "state ", k, " must keep its shape: ", Dims(recorded(k).shape()), " and ",
+                       Dims((*states_)[k].shape()));
+    graph_.nodes[graph_.states[k]].recorded = nullptr;
   }
-  for (auto* ends : {&graph_.outputs, &graph_.nexts})
-    for (auto node : *ends) buffers_[buffer_[node]].last_use = Buffer::for_ever;
-}
-
-/// Whether the node, computed last of all that read the buffer, may be written over it: element by element.
-template <Real T>
-bool Plan<T>::may_write_over(std::size_t node, std::uint32_t buffer) const {
-  const auto& [size, last_use, in_arena, offset] = buffers_[buffer];
-  if (last_use > node) return false;
-  if (last_use < node) return true;
-  return graph_.nodes[node].operation->block() && size == buffers_[buffer_[node]].size;
-}
-
-/// Next values are computed into their states, if by then nobody needs the old ones; outputs into their arrays.
-template <Real T>
-void Plan<T>::update_in_place() {
-  std::vector<std::size_t> writer(buffers_.size());
-  for (std::size_t i = graph_.nodes.size(); i-- > 0;)
-    if (live_[i] && !viewed_[i]) writer[buffer_[i]] = i;
-  for (std::size_t k = 0; k < states_.size(); ++k) memory_[buffer_[graph_.states[k]]] = states_[k].data();
-  std::vector<Copy> states;
-  for (std::size_t k = 0; k < states_.size(); ++k) {
-    const std::uint32_t old = buffer_[graph_.states[k]], next = buffer_[graph_.nexts[k]];
-    if (old == next) continue;
-    if (buffers_[next].in_arena && may_write_over(writer[next], old)) {
-      buffers_[next].in_arena = false;
-      memory_[next] = states_[k].data();
-      ++report_.in_place;
-    } else if (std::ranges::find(graph_.states, writer[next]) != graph_.states.end()) {
-      // Another state's old value, which may be gone by the end.
-      const std::uint32_t saved = new_buffer(buffers_[next].size, false);
-      kept_.push_back(states_[k]);
-      states.push_back({saved, &states_[k]});
-      before_.push_back({next, nullptr});
-    } else {
-      states.push_back({next, &states_[k]});
-    }
-  }
-  for (std::size_t k = 0; k < kept_.size(); ++k) before_[k].to = &kept_[k];
-  for (std::size_t k = 0, b = buffers_.size() - kept_.size(); k < kept_.size(); ++k) memory_[b + k] = kept_[k].data();
-  for (std::size_t k = 0; k < outputs_.size(); ++k) {
-    const std::uint32_t b = buffer_[graph_.outputs[k]];
-    if (buffers_[b].in_arena)
-      buffers_[b].in_arena = false, memory_[b] = outputs_[k].data();
-    else
-      after_.push_back({b, &outputs_[k]});  // before the states: it may be an old value
-  }
-  after_.insert(after_.end(), states.begin(), states.end());
-}
-
-template <Real T>
-void Plan<T>::write_over_dead_operands() {
-  std::vector<std::uint32_t> same(buffers_.size());
-  for (std::uint32_t b = 0; b < same.size(); ++b) same[b] = b;
-  for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
-    if (!live_[i]) continue;
-    const auto& node = graph_.nodes[i];
-    const std::uint32_t mine = buffer_[i];
-    buffer_[i] = same[mine];
-    if (node.source != Source::operation || viewed_[i] || !buffers_[mine].in_arena || !node.operation->block())
-      continue;
-    for (auto j : node.inputs) {
-      Buffer& theirs = buffers_[buffer_[j]];
-      if (!theirs.in_arena || theirs.last_use != i || theirs.size != buffers_[mine].size) continue;
-      theirs.last_use = buffers_[mine].last_use;
-      buffer_[i] = same[mine] = buffer_[j];
-      ++report_.in_place;
-      break;
-    }
-  }
-  for (auto* copies : {&before_, &after_})
-    for (auto& copy : *copies) copy.from = same[copy.from];
 }
 
 template <Real T>
 void Plan<T>::emit() {
-  std::vector<std::pair<std::size_t, std::uint32_t>> born;
-  std::vector<bool> placed(buffers_.size());
-  for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
-    if (!live_[i] || graph_.nodes[i].source != Source::operation || viewed_[i]) continue;
-    const std::uint32_t b = buffer_[i];
-    report_.unplanned_bytes += graph_.nodes[i].recorded->size() * sizeof(T);
-    if (!buffers_[b].in_arena || placed[b]) continue;
-    placed[b] = true;
-    born.emplace_back(i, b);
-  }
-  const std::size_t length = place(buffers_, born);
-  arena_ = uninitialised<T>(std::array{length});
-  report_.bytes = length * sizeof(T);
-  for (std::size_t b = 0; b < buffers_.size(); ++b)
-    if (buffers_[b].in_arena) memory_[b] = arena_.data() + buffers_[b].offset;
-
-  for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
-    auto& node = graph_.nodes[i];
-    const auto operand = [&](std::size_t j) {
-      return Operand<T>{memory_[buffer_[j]], Dims(views_[j].shape), Steps(views_[j].strides)};
-    };
-    if (live_[i] && node.source == Source::operation && !viewed_[i]) {
-      instructions_.push_back({node.operation.get(), operand(i), operands_.size(), node.inputs.size()});
-      for (auto j : node.inputs) {
-        for (std::size_t k = 0; k < graph_.inputs.size(); ++k)
-          if (buffer_[graph_.inputs[k]] == buffer_[j]) binds_.emplace_back(operands_.size(), k);
-        const auto x = operand(j);
-        operands_.push_back({x.data, x.shape, x.strides});
-      }
+  Fusion fusion;
+  if (options_.exact || options_.stop_at_non_finite)
+    fusion.into.assign(graph_.nodes.size(), nowhere);
+  else
+    fusion = fuse_products(graph_, schedule_);
+  report_.multiply_adds = graph_.nodes.size() - static_cast<std::size_t>(std::ranges::count(fusion.into, nowhere));
+  memory_ = choose_buffers(graph_, schedule_, fusion);
+  report_.in_place = memory_.in_place;
+  for (std::uint32_t g = 0; g < schedule_.groups.size(); ++g) {
+    const Group& group = schedule_.groups[g];
+    if (!group.cluster) {
+      emit_alone(group.nodes[0]);
+      continue;
     }
-    if (node.source == Source::operation) node.recorded.reset();  // the value on the tape is not needed any more
+    Instruction cluster{Instruction::Kind::cluster, group.nodes.back()};
+    cluster.code = static_cast<std::uint32_t>(code_.size());
+    code_.push_back(emit_blocks(graph_, schedule_, g, fusion, memory_));
+    instructions_.push_back(cluster);
+    ++report_.clusters;
+    report_.clustered += group.nodes.size();
   }
-  report_.instructions = instructions_.size();
 }
 
 template <Real T>
-const std::vector<Array<T>>& Plan<T>::run(const std::vector<Array<T>>& inputs) {
+void Plan<T>::emit_alone(std::uint32_t i) {
+  const auto& node = graph_.nodes[i];
+  Instruction made{Instruction::Kind::operation, i, node.operation.get(), static_cast<std::uint32_t>(results_.size()),
+                   static_cast<std::uint32_t>(operands_.size())};
+  const auto& result = views_.emplace_back(dense(node.shape));
+  result_buffers_.push_back(memory_.buffer_of[i]);
+  results_.push_back({nullptr, Dims(result.shape), Steps(result.strides)});
+  std::optional<View> view;
+  if (node.arity == 1) view = node.operation->view(graph_.view_of(node.inputs[0]));
+  if (view) {
+    made.kind = Instruction::Kind::copy;
+    add_operand(node.inputs[0].node, *view);
+  } else {
+    for (std::uint32_t k = 0; k < node.arity; ++k) add_operand(node.inputs[k].node, graph_.view_of(node.inputs[k]));
+  }
+  made.count = static_cast<std::uint32_t>(operands_.size()) - made.first;
+  made.accumulates = node.accumulated();
+  if (node.addend != nowhere) {
+    const auto from = memory_.buffer_of[node.inputs[node.addend].node];
+    if (from != memory_.buffer_of[i]) made.addend = from;
+  }
+  instructions_.push_back(made);
+}
+
+template <Real T>
+void Plan<T>::add_operand(std::uint32_t node, View view) {
+  const auto& kept = views_.emplace_back(std::move(view));
+  operand_slots_.push_back({memory_.buffer_of[node], kept.offset});
+  operands_.push_back({nullptr, Dims(kept.shape), Steps(kept.strides)});
+}
+
+template <Real T>
+void Plan<T>::allocate() {
+  const std::size_t length = place(memory_.buffers);
+  arena_ = uninitialised<T>(std::array{length});
+  report_.bytes = length * sizeof(T);
+  report_.peak_bytes = peak(memory_.buffers) * sizeof(T);
+  pointers_.assign(memory_.buffers.size(), nullptr);
+  for (std::size_t b = 0; b < pointers_.size(); ++b)
+    if (memory_.buffers[b].in_arena) pointers_[b] = arena_.data() + memory_.buffers[b].offset;
+  for (std::uint32_t i = 0; i < graph_.nodes.size(); ++i) {
+    const auto& node = graph_.nodes[i];
+    if (node.live && node.source == Source::operation) report_.unplanned_bytes += node.size() * sizeof(T);
+    if (node.live && node.source == Source::constant)
+      pointers_[memory_.buffer_of[i]] = const_cast<T*>(node.recorded->data());  // is never written
+  }
+  for (std::size_t k = 0; k < states_->size(); ++k) pointers_[memory_.states[k]] = (*states_)[k].data();
+  outputs_.reserve(graph_.outputs.size());
+  for (std::size_t k = 0; k < graph_.outputs.size(); ++k) {
+    outputs_.emplace_back(graph_.view_of(graph_.outputs[k]).shape);
+    pointers_[memory_.outputs[k]] = outputs_.back().data();
+  }
+
+  for (std::size_t r = 0; r < results_.size(); ++r) results_[r].data = pointers_[result_buffers_[r]];
+  std::vector<std::uint32_t> input_of(memory_.buffers.size(), nowhere);
+  for (std::uint32_t k = 0; k < graph_.inputs.size(); ++k) input_of[memory_.buffer_of[graph_.inputs[k]]] = k;
+  for (std::uint32_t o = 0; o < operands_.size(); ++o) {
+    const auto [buffer, offset] = operand_slots_[o];
+    operands_[o].data = pointers_[buffer] + offset;
+    if (input_of[buffer] != nowhere) binds_.emplace_back(o, input_of[buffer]);
+  }
+  std::size_t scratch = 0, bases = 0;
+  for (const auto& code : code_) {
+    scratch = std::max(scratch, code.scratch);
+    bases = std::max(bases, code.bases.size());
+  }
+  for (int w = 0; w < threads_; ++w)
+    workers_.push_back({uninitialised<T>(std::array{std::max<std::size_t>(scratch, 64)}), std::vector<T*>(bases)});
+  report_.scratch_bytes = scratch * sizeof(T) * workers_.size();
+  bases_.resize(code_.size());
+  for (std::uint32_t c = 0; c < code_.size(); ++c) {
+    if (!code_[c].is_one_block()) continue;
+    bases_[c].resize(code_[c].bases.size());
+    const auto is_input = [&](const Base& base) { return base.buffer != nowhere && input_of[base.buffer] != nowhere; };
+    if (std::ranges::any_of(code_[c].bases, is_input))
+      input_codes_.push_back(c);
+    else
+      code_[c].resolve(pointers_.data(), workers_[0].scratch.data(), bases_[c].data());
+  }
+}
+
+template <Real T>
+void Plan<T>::describe_instructions() {
+  report_.instructions = instructions_.size();
+  for (const auto& instruction : instructions_) {
+    std::string text;
+    if (instruction.kind == Instruction::Kind::cluster) {
+      const auto& code = code_[instruction.code];
+      for (auto i : schedule_.groups[schedule_.group_of[instruction.node]].nodes) {
+        const auto& node = graph_.nodes[i];
+        text += (text.empty() ? "" : " ") + std::string(node.operation->name());
+      }
+      text = "cluster of " + std::to_string(code.size) + ": " + text;
+    } else {
+      const auto& node = graph_.nodes[instruction.node];
+      text = describe(node);
+      if (instruction.kind == Instruction::Kind::copy) text += ", copied";
+      if (instruction.accumulates) text += ", accumulated";
+    }
+    report_.steps.push_back({std::move(text), 0});
+  }
+  for (auto& node : graph_.nodes)
+    if (!node.live) node = {};
+}
+
+template <Real T>
+void Plan<T>::bind(std::span<const Array<T>* const> inputs) {
   if (inputs.size() != graph_.inputs.size())
     fail<ShapeError>("program", "takes ", graph_.inputs.size(), " inputs, not ", inputs.size());
   for (std::size_t k = 0; k < inputs.size(); ++k) {
-    const Dims expected(views_[graph_.inputs[k]].shape), given(inputs[k].shape());
+    const Dims expected(graph_.nodes[graph_.inputs[k]].shape), given(inputs[k]->shape());
     if (!std::ranges::equal(expected, given))
       fail<ShapeError>("program", "input ", k, " must have the shape that it was compiled for: ", given, " and ",
                        expected);
-    memory_[buffer_[graph_.inputs[k]]] = const_cast<T*>(inputs[k].data());  // is never written
   }
-  for (const auto& [operand, input] : binds_) operands_[operand].data = inputs[input].data();
-  const auto copy = [&](const Copy& c) { std::copy_n(memory_[c.from], c.to->size(), c.to->data()); };
-  for (const auto& c : before_) copy(c);
-  for (const auto& [operation, y, first, count] : instructions_)
-    operation->forward(y, std::span(operands_).subspan(first, count));
-  for (const auto& c : after_) copy(c);
+  for (std::size_t k = 0; k < inputs.size(); ++k)
+    pointers_[memory_.buffer_of[graph_.inputs[k]]] = const_cast<T*>(inputs[k]->data());  // is never written
+  for (const auto& [operand, input] : binds_)
+    operands_[operand].data = inputs[input]->data() + operand_slots_[operand].offset;
+  for (auto c : input_codes_) code_[c].resolve(pointers_.data(), workers_[0].scratch.data(), bases_[c].data());
+}
+
+template <Real T>
+const std::vector<Array<T>>& Plan<T>::run(std::span<const Array<T>* const> inputs) {
+  bind(inputs);
+  const kernels::UseThreads guard(threads_);
+  for (const auto& move : memory_.before) copy(move);
+  const Instruction* at = nullptr;
+  try {
+    for (const auto& instruction : instructions_) {
+      at = &instruction;
+      options_.profile ? run_timed(instruction) : run(instruction);
+      if (options_.stop_at_non_finite) check_finite(instruction);
+    }
+  } catch (const Error&) {
+    const auto& where = graph_.nodes[at->node].where;
+    if (where.empty() || options_.stop_at_non_finite) throw;
+    // Once more, so that the error says where. What throws writes over none of its operands.
+    const ErrorScope scope(where);
+    run(*at);
+    throw;
+  }
+  report_.profiled_runs += options_.profile;
+  for (const auto& move : memory_.after) copy(move);
   return outputs_;
 }
 
 template <Real T>
-Array<T>& Plan<T>::state(std::size_t number) {
-  if (number >= states_.size())
-    fail<ValueError>("program", "has ", states_.size(), " states, and none numbered ", number);
-  return states_[number];
+void Plan<T>::run_timed(const Instruction& instruction) {
+  const auto start = std::chrono::steady_clock::now();
+  run(instruction);
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  report_.steps[static_cast<std::size_t>(&instruction - instructions_.data())].seconds += elapsed.count();
+}
+
+template <Real T>
+void Plan<T>::run(const Instruction& instruction) {
+  if (instruction.kind == Instruction::Kind::cluster) {
+    const auto& code = code_[instruction.code];
+    return code.is_one_block() ? code.run_one_block(bases_[instruction.code].data()) : run(code);
+  }
+  const Operand<T>& y = results_[instruction.result];
+  const std::span<const Operand<const T>> x(operands_.data() + instruction.first, instruction.count);
+  if (instruction.kind == Instruction::Kind::copy) return kernels::copy(y, x[0]);
+  if (!instruction.accumulates) return instruction.operation->forward(y, x);
+  const auto& node = graph_.nodes[instruction.node];
+  if (instruction.addend != nowhere) std::copy_n(pointers_[instruction.addend], count(y.shape), y.data);
+  instruction.operation->accumulate(y, x, factor(node.alpha, node), node.addend == nowhere ? T(0) : factor(node.beta, node));
+}
+
+template <Real T>
+T Plan<T>::factor(const Factor& factor, const GraphNode<T>& node) const {
+  const T number = static_cast<T>(factor.number);
+  if (factor.input == nowhere) return number;
+  const auto& input = node.inputs[factor.input];
+  return number * pointers_[memory_.buffer_of[input.node]][input.view ? input.view->offset : 0];
+}
+
+template <Real T>
+void Plan<T>::run(const BlockCode<T>& code) {
+  const std::size_t chunks = code.chunks();
+  const std::size_t team = code.work() < least_shared_work ? 1 : std::min(chunks, workers_.size());
+  if (team == 1) {
+    code.run(pointers_.data(), workers_[0].scratch.data(), workers_[0].bases.data(), 0, chunks);
+  } else {
+    kernels::parallel_for(team, [&](std::size_t w) {
+      code.run(pointers_.data(), workers_[w].scratch.data(), workers_[w].bases.data(), w * chunks / team,
+               (w + 1) * chunks / team);
+    });
+  }
+  code.finish(pointers_.data());
+}
+
+template <Real T>
+void Plan<T>::check_finite(const Instruction& instruction) const {
+  const auto& node = graph_.nodes[instruction.node];
+  std::optional<ErrorScope> scope;
+  if (!node.where.empty()) scope.emplace(node.where);
+  std::vector<View> views;
+  std::vector<Dims> shapes;
+  for (const auto& input : node.inputs) views.push_back(graph_.view_of(input));
+  for (const auto& view : views) shapes.emplace_back(view.shape);
+  require_finite<T>(node.operation->name(), {pointers_[memory_.buffer_of[instruction.node]], Dims(node.shape), {}}, shapes);
+}
+
+template <Real T>
+void Plan<T>::copy(const Move& move) {
+  std::copy_n(pointers_[move.from], memory_.buffers[move.to].size, pointers_[move.to]);
 }
 
 template class Plan<float>;

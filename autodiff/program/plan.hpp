@@ -1,66 +1,89 @@
-// Plan<T>: a graph with a place in memory for every value, and the instructions that fill them in order.
+// Plan<T>: the instructions of a program, and the memory that they work on.
 #pragma once
 
-#include "graph.hpp"
+#include <deque>
+
+#include "blocks.hpp"
 
 namespace autodiff::detail {
 
-/// Memory that values live in, one after the other. Values are known by their node, moments by the node computed then.
-struct Buffer {
-  static constexpr std::size_t for_ever = std::size_t(-1);
-  std::size_t size = 0;      // elements
-  std::size_t last_use = 0;  // when it is read for the last time
-  bool in_arena = false;     // else an input, a constant, a state or an output
-  std::size_t offset = 0;    // in the arena
-};
-
-/// Gives each buffer of the arena a place where nothing else lives at the same time; `born` are the buffers, none
-/// twice, in the order in which they are first written, with that moment. Returns the length of the arena.
-std::size_t place(std::vector<Buffer>& buffers, const std::vector<std::pair<std::size_t, std::uint32_t>>& born);
+/// The values of states; plans for other shapes of the same inputs share them.
+template <Real T>
+using States = std::vector<Array<T>>;
 
 template <Real T>
 class Plan {
  public:
-  Plan(Graph<T> graph, ProgramReport report);
+  /// Takes states that are there already in place of those recorded; throws ShapeError if these have other shapes.
+  Plan(const std::vector<Variable<T>>& inputs, const std::vector<Variable<T>>& outputs,
+       const std::vector<Update<T>>& updates, const CompileOptions& options, std::shared_ptr<States<T>> states = nullptr);
   Plan(const Plan&) = delete;
 
-  const std::vector<Array<T>>& run(const std::vector<Array<T>>& inputs);
-  Array<T>& state(std::size_t number);
+  /// One run on inputs of the shapes that the plan is made for.
+  const std::vector<Array<T>>& run(std::span<const Array<T>* const> inputs);
+  const std::shared_ptr<States<T>>& states() const { return states_; }
   const ProgramReport& report() const { return report_; }
 
  private:
+  /// One node alone, a cluster, or a copy.
   struct Instruction {
-    const Primitive<T>* operation;
-    Operand<T> y;
-    std::size_t first, count;  // of its inputs, among operands_
+    enum class Kind : std::uint8_t { operation, cluster, copy } kind;
+    std::uint32_t node;                       // the last of a cluster
+    const Primitive<T>* operation = nullptr;  // of a node alone
+    std::uint32_t result = 0;                 // of results_
+    std::uint32_t first = 0, count = 0;       // of operands_
+    std::uint32_t addend = nowhere;           // a buffer to be copied to the result before it is accumulated
+    std::uint32_t code = 0;                   // of a cluster
+    bool accumulates = false;
   };
-  struct Copy {
-    std::uint32_t from;  // a buffer
-    Array<T>* to;
+  /// What an instruction works on: a place in a buffer, laid out so.
+  struct Slot {
+    std::uint32_t buffer;
+    std::ptrdiff_t offset;
   };
 
-  void choose_buffers();
-  void update_in_place();
-  void write_over_dead_operands();
+  void take_states(std::shared_ptr<States<T>> states);
   void emit();
-  bool may_write_over(std::size_t node, std::uint32_t buffer) const;
-  std::uint32_t new_buffer(std::size_t size, bool in_arena);
+  void emit_alone(std::uint32_t node);
+  void add_operand(std::uint32_t node, View view);
+  void allocate();
+  void bind(std::span<const Array<T>* const> inputs);
+  void run(const Instruction& instruction);
+  void run_timed(const Instruction& instruction);
+  void run(const BlockCode<T>& code);
+  void check_finite(const Instruction& instruction) const;
+  void copy(const Move& move);
+  T factor(const Factor& factor, const GraphNode<T>& node) const;
+  void describe_instructions();
 
   Graph<T> graph_;
+  CompileOptions options_;
   ProgramReport report_;
-  std::vector<bool> live_;
-  std::vector<View> views_;            // of each node: dense, of its shape
-  std::vector<std::uint32_t> buffer_;  // of each node
-  std::vector<bool> viewed_;           // nodes that are their input in another shape
-  std::vector<Buffer> buffers_;
-  std::vector<T*> memory_;  // of each buffer; of inputs it is bound at each run
-  std::vector<Array<T>> states_, outputs_, kept_;
-  Array<T> arena_;
+  Schedule schedule_;
+  Memory memory_;
+  std::shared_ptr<States<T>> states_;
+  std::vector<Array<T>> outputs_;
+  int threads_;
 
   std::vector<Instruction> instructions_;
+  std::deque<View> views_;           // of the operands and results
+  std::vector<Slot> operand_slots_;  // where the data of each operand is
   std::vector<Operand<const T>> operands_;
-  std::vector<std::pair<std::size_t, std::size_t>> binds_;  // operands that are inputs, and which
-  std::vector<Copy> before_, after_;  // old values of states that become others; results that were not put in place
+  std::vector<std::uint32_t> result_buffers_;
+  std::vector<Operand<T>> results_;
+  std::vector<BlockCode<T>> code_;
+  std::vector<std::vector<T*>> bases_;      // of each code that is one block
+  std::vector<std::uint32_t> input_codes_;  // of these, which read inputs
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> binds_;  // operands that are inputs, and which
+
+  Array<T> arena_;
+  std::vector<T*> pointers_;  // of each buffer; of inputs they are bound at each run
+  /// What a thread needs for itself.
+  struct Worker {
+    Array<T> scratch;
+    std::vector<T*> bases;
+  };
+  std::vector<Worker> workers_;
 };
 
 }  // namespace autodiff::detail

@@ -3,6 +3,7 @@
 #include <dnnl.h>
 #include <omp.h>
 #include <autodiff/kernels/gemm.hpp>
+#include <autodiff/kernels/threads.hpp>
 
 #include <vector>
 

@@ -1,0 +1,80 @@
+// BlockCode<T>: a cluster as it runs, block by block: which kernel is called on what, and how the space is cut.
+#pragma once
+
+#include "../kernels/elementwise.hpp"
+#include "memory.hpp"
+
+namespace autodiff::detail {
+
+/// What an operand's place is found from: its base, and how far the run has come.
+enum class At : std::uint8_t { fixed, element, in_chunk, column, row };
+
+struct Place {
+  std::uint32_t base = 0;  // of the bases of the code
+  At at = At::fixed;
+};
+
+/// Where a base points to: into a buffer, or into the scratch memory of the thread.
+struct Base {
+  std::uint32_t buffer;  // nowhere: scratch
+  std::size_t offset;
+};
+
+/// One call of an operation's loop on a block.
+template <Real T>
+struct BlockCall {
+  kernels::Block<T> block;
+  const void* self;
+  unsigned single;  // see kernels::Block
+  std::uint32_t count;
+  Place y, x[3];
+  T* to = nullptr;  // of a single block: where these places are
+  const T* from[3] = {};
+};
+
+/// Repeats a row over the rows of a block, or each element of a column over its row.
+struct Spread {
+  std::uint32_t from, to;  // bases
+};
+
+template <Real T>
+struct ReduceCall {
+  kernels::Reduce<T> kernel;
+  Walk kept;
+  Place value;
+  std::uint32_t y, partials;  // bases: the result, and what each chunk leaves, where there are several
+  std::size_t width;          // of a partial result
+};
+
+template <Real T>
+struct BlockCode {
+  std::size_t size = 0, columns = 0;      // columns 0: the space is one row
+  std::size_t block = 0, chunk = 0;       // elements; a chunk is what one thread computes at a time
+  bool whole_rows = false;                // blocks are whole rows, else parts of one
+  std::vector<Base> bases;
+  std::vector<Spread> rows, columns_of;   // spread once, and for every block
+  std::vector<BlockCall<T>> calls;
+  std::vector<ReduceCall<T>> reductions;
+  std::size_t scratch = 0;                // elements a thread needs
+
+  std::size_t chunks() const { return (size + chunk - 1) / chunk; }
+  std::size_t work() const { return size * (calls.size() + reductions.size()); }
+
+  /// Runs chunks `first` to `last`, with `bases` room for a pointer each.
+  void run(T* const* memory, T* scratch, T** bases, std::size_t first, std::size_t last) const;
+  /// Puts together what the chunks have left.
+  void finish(T* const* memory) const;
+
+  /// Whether all of it is one block: then pointers are found once, and not at each run.
+  bool is_one_block() const { return size <= block; }
+  /// Finds them, for `run_one_block`, into `bases`.
+  void resolve(T* const* memory, T* scratch, T** bases);
+  void run_one_block(T* const* bases) const;
+};
+
+/// The code of a cluster. Adds the buffers that it needs to the memory.
+template <Real T>
+BlockCode<T> emit_blocks(const Graph<T>& graph, const Schedule& schedule, std::uint32_t group, const Fusion& fusion,
+                         Memory& memory);
+
+}  // namespace autodiff::detail

@@ -1,0 +1,221 @@
+// From a cluster to the calls that compute it.
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "blocks.hpp"
+
+namespace autodiff::detail {
+
+namespace {
+
+template <Real T>
+class Emitter {
+ public:
+  Emitter(const Graph<T>& graph, const Schedule& schedule, std::uint32_t group, const Fusion& fusion, Memory& memory)
+      : graph_(graph), schedule_(schedule), group_(group), fusion_(fusion), memory_(memory) {
+    const Group& cluster = schedule.groups[group];
+    cut(cluster);
+    list_calls(cluster);
+    find_last_readers();
+    for (std::uint32_t at = 0; at < calls_.size(); ++at) emit(at);
+    for (auto i : cluster.nodes)
+      if (!graph.nodes[i].operation->block()) emit_reduction(i);
+  }
+  BlockCode<T> take() { return std::move(code_); }
+
+ private:
+  static constexpr std::size_t block_elements = 2048 / sizeof(T);
+  static constexpr std::size_t most_chunks = 256;
+
+  /// How the space is cut into chunks and blocks.
+  void cut(const Group& cluster) {
+    code_.size = cluster.size, code_.columns = cluster.columns;
+    const bool reduces = std::ranges::any_of(cluster.nodes, [&](auto i) { return !graph_.nodes[i].operation->block(); });
+    const bool reduces_rows = reduces && cluster.columns != 0;
+    const std::size_t chunk = std::max((reduces ? 4096 : 8192) * sizeof(float) / sizeof(T), code_.size / most_chunks);
+    const std::size_t columns = cluster.columns == 0 ? 1 : cluster.columns;
+    code_.whole_rows = cluster.columns != 0 && (reduces_rows || columns <= block_elements);
+    if (cluster.columns == 0) {
+      code_.block = std::min(block_elements, code_.size);
+      code_.chunk = std::min((chunk + code_.block - 1) / code_.block * code_.block, code_.size);
+      return;
+    }
+    // Rows for a block: as many as keep it a multiple of any register.
+    std::size_t rows = 1;
+    if (code_.whole_rows) {
+      const std::size_t even = 16 / std::gcd(columns, std::size_t{16});
+      rows = std::max<std::size_t>(block_elements / columns, 1);
+      if (rows > even) rows -= rows % even;
+      rows = std::min(rows, code_.size / columns);
+    }
+    code_.block = code_.whole_rows ? rows * columns : block_elements;
+    code_.chunk = std::min(std::max<std::size_t>(chunk / (rows * columns), 1) * rows * columns, code_.size);
+  }
+
+  void list_calls(const Group& cluster) {
+    for (auto i : cluster.nodes)
+      if (graph_.nodes[i].operation->block() && fusion_.into[i] == nowhere) calls_.push_back(i);
+  }
+
+  /// Whether a value lives in blocks only. A product that is computed together with its sum has no place at all.
+  bool in_blocks(std::uint32_t node) const {
+    return memory_.buffer_of[node] == nowhere && schedule_.group_of[node] == group_ && fusion_.into[node] == nowhere;
+  }
+
+  /// Which call reads each value that lives in blocks for the last time; a reduction reads it at the end of the chunk.
+  void find_last_readers() {
+    for (std::uint32_t at = 0; at < calls_.size(); ++at)
+      for (auto i : {calls_[at], product_of(calls_[at])})
+        if (i != nowhere)
+          for (const auto& input : graph_.nodes[i].inputs)
+            if (in_blocks(input.node)) last_reader_[input.node] = at;
+    for (auto i : schedule_.groups[group_].nodes)
+      if (!graph_.nodes[i].operation->block())
+        if (const auto x = graph_.nodes[i].inputs[0].node; in_blocks(x)) last_reader_[x] = for_chunk;
+  }
+
+  /// The product that is computed together with a sum, or nowhere.
+  std::uint32_t product_of(std::uint32_t sum) const {
+    for (const auto& input : graph_.nodes[sum].inputs)
+      if (fusion_.into[input.node] == sum) return input.node;
+    return nowhere;
+  }
+
+  std::uint32_t base(std::uint32_t buffer, std::size_t offset) {
+    const auto [entry, fresh] =
+        base_of_.try_emplace({buffer, offset}, static_cast<std::uint32_t>(code_.bases.size()));
+    if (fresh) code_.bases.push_back({buffer, offset});
+    return entry->second;
+  }
+  std::uint32_t scratch(std::size_t size) {
+    const std::size_t offset = code_.scratch;
+    code_.scratch += padded(size);
+    return base(nowhere, offset);
+  }
+  std::uint32_t slot() {
+    if (free_.empty()) return scratch(code_.block);
+    const auto found = free_.back();
+    free_.pop_back();
+    return found;
+  }
+
+  void emit(std::uint32_t at) {
+    const std::uint32_t i = calls_[at], p = product_of(i);
+    const auto& node = graph_.nodes[i];
+    BlockCall<T> call{node.operation->block(), node.operation->self(), 0, 0, {}, {}};
+    if (p == nowhere) {
+      for (const auto& input : node.inputs) add_operand(call, node, input);
+    } else {
+      const std::size_t k = node.inputs[0].node == p ? 0 : 1;
+      for (const auto& input : graph_.nodes[p].inputs) add_operand(call, graph_.nodes[p], input);
+      add_operand(call, node, node.inputs[1 - k]);
+      call.block = kernels::multiply_add<T>(node.operation->linear(k) == Linear::minus,
+                                            node.operation->linear(1 - k) == Linear::minus);
+    }
+    // A value that is read here for the last time leaves its place to the result.
+    for (auto j : {i, p})
+      if (j != nowhere)
+        for (const auto& input : graph_.nodes[j].inputs) free_slot(input.node, at);
+    call.y = place_of_result(i);
+    code_.calls.push_back(call);
+  }
+
+  void free_slot(std::uint32_t node, std::uint32_t at) {
+    const auto last = last_reader_.find(node);
+    if (last == last_reader_.end() || last->second != at) return;
+    free_.push_back(place_.at(node).base);
+    last_reader_.erase(last);
+  }
+
+  Place place_of_result(std::uint32_t i) {
+    if (!in_blocks(i)) return {base(memory_.buffer_of[i], 0), At::element};
+    Place place{0, At::fixed};
+    if (const auto last = last_reader_.find(i); last != last_reader_.end() && last->second == for_chunk)
+      place = {scratch(code_.chunk), At::in_chunk};
+    else
+      place.base = slot();
+    return place_[i] = place;
+  }
+
+  void add_operand(BlockCall<T>& call, const GraphNode<T>& reader, const Input& input) {
+    const auto walked = walk_of(graph_, reader, input);
+    Place& place = call.x[call.count];
+    bool single = walked->walk == Walk::single;
+    if (in_blocks(input.node)) {
+      place = place_.at(input.node);
+    } else {
+      const auto offset = input.view ? static_cast<std::size_t>(input.view->offset) : 0;
+      const auto from = base(memory_.buffer_of[input.node], offset);
+      const bool several_rows = code_.whole_rows && code_.block > code_.columns;
+      switch (walked->walk) {
+        case Walk::single:
+          place = {from, At::fixed};
+          break;
+        case Walk::element:
+          place = {from, At::element};
+          break;
+        case Walk::column:
+          place = several_rows ? spread(code_.rows, from) : Place{from, At::column};
+          break;
+        case Walk::row:
+          single = !several_rows;
+          place = several_rows ? spread(code_.columns_of, from) : Place{from, At::row};
+          break;
+      }
+    }
+    call.single |= unsigned(single) << call.count++;
+  }
+
+  Place spread(std::vector<Spread>& spreads, std::uint32_t from) {
+    const auto found = std::ranges::find(spreads, from, &Spread::from);
+    if (found != spreads.end()) return {found->to, At::fixed};
+    spreads.push_back({from, scratch(code_.block)});
+    return {spreads.back().to, At::fixed};
+  }
+
+  void emit_reduction(std::uint32_t i) {
+    const auto& node = graph_.nodes[i];
+    const Input& x = node.inputs[0];
+    const View view = graph_.view_of(x);
+    const Walk kept = space_of(graph_, node, false).reduced;
+    ReduceCall<T> call{node.operation->reduction(view.shape)->kernel, kept, {}, base(memory_.buffer_of[i], 0), nowhere, 1};
+    call.value = in_blocks(x.node) ? place_.at(x.node)
+                                   : Place{base(memory_.buffer_of[x.node], static_cast<std::size_t>(view.offset)), At::element};
+    if (kept == Walk::column) call.width = code_.columns;
+    if (kept != Walk::row && code_.chunks() > 1) {
+      memory_.buffers.push_back({code_.chunks() * call.width, group_, group_, true});
+      call.partials = base(static_cast<std::uint32_t>(memory_.buffers.size() - 1), 0);
+    }
+    code_.reductions.push_back(call);
+  }
+
+  static constexpr std::uint32_t for_chunk = nowhere;
+
+  const Graph<T>& graph_;
+  const Schedule& schedule_;
+  std::uint32_t group_;
+  const Fusion& fusion_;
+  Memory& memory_;
+  BlockCode<T> code_;
+  std::vector<std::uint32_t> calls_;                     // the nodes that calls are emitted for
+  std::map<std::uint32_t, std::uint32_t> last_reader_;   // of values in blocks: the number of a call
+  std::map<std::uint32_t, Place> place_;                 // of values in blocks
+  std::map<std::pair<std::uint32_t, std::size_t>, std::uint32_t> base_of_;
+  std::vector<std::uint32_t> free_;  // slots
+};
+
+}  // namespace
+
+template <Real T>
+BlockCode<T> emit_blocks(const Graph<T>& graph, const Schedule& schedule, std::uint32_t group, const Fusion& fusion,
+                         Memory& memory) {
+  return Emitter<T>(graph, schedule, group, fusion, memory).take();
+}
+
+#define AUTODIFF_EMIT(T) \
+  template BlockCode<T> emit_blocks(const Graph<T>&, const Schedule&, std::uint32_t, const Fusion&, Memory&);
+AUTODIFF_EMIT(float)
+AUTODIFF_EMIT(double)
+
+}  // namespace autodiff::detail

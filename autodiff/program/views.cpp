@@ -1,0 +1,78 @@
+// Views: nodes read through operations that move no data, instead of what these would copy.
+#include <algorithm>
+
+#include "passes.hpp"
+#include "walk.hpp"
+
+namespace autodiff::detail {
+
+namespace {
+
+/// A node's result as a view of its only input, of which it is given the layout. A reduction of axes of length one is one, too.
+template <Real T>
+std::optional<View> view_of_input(const GraphNode<T>& node, const View& input) {
+  if (node.source != Source::operation || node.arity != 1) return std::nullopt;
+  if (auto view = node.operation->view(input)) return view;
+  if (!node.operation->reduction(input.shape) || count(Dims(input.shape)) != node.size() || !is_dense(input))
+    return std::nullopt;
+  View view = dense(node.shape);
+  view.offset = input.offset;
+  return view;
+}
+
+template <Real T>
+class Resolver {
+ public:
+  Resolver(Graph<T>& graph, bool exact) : graph_(graph), exact_(exact) {}
+
+  /// The input as far up as the reader takes it.
+  template <class Takes>
+  Input resolve(const Input& input, Takes takes) const {
+    const auto& node = graph_.nodes[input.node];
+    if (input.view || node.source != Source::operation || node.arity != 1) return input;
+    const Input& above = node.inputs[0];  // resolved already
+    const auto view = view_of_input(node, graph_.view_of(above));
+    if (!view || !takes(*view)) return input;
+    return {above.node, std::make_shared<const View>(std::move(*view))};
+  }
+
+  bool takes(const GraphNode<T>& reader, std::size_t i, const View& view) const {
+    if (reader.operation->block()) return bool(walk_of(view, reader.shape));
+    if (reader.arity == 1 && view_of_input(reader, view)) return true;
+    return is_dense(view) || (!exact_ && reader.operation->takes(i, view));
+  }
+
+ private:
+  Graph<T>& graph_;
+  bool exact_;
+};
+
+}  // namespace
+
+template <Real T>
+void resolve_views(Graph<T>& graph, bool exact, ProgramReport& report) {
+  const Resolver<T> resolver(graph, exact);
+  for (auto& node : graph.nodes) {
+    if (node.source != Source::operation || !node.live) continue;
+    auto before = node.inputs;
+    for (std::size_t i = 0; i < node.arity; ++i)
+      node.inputs[i] = resolver.resolve(node.inputs[i], [&](const View& v) { return resolver.takes(node, i, v); });
+    // An elementwise node that takes each, but not all of them together, takes none.
+    if (node.operation->block() && space_of(graph, node, exact).role == Role::alone) node.inputs = std::move(before);
+  }
+  for (auto* roots : {&graph.outputs, &graph.nexts})
+    for (auto& root : *roots) {
+      const std::size_t size = graph.nodes[root.node].size();
+      const auto resolved = resolver.resolve(root, [](const View& v) { return v.offset == 0 && is_dense(v); });
+      const auto& node = graph.nodes[resolved.node];
+      if (node.source == Source::operation && node.size() == size) root = resolved;
+    }
+  const auto before = std::ranges::count_if(graph.nodes, [](const auto& n) { return n.live; });
+  drop_dead(graph);
+  report.viewed = static_cast<std::size_t>(before - std::ranges::count_if(graph.nodes, [](const auto& n) { return n.live; }));
+}
+
+template void resolve_views(Graph<float>&, bool, ProgramReport&);
+template void resolve_views(Graph<double>&, bool, ProgramReport&);
+
+}  // namespace autodiff::detail

@@ -1,0 +1,46 @@
+// How clusters walk their operands: every space of elements is rows of columns.
+#pragma once
+
+#include <optional>
+
+#include "graph.hpp"
+
+namespace autodiff::detail {
+
+/// What an operand's place follows: nothing (one value), the element, its column (a row that repeats) or its row.
+enum class Walk : std::uint8_t { single, element, column, row };
+
+/// A walk, and how long the rows must be for it; 0 where it does not matter.
+struct Walked {
+  Walk walk;
+  std::size_t columns = 0;
+};
+
+/// How an operand is walked that is broadcast to this shape; nothing where it takes more than rows and columns.
+std::optional<Walked> walk_of(const View& operand, Dims shape);
+
+/// The length of rows that both need, where 0 needs none in particular.
+std::optional<std::size_t> common_columns(std::size_t a, std::size_t b);
+
+/// How an elementwise node walks an input.
+template <Real T>
+std::optional<Walked> walk_of(const Graph<T>& graph, const GraphNode<T>& node, const Input& input) {
+  if (graph.is_single(input)) return Walked{Walk::single};
+  return walk_of(graph.view_of(input), node.shape);
+}
+
+/// What a cluster does with a node: nothing, computes it element by element, or reduces an input of it.
+enum class Role : std::uint8_t { alone, element, reduction };
+
+/// The elements that a node of a cluster is computed from.
+struct Space {
+  Role role = Role::alone;
+  std::size_t size = 0, columns = 0;
+  Walk reduced = Walk::single;  // what is left of a reduction: one value, a row (Walk::column) or a column (Walk::row)
+};
+
+/// The space of a node; in an exact program reductions stay alone, since clusters reduce in another order.
+template <Real T>
+Space space_of(const Graph<T>& graph, const GraphNode<T>& node, bool exact);
+
+}  // namespace autodiff::detail

@@ -1,0 +1,33 @@
+// Timing of things side by side: what is compared runs in turn, and the best of many turns counts.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <limits>
+#include <vector>
+
+namespace bench {
+
+/// Seconds a call of each function takes, in the best of the turns that fit in `seconds` (five at least). A turn of one
+/// function lasts a few hundred microseconds or one call.
+inline std::vector<double> side_by_side(const std::vector<std::function<void()>>& functions, double seconds) {
+  using clock = std::chrono::steady_clock;
+  const auto time = [](const std::function<void()>& f, std::size_t calls) {
+    const auto start = clock::now();
+    for (std::size_t i = 0; i < calls; ++i) f();
+    return std::chrono::duration<double>(clock::now() - start).count() / static_cast<double>(calls);
+  };
+  std::vector<std::size_t> calls;
+  std::vector<double> best(functions.size(), std::numeric_limits<double>::infinity());
+  for (const auto& f : functions) {
+    f();
+    calls.push_back(std::max<std::size_t>(1, static_cast<std::size_t>(300e-6 / time(f, 3))));
+  }
+  const auto start = clock::now();
+  for (int turn = 0; turn < 5 || std::chrono::duration<double>(clock::now() - start).count() < seconds; ++turn)
+    for (std::size_t i = 0; i < functions.size(); ++i) best[i] = std::min(best[i], time(functions[i], calls[i]));
+  return best;
+}
+
+}  // namespace bench
