@@ -1,6 +1,7 @@
-// The whole of the network layer: models, losses, optimisers, schedules, data, metrics.
+// The whole of the network layer: models, losses, optimisers, schedules, data, metrics, saving.
 #pragma once
 
+#include "checkpoint.hpp"
 #include "clipping.hpp"
 #include "csv.hpp"
 #include "data_error.hpp"
@@ -16,6 +17,9 @@
 #include "optimisers.hpp"
 #include "parameter.hpp"
 #include "random.hpp"
+#include "safetensors.hpp"
+#include "saving.hpp"
 #include "schedules.hpp"
 #include "scaling.hpp"
 #include "source.hpp"
+#include "tensor.hpp"
