@@ -7,6 +7,7 @@
 #include "losses.hpp"
 #include "metrics.hpp"
 #include "module.hpp"
+#include "normalisation.hpp"
 #include "optimisers.hpp"
 #include "parameter.hpp"
 #include "random.hpp"
