@@ -20,7 +20,8 @@ class Naming;
 }  // namespace detail
 
 /// Whether training descends on a parameter. Where it does not, the parameter is a state: what a layer itself sets from
-/// step to step, such as running statistics.
+/// step to step, such as running statistics. In training its forward pass reads state.beside(x) and ends with
+/// state.assign(next); where that is recorded, state.beside(x) is then the next value.
 enum class Trainable { no, yes };
 
 /// An array of fixed shape that training changes; copies are independent. One thread at a time may record with it.

@@ -81,6 +81,10 @@ class Summary final : public Members<T> {
   Row* at_ = nullptr;
 };
 
+}  // namespace detail
+
+namespace {
+
 /// "Linear" of "nn::Linear<float>", also where the compiler says "(anonymous namespace)::f(int)::Linear<float>".
 std::string class_name(const std::type_info& type) {
   int status = 0;
@@ -96,11 +100,11 @@ std::string class_name(const std::type_info& type) {
   return outer == name.npos ? name : name.substr(outer + 2);
 }
 
-}  // namespace detail
+}  // namespace
 
 template <Real T>
 std::string Module<T>::kind() const {
-  return detail::class_name(typeid(*this));
+  return class_name(typeid(*this));
 }
 
 template <Real T>

@@ -73,15 +73,18 @@ std::vector<Case> cases() {
   return result;
 }
 
-const std::pair<const char*, Reduction> reductions[] = {
-    {"mean", Reduction::mean}, {"sum", Reduction::sum}, {"none", Reduction::none}};
+struct NamedReduction {
+  std::string name;
+  Reduction reduction;
+};
+const NamedReduction reductions[] = {{"mean", Reduction::mean}, {"sum", Reduction::sum}, {"none", Reduction::none}};
 
 }  // namespace
 
 TEST_CASE("losses and their gradients agree with PyTorch") {
   for (const auto& c : cases())
-    for (const auto& [reduction_name, reduction] : reductions) {
-      const std::string name = c.name + "/" + reduction_name;
+    for (const auto& [short_name, reduction] : reductions) {
+      const std::string name = c.name + "/" + short_name;
       CAPTURE(name);
       const auto target = named(c.against, c.target_shape);
       Tape<double> tape;
@@ -97,14 +100,16 @@ TEST_CASE("losses and their gradients agree with PyTorch") {
 TEST_CASE("gradients of losses agree with differences to second order") {
   for (const auto& c : cases()) {
     if (c.at == "large") continue;
-    for (const auto& [name, reduction] : reductions) {
+    for (const auto& r : reductions) {
       CAPTURE(c.name);
-      CAPTURE(name);
+      CAPTURE(r.name);
       std::vector<Array<double>> at{named(c.at, c.shape)};
       const Variable<double> target(named(c.against, c.target_shape));
       if (c.smooth_in_target) at.push_back(target.value());
       const auto report = autodiff::check_gradient(
-          [&](const std::vector<Variable<double>>& x) { return c.loss(x[0], x.size() > 1 ? x[1] : target, reduction); },
+          [&](const std::vector<Variable<double>>& x) {
+            return c.loss(x[0], x.size() > 1 ? x[1] : target, r.reduction);
+          },
           at, {.second_order = true});
       INFO(report.message());
       CHECK(report.ok);
