@@ -54,13 +54,13 @@ double dot(const double* a, const double* b, std::size_t n) {
 void orthonormalise(double* rows, std::size_t count, std::size_t length) {
   for (std::size_t i = 0; i < count; ++i) {
     double* row = rows + i * length;
+    for (std::size_t j = 0; j < i; ++j) {
+      const double* earlier = rows + j * length;
+      const double along = dot(earlier, row, length);
+      for (std::size_t k = 0; k < length; ++k) row[k] -= along * earlier[k];
+    }
     const double norm = std::sqrt(dot(row, row, length));
     for (std::size_t k = 0; k < length; ++k) row[k] /= norm;
-    for (std::size_t j = i + 1; j < count; ++j) {
-      double* later = rows + j * length;
-      const double along = dot(row, later, length);
-      for (std::size_t k = 0; k < length; ++k) later[k] -= along * row[k];
-    }
   }
 }
 

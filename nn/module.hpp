@@ -85,8 +85,8 @@ class Module {
   std::vector<Named<T>> parameters();
   /// The others: what layers themselves set from step to step. Throws what parameters() throws.
   std::vector<Named<T>> states();
-  /// The same as variables on x's tape, for gradient(loss, model.variables(loss)). Throws ValueError for a parameter
-  /// without a value, TapeError when x is plain.
+  /// The parameters as variables on x's tape, for gradient(loss, model.variables(loss)). Throws ValueError for a
+  /// parameter without a value, TapeError when x is plain.
   std::vector<Variable<T>> variables(const Variable<T>& x);
   /// The states as variables on x's tape: before a forward pass is recorded in training, what it starts from; after it,
   /// the next values. Throws what variables() throws.

@@ -18,7 +18,7 @@ namespace detail {
 template <Real T>
 class Summary final : public Members<T> {
  public:
-  explicit Summary(Module<T>& model) { (*this)("", model); }
+  explicit Summary(Module<T>& model) : Summary() { (*this)("", model); }  // and ~Summary where that throws
   ~Summary() {
     for (auto& row : rows_) row.module.training_ = row.training, row.module.output_shape_ = nullptr;
     for (auto& [parameter, before] : filled_) parameter = before;
@@ -76,6 +76,8 @@ class Summary final : public Members<T> {
     Parameter<T>& parameter;
     Parameter<T> before;
   };
+  Summary() = default;
+
   std::deque<Row> rows_;  // which stay where they are
   std::deque<Filled> filled_;
   Row* at_ = nullptr;

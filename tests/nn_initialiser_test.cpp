@@ -84,6 +84,11 @@ TEST_CASE("the first numbers are the same on every machine") {
   layer.initialise(42);
   CHECK(layer.weight.value()(0, 0) == 0x1.851394e415e94p-2);
   CHECK(layer.weight.value()(1, 2) == 0x1.635b4c84e94fp-2);
+  nn::Random one(42, "w"), two(42, "w");
+  const auto q = nn::orthogonal()({20, 30}, one);
+  CHECK(q(0, 0) == -0x1.5f4eeeccbcb2bp-7);
+  CHECK(q(19, 29) == 0x1.12595bcd9b0b3p-4);
+  CHECK(nn::truncated_normal(0, 1)({3}, two)(2) == 0x1.42edd5ac2460cp-2);
 }
 
 TEST_CASE("draws below a number are even") {
