@@ -10,6 +10,7 @@
 #include "ops/elementary.hpp"
 #include "ops/index.hpp"
 #include "ops/linalg.hpp"
+#include "ops/random.hpp"
 #include "ops/reduce.hpp"
 #include "ops/shape.hpp"
 #include "ops/slice.hpp"

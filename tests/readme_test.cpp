@@ -42,8 +42,8 @@ std::set<std::string> table() {
 std::vector<std::string> listed_names() {
 #define NAME(Op) Op::name,
   return {AUTODIFF_ACTIVATIONS(NAME) AUTODIFF_ARITHMETIC(NAME) AUTODIFF_ELEMENTARY(NAME) AUTODIFF_INDEX(NAME)
-              AUTODIFF_LINALG(NAME) AUTODIFF_REDUCE(NAME) AUTODIFF_SHAPE(NAME) AUTODIFF_SLICE(NAME)
-                  AUTODIFF_SOFTMAX(NAME)};
+              AUTODIFF_LINALG(NAME) AUTODIFF_RANDOM(NAME) AUTODIFF_REDUCE(NAME) AUTODIFF_SHAPE(NAME)
+                  AUTODIFF_SLICE(NAME) AUTODIFF_SOFTMAX(NAME)};
 #undef NAME
 }
 
@@ -60,8 +60,8 @@ TEST_CASE("the table of operations names every listed operation") {
 
 TEST_CASE("every name in the table is declared in a family's header") {
   std::string headers;
-  for (const char* family :
-       {"activations", "arithmetic", "elementary", "index", "linalg", "reduce", "shape", "slice", "softmax"}) {
+  for (const char* family : {"activations", "arithmetic", "elementary", "index", "linalg", "random", "reduce", "shape",
+                             "slice", "softmax"}) {
     std::ifstream file(std::string(AUTODIFF_OPS) + "/" + family + ".hpp");
     std::ostringstream text;
     text << file.rdbuf();

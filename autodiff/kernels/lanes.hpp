@@ -10,6 +10,8 @@
 #include <limits>
 #include <xsimd/xsimd.hpp>
 
+#include "exponentials.hpp"
+
 namespace autodiff::kernels {
 
 /// The outcome of comparing two Lanes, one answer a lane.
@@ -64,7 +66,7 @@ struct Lanes {
 
   friend Lanes abs(Lanes x) { return xsimd::abs(x.v); }
   friend Lanes sqrt(Lanes x) { return xsimd::sqrt(x.v); }
-  friend Lanes exp(Lanes x) { return xsimd::exp(x.v); }
+  friend Lanes exp(Lanes x) { return exp_of(x.v); }
   friend Lanes expm1(Lanes x) { return xsimd::expm1(x.v); }
   // xsimd takes the exponent of subnormal numbers for that of the smallest normal one.
   friend Lanes log(Lanes x) {
@@ -80,7 +82,7 @@ struct Lanes {
   friend Lanes atan(Lanes x) { return xsimd::atan(x.v); }
   friend Lanes sinh(Lanes x) { return xsimd::sinh(x.v); }
   friend Lanes cosh(Lanes x) { return xsimd::cosh(x.v); }
-  friend Lanes tanh(Lanes x) { return xsimd::tanh(x.v); }
+  friend Lanes tanh(Lanes x) { return tanh_of(x.v); }
   // Beyond 6 it is 1 to the last digit; xsimd squares its argument, which may overflow.
   friend Lanes erf(Lanes x) { return xsimd::erf(where(x > 6, Lanes(6), where(x < -6, Lanes(-6), x)).v); }
   friend Lanes atan2(Lanes y, Lanes x) {
