@@ -2,6 +2,7 @@
 #pragma once
 
 #include "data.hpp"
+#include "dropout.hpp"
 #include "initialisers.hpp"
 #include "layers.hpp"
 #include "losses.hpp"
