@@ -98,7 +98,7 @@ double run_epoch(nn::Sequential<T>& model, nn::Optimiser<T>& optimiser, const nn
     const auto batch = data.rows(numbers);
     tape.clear();
     Variable<T> targets = tape.constant(batch.targets);
-    if (options.loss == "squared-error") targets = autodiff::one_hot(targets, data.classes.size());
+    if (!nn::takes_classes(options.loss)) targets = autodiff::one_hot(targets, data.classes.size());
     const auto loss = loss_of(model(tape.constant(batch.inputs)), targets);
     if (!std::isfinite(loss.item())) return loss.item();
     optimiser.step(model, gradient(loss, model.variables(loss)));

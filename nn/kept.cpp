@@ -19,9 +19,10 @@ std::string described(Dtype dtype, const Shape& shape) {
 template <Real T>
 std::vector<Kept<T>> kept(Module<T>& model) {
   std::vector<Kept<T>> result;
-  for (auto& [name, parameter] : model.parameters())
-    result.push_back({name, parameter.shape(), [&parameter = parameter] { return parameter.value(); },
-                      [&parameter = parameter](Array<T> value) { parameter.assign(std::move(value)); }});
+  for (const auto& list : {model.parameters(), model.states()})
+    for (auto& [name, parameter] : list)
+      result.push_back({name, parameter.shape(), [&parameter = parameter] { return parameter.value(); },
+                        [&parameter = parameter](Array<T> value) { parameter.assign(std::move(value)); }});
   return result;
 }
 
