@@ -25,3 +25,4 @@
 #include "schedules.hpp"
 #include "source.hpp"
 #include "tensor.hpp"
+#include "training_step.hpp"
