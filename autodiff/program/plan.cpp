@@ -144,8 +144,8 @@ void Plan<T>::allocate() {
     instruction.beta = Scale{0};
     if (node.addend == nowhere) continue;
     instruction.beta = scale(node.beta, node);
-    const T* addend = pointers_[memory_.buffer_of[node.inputs[node.addend].node]];
-    if (addend != instruction.y.data) instruction.addend = addend;
+    const auto addend = memory_.buffer_of[node.inputs[node.addend].node];
+    if (addend != memory_.buffer_of[instruction.node]) instruction.addend = &pointers_[addend];
   }
   std::size_t scratch = 0, bases = 0;
   for (const auto& code : code_) {
@@ -249,7 +249,7 @@ void Plan<T>::run(const Instruction& instruction) {
     case Instruction::Kind::operation:
       return instruction.operation->forward(y, x);
     case Instruction::Kind::accumulation:
-      if (instruction.addend) std::copy_n(instruction.addend, count(y.shape), y.data);
+      if (instruction.addend) std::copy_n(*instruction.addend, count(y.shape), y.data);
       return instruction.operation->accumulate(y, x, instruction.alpha(), instruction.beta());
     case Instruction::Kind::cluster:
       return run(code_[instruction.code]);
@@ -263,9 +263,7 @@ void Plan<T>::run(const Instruction& instruction) {
 template <Real T>
 typename Plan<T>::Scale Plan<T>::scale(const Factor& factor, const GraphNode<T>& node) const {
   Scale made{static_cast<T>(factor.number)};
-  if (factor.input == nowhere) return made;
-  const auto& input = node.inputs[factor.input];
-  made.value = pointers_[memory_.buffer_of[input.node]] + (input.view ? input.view->offset : 0);
+  if (factor.input != nowhere) made.value = &pointers_[memory_.buffer_of[node.inputs[factor.input].node]];
   return made;
 }
 

@@ -26,11 +26,12 @@ class Plan {
   const ProgramReport& report() const { return report_; }
 
  private:
-  /// A factor of an accumulation: a number times what is found in memory, if anything.
+  /// A factor of an accumulation: a number times what is found in memory, if anything. The place is looked up at each
+  /// run, since it may be that of an input.
   struct Scale {
     T number = 1;
-    const T* value = nullptr;
-    T operator()() const { return value ? number * *value : number; }
+    const T* const* value = nullptr;
+    T operator()() const { return value ? number * **value : number; }
   };
   /// One node alone, a cluster, or a copy.
   struct Instruction {
@@ -41,7 +42,7 @@ class Plan {
     std::uint32_t first = 0, count = 0;       // its operands
     std::uint32_t code = 0;                   // of a cluster
     Scale alpha{}, beta{};                    // of an accumulation
-    const T* addend = nullptr;                // what is copied to y before it, if it is not there already
+    const T* const* addend = nullptr;         // where what is copied to y before it is, if it is not there already
   };
   /// What an instruction works on: a place in a buffer, laid out so.
   struct Slot {
