@@ -56,10 +56,11 @@ class Plan {
   void add_operand(std::uint32_t node, View view);
   void allocate();
   void bind(std::span<const Array<T>* const> inputs);
+  const T* data_of(std::size_t input, const Array<T>& given);
   void run(const Instruction& instruction);
   void run_timed(const Instruction& instruction);
   void run(const BlockCode<T>& code);
-  void check_finite(const Instruction& instruction) const;
+  void run_checked(const Instruction& instruction);
   void copy(const Move& move);
   Scale scale(const Factor& factor, const GraphNode<T>& node) const;
   void describe_instructions();
@@ -83,7 +84,8 @@ class Plan {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> binds_;  // operands that are inputs, and which
 
   Array<T> arena_;
-  std::vector<T*> pointers_;  // of each buffer; of inputs they are bound at each run
+  std::vector<T*> pointers_;    // of each buffer; of inputs they are bound at each run
+  std::vector<Array<T>> kept_;  // copies of inputs that the run itself writes over: its outputs, and states
   /// What a thread needs for itself.
   struct Worker {
     Array<T> scratch;
