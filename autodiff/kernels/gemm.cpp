@@ -67,9 +67,14 @@ void scale(const Product<T>& p) {
 template <class T>
 constexpr std::size_t tile_columns = 2 * NativeLanes<T>::size;
 
-// What 32 or 16 registers hold beside V of B.
+// What 32 or 16 registers hold beside V of B. Sanitizers take minutes to compile large tiles.
+#if defined(__SANITIZE_ADDRESS__)
+template <class L, std::size_t V>
+constexpr std::size_t tile_rows = 2;
+#else
 template <class L, std::size_t V>
 constexpr std::size_t tile_rows = sizeof(L) == 64 ? (V == 1 ? 16 : 14) : (V == 1 ? 12 : 6);
+#endif
 
 // Rows [first, first + R) of a product of V registers a row, the last of which may be ragged.
 template <class T, bool transpose_a, bool ragged, std::size_t V, std::size_t R>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "../finite.hpp"
 #include "../kernels/copy.hpp"
@@ -201,8 +202,12 @@ void Plan<T>::bind(std::span<const Array<T>* const> inputs) {
       fail<ShapeError>("program", "input ", k, " must have the shape that it was compiled for: ", given, " and ",
                        expected);
   }
-  for (std::size_t k = 0; k < inputs.size(); ++k)
-    pointers_[memory_.buffer_of[graph_.inputs[k]]] = const_cast<T*>(data_of(k, *inputs[k]));  // is never written
+  bool moved = false;
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    T* data = const_cast<T*>(data_of(k, *inputs[k]));  // is never written
+    moved |= std::exchange(pointers_[memory_.buffer_of[graph_.inputs[k]]], data) != data;
+  }
+  if (!moved) return;
   for (const auto& [operand, input] : binds_)
     operands_[operand].data = pointers_[operand_slots_[operand].buffer] + operand_slots_[operand].offset;
   for (auto c : input_codes_) code_[c].resolve(pointers_.data(), workers_[0].scratch.data(), bases_[c].data());
