@@ -171,6 +171,22 @@ TEST_CASE_TEMPLATE("long vectors, and more axes than rows and columns", T, float
   check_program<T>(of_axes, axes(1), axes(5), std::is_same_v<T, float> ? 1e-4 : 1e-12);
 }
 
+TEST_CASE("rows of any length need no more memory for blocks, unless they are reduced") {
+  const auto scratch = [](std::size_t columns) {
+    Tape<float> tape;
+    const auto x = tape.variable(Array<float>(Shape{2, columns}, 0.5f)),
+               row = tape.variable(Array<float>(Shape{columns}, 0.5f));
+    const auto y = exp(x) * row;
+    auto program = ad::compile({x, row}, {sum(y), max(y - x)}, {}, {.threads = 2});
+    CHECK_EQ(program.report().clusters, 1);
+    const auto& outputs = program(x.value(), row.value());
+    CHECK(outputs[0]() == doctest::Approx(double(columns) * std::exp(0.5)).epsilon(1e-5));
+    CHECK(outputs[1]() == doctest::Approx(0.5 * std::exp(0.5) - 0.5).epsilon(1e-5));
+    return program.report().scratch_bytes;
+  };
+  CHECK_EQ(scratch(200000), scratch(20000));
+}
+
 TEST_CASE("more nodes than a cluster holds, over several blocks") {
   const Functions<double> chain = [](const Variables<double>& x) {
     auto y = x[0];
