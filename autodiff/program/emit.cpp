@@ -31,26 +31,26 @@ class Emitter {
   /// How the space is cut into chunks and blocks.
   void cut(const Group& cluster) {
     code_.size = cluster.size, code_.columns = cluster.columns;
-    const bool reduces =
-        std::ranges::any_of(cluster.nodes, [&](auto i) { return !graph_.nodes[i].operation->block(); });
-    const bool reduces_rows = reduces && cluster.columns != 0;
+    bool reduces = false, reduces_rows = false;  // at all; by rows or columns
+    for (auto i : cluster.nodes) {
+      if (graph_.nodes[i].operation->block()) continue;
+      reduces = true;
+      reduces_rows = reduces_rows || space_of(graph_, graph_.nodes[i], false).reduced != Walk::single;
+    }
     const std::size_t chunk = std::max((reduces ? 4096 : 8192) * sizeof(float) / sizeof(T), code_.size / most_chunks);
-    const std::size_t columns = cluster.columns == 0 ? 1 : cluster.columns;
-    code_.whole_rows = cluster.columns != 0 && (reduces_rows || columns <= block_elements);
-    if (cluster.columns == 0) {
+    const std::size_t columns = cluster.columns;
+    code_.whole_rows = columns != 0 && (reduces_rows || columns <= block_elements);
+    if (!code_.whole_rows) {
       code_.block = std::min(block_elements, code_.size);
       code_.chunk = std::min((chunk + code_.block - 1) / code_.block * code_.block, code_.size);
       return;
     }
     // Rows for a block: as many as keep it a multiple of any register.
-    std::size_t rows = 1;
-    if (code_.whole_rows) {
-      const std::size_t even = 16 / std::gcd(columns, std::size_t{16});
-      rows = std::max<std::size_t>(block_elements / columns, 1);
-      if (rows > even) rows -= rows % even;
-      rows = std::min(rows, code_.size / columns);
-    }
-    code_.block = code_.whole_rows ? rows * columns : block_elements;
+    const std::size_t even = 16 / std::gcd(columns, std::size_t{16});
+    std::size_t rows = std::max<std::size_t>(block_elements / columns, 1);
+    if (rows > even) rows -= rows % even;
+    rows = std::min(rows, code_.size / columns);
+    code_.block = rows * columns;
     code_.chunk = std::min(std::max<std::size_t>(chunk / (rows * columns), 1) * rows * columns, code_.size);
   }
 

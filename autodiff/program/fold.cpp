@@ -97,7 +97,8 @@ bool equal(const GraphNode<T>& a, const GraphNode<T>& b) {
   return std::ranges::equal(a.inputs, b.inputs, same_node) && a.operation->equals(*b.operation);
 }
 
-/// Operations that differ in their parameters alone, such as many slices of one array, have one hash.
+/// Operations that differ in their parameters alone, such as many slices of one array, have one hash: of these no more
+/// are kept.
 constexpr std::size_t most_compared = 64;
 
 }  // namespace
@@ -118,13 +119,11 @@ void merge_equal(Graph<T>& graph, ProgramReport& report) {
     const auto [begin, end] = by_hash.equal_range(h);
     auto found = begin;
     std::size_t compared = 0;
-    while (found != end && compared < most_compared && !equal(graph.nodes[found->second], node)) ++found, ++compared;
-    if (found == end || compared == most_compared) {
+    while (found != end && !equal(graph.nodes[found->second], node)) ++found, ++compared;
+    if (found != end)
+      same.stands_for(found->second, i), ++report.merged;
+    else if (compared < most_compared)
       by_hash.emplace(h, i);
-    } else {
-      same.stands_for(found->second, i);
-      ++report.merged;
-    }
   }
   same.redirect(graph.outputs), same.redirect(graph.nexts);
 }
