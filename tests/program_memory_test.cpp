@@ -45,7 +45,10 @@ struct Planned {
 
 /// Follows which node's value each buffer holds, group by group, and looks that every reader finds what it reads.
 void check_values_survive(const Planned& p) {
-  const auto& [report, graph, schedule, fusion, memory] = p;
+  const auto& graph = p.graph;
+  const auto& schedule = p.schedule;
+  const auto& fusion = p.fusion;
+  const auto& memory = p.memory;
   std::vector<std::uint32_t> holds(memory.buffers.size(), nowhere);
   for (std::uint32_t i = 0; i < graph.nodes.size(); ++i)
     if (graph.nodes[i].live && graph.nodes[i].source != Source::operation) holds[memory.buffer_of[i]] = i;
@@ -88,19 +91,14 @@ void check_values_survive(const Planned& p) {
     }
     for (const auto& [b, i] : writer) holds[b] = i;
   }
-  // Copies after the run, in order: outputs first, then states.
-  for (std::uint32_t k = 0; k < graph.outputs.size(); ++k)
-    REQUIRE_EQ(holds[memory.buffer_of[graph.outputs[k].node]], graph.outputs[k].node);
-  auto final_value = holds;
+  // Copies before the run keep old states; those after it bring outputs and states to where they are expected.
   for (const auto& move : memory.before) {
-    final_value[move.to] = graph.nodes.size() <= move.from ? nowhere : nowhere;
-    for (std::size_t s = 0; s < graph.states.size(); ++s)
-      if (memory.states[s] == move.from) final_value[move.to] = graph.states[s];
+    const auto state = std::ranges::find(memory.states, move.from) - memory.states.begin();
+    holds[move.to] = graph.states[static_cast<std::size_t>(state)];
   }
-  for (const auto& move : memory.after) final_value[move.to] = final_value[move.from];
-  for (std::size_t k = 0; k < graph.nexts.size(); ++k) REQUIRE_EQ(final_value[memory.states[k]], graph.nexts[k].node);
-  for (std::size_t k = 0; k < graph.outputs.size(); ++k)
-    REQUIRE_EQ(final_value[memory.outputs[k]], graph.outputs[k].node);
+  for (const auto& move : memory.after) holds[move.to] = holds[move.from];
+  for (std::size_t k = 0; k < graph.nexts.size(); ++k) REQUIRE_EQ(holds[memory.states[k]], graph.nexts[k].node);
+  for (std::size_t k = 0; k < graph.outputs.size(); ++k) REQUIRE_EQ(holds[memory.outputs[k]], graph.outputs[k].node);
 }
 
 void check_apart(const std::vector<Buffer>& buffers, std::size_t length) {

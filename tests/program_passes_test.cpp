@@ -103,17 +103,16 @@ TEST_CASE("fold: a neutral argument leaves the other; an exact program sees the 
     V y;
     bool exactly, folds;
   };
-  for (const auto& [y, exactly, folds] :
-       {Try{x * one, true, true}, Try{one * x, true, true}, Try{x / one, true, true}, Try{one / x, false, false},
-        Try{x + minus_zero, true, true}, Try{x + zero, false, true}, Try{zero + x, false, true},
-        Try{x - zero, true, true}, Try{x - minus_zero, false, true}, Try{zero - x, false, false},
-        Try{x * zero, false, false}, Try{x + nan, false, false}, Try{maximum(x, zero), false, false},
-        Try{filled(tape, {2, 2, 3}, 1) * x, false, false}}) {
-    INFO(tape.node(y.index()).operation->name() << " of node " << y.index());
+  for (const auto& each : {Try{x * one, true, true}, Try{one * x, true, true}, Try{x / one, true, true},
+                           Try{one / x, false, false}, Try{x + minus_zero, true, true}, Try{x + zero, false, true},
+                           Try{zero + x, false, true}, Try{x - zero, true, true}, Try{x - minus_zero, false, true},
+                           Try{zero - x, false, false}, Try{x * zero, false, false}, Try{x + nan, false, false},
+                           Try{maximum(x, zero), false, false}, Try{filled(tape, {2, 2, 3}, 1) * x, false, false}}) {
+    INFO(std::string(tape.node(each.y.index()).operation->name()) << " of node " << each.y.index());
     for (const bool exact : {true, false}) {
-      Passes p({x}, {y}, {}, exact);
+      Passes p({x}, {each.y}, {}, exact);
       p.fold();
-      CHECK_EQ(p.operations().empty(), exact ? exactly : folds);
+      CHECK_EQ(p.operations().empty(), exact ? each.exactly : each.folds);
     }
   }
 }

@@ -164,7 +164,7 @@ TEST_CASE("constants are folded, equal nodes merged, reshapes free, the rest run
     CHECK_MESSAGE(text.find(part) != std::string::npos, text);
   CHECK_EQ(text.find(" us "), std::string::npos);
 
-  const auto& exact = ad::compile({x}, {y}, {}, {.exact = true}).report();
+  const auto exact = ad::compile({x}, {y}, {}, {.exact = true}).report();
   CHECK_EQ(exact.multiply_adds, 0);
 }
 

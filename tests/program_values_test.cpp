@@ -75,9 +75,6 @@ void check_program(const Functions<T>& functions, const Values<T>& recorded, con
   }
 }
 
-template <class T>
-constexpr double rounding = std::is_same_v<T, float> ? 2e-5 : 1e-13;
-
 }  // namespace
 
 TEST_CASE_TEMPLATE("random graphs and their gradients, where they were recorded and elsewhere", T, float, double) {
@@ -268,8 +265,10 @@ TEST_CASE("200 steps of training give the same losses and weights for any number
     Network network;
     const nn::Optimiser<float>* rule;
   };
-  for (const auto& [network, rule] : {Try{{1, {2, 3, 2}}, &descent}, Try{{1, {2, 3, 2}}, &adam},
-                                      Try{{1, {300, 200, 10}}, &adam}, Try{{64, {150, 128, 10}}, &descent}}) {
+  for (const auto& each : {Try{{1, {2, 3, 2}}, &descent}, Try{{1, {2, 3, 2}}, &adam}, Try{{1, {300, 200, 10}}, &adam},
+                           Try{{64, {150, 128, 10}}, &descent}}) {
+    const auto& network = each.network;
+    const auto* rule = each.rule;
     INFO(network.batch << ": " << network.sizes[0] << "-" << network.sizes[1] << (rule == &adam ? ", Adam" : ""));
     const TrainingStep<float> step(network, *rule);
     std::vector<float> losses;

@@ -130,12 +130,14 @@ void Plan<T>::allocate() {
     pointers_[memory_.outputs[k]] = outputs_.back().data();
   }
 
-  std::vector<std::uint32_t> input_of(memory_.buffers.size(), nowhere);
-  for (std::uint32_t k = 0; k < graph_.inputs.size(); ++k) input_of[memory_.buffer_of[graph_.inputs[k]]] = k;
+  std::vector<bool> is_input(memory_.buffers.size());
+  for (auto i : graph_.inputs) is_input[memory_.buffer_of[i]] = true;
   for (std::uint32_t o = 0; o < operands_.size(); ++o) {
     const auto [buffer, offset] = operand_slots_[o];
-    operands_[o].data = pointers_[buffer] + offset;
-    if (input_of[buffer] != nowhere) binds_.emplace_back(o, input_of[buffer]);
+    if (is_input[buffer])
+      binds_.push_back(o);
+    else
+      operands_[o].data = pointers_[buffer] + offset;
   }
   for (auto& instruction : instructions_) {
     if (!instruction.operation) continue;
@@ -160,8 +162,8 @@ void Plan<T>::allocate() {
   for (std::uint32_t c = 0; c < code_.size(); ++c) {
     if (!code_[c].is_one_block()) continue;
     bases_[c].resize(code_[c].bases.size());
-    const auto is_input = [&](const Base& base) { return base.buffer != nowhere && input_of[base.buffer] != nowhere; };
-    if (std::ranges::any_of(code_[c].bases, is_input))
+    const auto at_input = [&](const Base& base) { return base.buffer != nowhere && is_input[base.buffer]; };
+    if (std::ranges::any_of(code_[c].bases, at_input))
       input_codes_.push_back(c);
     else
       code_[c].resolve(pointers_.data(), workers_[0].scratch.data(), bases_[c].data());
@@ -208,8 +210,7 @@ void Plan<T>::bind(std::span<const Array<T>* const> inputs) {
     moved |= std::exchange(pointers_[memory_.buffer_of[graph_.inputs[k]]], data) != data;
   }
   if (!moved) return;
-  for (const auto& [operand, input] : binds_)
-    operands_[operand].data = pointers_[operand_slots_[operand].buffer] + operand_slots_[operand].offset;
+  for (auto o : binds_) operands_[o].data = pointers_[operand_slots_[o].buffer] + operand_slots_[o].offset;
   for (auto c : input_codes_) code_[c].resolve(pointers_.data(), workers_[0].scratch.data(), bases_[c].data());
 }
 

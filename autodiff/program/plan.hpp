@@ -79,9 +79,9 @@ class Plan {
   std::vector<Slot> operand_slots_;  // where the data of each operand is
   std::vector<Operand<const T>> operands_;
   std::vector<BlockCode<T>> code_;
-  std::vector<std::vector<T*>> bases_;                          // of each code that is one block
-  std::vector<std::uint32_t> input_codes_;                      // of these, which read inputs
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> binds_;  // operands that are inputs, and which
+  std::vector<std::vector<T*>> bases_;      // of each code that is one block
+  std::vector<std::uint32_t> input_codes_;  // of these, which read inputs
+  std::vector<std::uint32_t> binds_;        // operands that are inputs
 
   Array<T> arena_;
   std::vector<T*> pointers_;    // of each buffer; of inputs they are bound at each run
