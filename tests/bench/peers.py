@@ -157,7 +157,7 @@ def work(name, threads):
         if key not in steps:
             steps[key] = library.step(*key)
             # Ten steps are compared between all ways.
-            losses = [float(steps[key]()) for _ in range(10)]
+            losses = [steps[key]().item() for _ in range(10)]
             answer = {"loss": losses[-1]}
         else:
             answer = {"us": 1e6 * best_of_turns(steps[key], library.synchronise, task["seconds"])}
