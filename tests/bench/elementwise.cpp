@@ -1,14 +1,14 @@
 // Chains of eight elementwise operations and a sum, value and gradient: in a program, beside the same written by hand
 // as one fused loop, and the same recorded anew at each step. One line of JSON a case.
-#include <omp.h>
-
 #include <CLI/CLI.hpp>
+#include <array>
 #include <autodiff/autodiff.hpp>
 #include <autodiff/kernels/lanes.hpp>
 #include <autodiff/kernels/threads.hpp>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <numeric>
 
 #include "timing.hpp"
 
@@ -20,7 +20,6 @@ using Variable = ad::Variable<float>;
 using Lanes = ad::kernels::NativeLanes<float>;
 
 constexpr std::size_t elements = 1'000'000;
-static_assert(elements % Lanes::size == 0, "the loops by hand have no tails");
 
 struct Value {
   Lanes y, slope;
@@ -70,24 +69,25 @@ struct Results {
   Array slopes;
 };
 
-/// Each element is loaded once, its value added to the sum and its slope written: all in registers.
+/// Each element is loaded once, its value added to the sum and its slope written: all in registers. Threads share the
+/// loop out as those of programs do.
 template <class Chain>
 void by_hand(const Array& x, Results& results) {
+  constexpr std::size_t parts = 50, part = elements / parts;
+  static_assert(part % Lanes::size == 0, "the loop has no tail");
   const float* from = x.data();
   float* to = results.slopes.data();
-  double total = 0;
-#pragma omp parallel reduction(+ : total)
-  {
+  std::array<double, parts> totals;
+  ad::kernels::parallel_for(parts, [&](std::size_t p) {
     Lanes sum(0);
-#pragma omp for schedule(static)
-    for (std::size_t i = 0; i < elements; i += Lanes::size) {
+    for (std::size_t i = p * part; i < (p + 1) * part; i += Lanes::size) {
       const auto [y, slope] = Chain::by_hand(Lanes::load(from + i));
       sum = sum + y;
       slope.store(to + i);
     }
-    total += xsimd::hadd(sum.v);
-  }
-  results.value = total;
+    totals[p] = xsimd::hadd(sum.v);
+  });
+  results.value = std::accumulate(totals.begin(), totals.end(), 0.0);
 }
 
 template <class Chain>
@@ -124,7 +124,6 @@ struct Options {
 
 template <class Chain>
 bool measure(int threads, const Options& options) {
-  omp_set_num_threads(threads);
   ad::kernels::set_threads(threads);
   Array x(ad::Shape{elements});
   for (std::size_t i = 0; i < elements; ++i) x(i) = 3 * std::sin(0.37f * static_cast<float>(i % 10'007));
