@@ -25,7 +25,7 @@ for file in $(find autodiff -name '*.[hc]pp' -not -path '*/ops/*' -not -path '*/
   esac
 done
 operations=$(grep -hoE 'static constexpr auto name = .*' autodiff/ops/*.hpp | grep -oE '"[a-z0-9_]+"' | tr -d '"' | sort -u)
-structs=$(grep -hE '^#define AUTODIFF_[A-Z]+\(X\)' -A3 autodiff/ops/*.hpp | grep -oE 'X\([A-Z][A-Za-z0-9]+\)' | sed 's/X(\(.*\))/\1/' | sort -u)
+structs=$(grep -hE '^#define AUTODIFF_[A-Z]+\(X\)' -A8 autodiff/ops/*.hpp | grep -oE 'X\([A-Z][A-Za-z0-9]+\)' | sed 's/X(\(.*\))/\1/' | sort -u)
 [ "$(echo "$structs" | wc -l)" -gt 40 ] || { echo "the lists of operations were not found"; exit 1; }
 either() { echo "$1" | paste -sd '|'; }
 
