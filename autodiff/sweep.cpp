@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "finite.hpp"
 #include "ops/arithmetic.hpp"  // for += alone
 
 namespace autodiff {
@@ -75,6 +76,11 @@ std::vector<Variable<T>> sweep(std::string_view caller, Sweep mode, const Variab
       if (!std::ranges::equal(part.shape(), x[j].shape()))
         fail<ShapeError>(operation->name(), "the gradient of argument ", j + 1,
                          " must have its shape: ", Dims(part.shape()), " and ", Dims(x[j].shape()));
+      if (tape.stops_at_non_finite()) {
+        const ErrorScope scope("gradient of " + (tape.name(i).empty() ? tape.scope_of(i) : tape.name(i)));
+        const Dims from[] = {Dims(ct.shape())};
+        require_finite<T>(operation->name(), operand(part.value()), from);
+      }
       if (reached[to])
         cotangents[to] += part;
       else

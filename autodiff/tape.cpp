@@ -2,6 +2,8 @@
 
 #include <mutex>
 
+#include "finite.hpp"
+
 namespace autodiff {
 
 namespace {
@@ -85,6 +87,8 @@ std::uint32_t Tape<T>::append(std::shared_ptr<const Primitive<T>> operation, std
 template <Real T>
 Variable<T> Tape<T>::leaf(const Variable<T>& value, const std::string& name, bool constant) {
   value.check_alive();
+  if (stop_at_non_finite_)
+    require_finite<T>(constant ? "constant" : "variable", operand(std::as_const(*value.value_)), {});
   const auto index = append(nullptr, value.value_, constant);
   if (!name.empty()) this->name(index, name);
   return recorded(index);
@@ -138,6 +142,8 @@ Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation
   if (shape.size() > 32) fail<ShapeError>(operation->name(), "arrays have at most 32 axes: ", Dims(shape));
   auto value = std::make_shared<Array<T>>(shape);
   operation->forward(operand(*value), operands);
+  if (tape && tape->stop_at_non_finite_)
+    require_finite<T>(operation->name(), operand(std::as_const(*value)), std::span<const Dims>(shapes));
   if (!tape || !tape->recording_) return Variable<T>(std::move(value), nullptr, 0, 0);
 
   // Plain values become constants here, after all that can fail; then the node's own inputs follow each other.

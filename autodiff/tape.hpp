@@ -90,6 +90,11 @@ class Tape {
   Pause pause() { return Pause(*this); }
   bool recording() const { return recording_; }
 
+  /// Hunts for the first value that is not finite: from now on, entering one, an operation that gives one, and a sweep
+  /// that meets one throw ValueError, which names scope, operation, shapes and the index. Off at first; slows down.
+  void stop_at_non_finite(bool on = true) { stop_at_non_finite_ = on; }
+  bool stops_at_non_finite() const { return stop_at_non_finite_; }
+
   // ---- for the engine: the sweep, programs, drawings ----
 
   /// Runs an operation, and records it if any input is recorded and the tape is not paused.
@@ -170,7 +175,7 @@ class Tape {
   std::vector<ScopeName> scopes_{{0, ""}};  // the first is outside of any
   std::map<ScopeName, std::uint32_t> scope_index_;
   std::uint32_t scope_ = 0;
-  bool recording_ = true;
+  bool recording_ = true, stop_at_non_finite_ = false;
   std::unordered_map<std::uint32_t, std::string> names_;  // of the few nodes that have one
   std::unordered_map<std::string, std::uint32_t> by_name_;
 };

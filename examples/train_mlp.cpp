@@ -14,7 +14,6 @@ namespace {
 
 using autodiff::Array;
 using autodiff::Real;
-using autodiff::Tape;
 using autodiff::Variable;
 
 struct Options {
@@ -90,19 +89,13 @@ nn::Sequential<T> build(const Options& options, std::size_t inputs, std::size_t 
 
 /// One pass over the training data; the mean loss of its samples.
 template <Real T>
-double run_epoch(nn::Sequential<T>& model, nn::Optimiser<T>& optimiser, const nn::Loss<T>& loss_of,
-                 const nn::Dataset<T>& data, const Options& options, std::size_t epoch) {
-  Tape<T> tape;
+double run_epoch(nn::TrainingStep<T>& step, const nn::Dataset<T>& data, const Options& options, std::size_t epoch) {
   double total = 0;
   for (const auto& numbers : nn::batches(data.size(), options.batch, options.seed, epoch)) {
     const auto batch = data.rows(numbers);
-    tape.clear();
-    Variable<T> targets = tape.constant(batch.targets);
-    if (options.loss == "squared-error") targets = autodiff::one_hot(targets, data.classes.size());
-    const auto loss = loss_of(model(tape.constant(batch.inputs)), targets);
-    if (!std::isfinite(loss.item())) return loss.item();
-    optimiser.step(model, gradient(loss, model.variables(loss)));
-    total += loss.item() * static_cast<double>(batch.size());
+    const double loss = step(batch.inputs, batch.targets);
+    if (!std::isfinite(loss)) return loss;
+    total += loss * static_cast<double>(batch.size());
   }
   return total / static_cast<double>(data.size());
 }
@@ -112,7 +105,12 @@ int train(const Options& options) {
   const auto data = prepare<T>(options);
   auto model = build<T>(options, data.train.features(), data.train.classes.size());
   const auto optimiser = nn::optimiser<T>(options.optimiser, options.learning_rate);
-  const auto loss_of = nn::loss<T>(options.loss);
+  const auto of_rows = nn::loss<T>(options.loss);
+  const std::size_t classes = data.train.classes.size();
+  const auto loss_of = [&](const Variable<T>& prediction, const Variable<T>& labels) {
+    return of_rows(prediction, nn::takes_classes(options.loss) ? labels : autodiff::one_hot(labels, classes));
+  };
+  nn::TrainingStep<T> step(model, *optimiser, loss_of);
 
   std::cout << "data      " << options.file << ": " << data.train.size() << " samples to train, " << data.test.size()
             << " to test\nnetwork   " << data.train.features();
@@ -125,7 +123,8 @@ int train(const Options& options) {
   const auto start = std::chrono::steady_clock::now();
   const std::size_t every = (options.epochs + 19) / 20;
   for (std::size_t epoch = 1; epoch <= options.epochs; ++epoch) {
-    const double loss = run_epoch(model, *optimiser, loss_of, data.train, options, epoch);
+    const double loss = run_epoch(step, data.train, options, epoch);
+    step.store();
     if (!std::isfinite(loss)) {
       std::cout << std::flush;
       std::cerr << "train_mlp: the loss is not finite any more in epoch " << epoch

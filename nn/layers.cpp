@@ -1,10 +1,13 @@
 #include "layers.hpp"
 
+#include <algorithm>
+
 #include "choice.hpp"
 
 namespace nn {
 
 using autodiff::fail;
+using autodiff::ShapeError;
 using autodiff::ValueError;
 
 template <Real T>
@@ -44,6 +47,8 @@ constexpr Choice<FunctionPointer<T>> activations[] = {
     {"softplus", autodiff::softplus<T>},
     {"softmax", [](const Variable<T>& x) { return autodiff::softmax(x); }},
     {"log_softmax", [](const Variable<T>& x) { return autodiff::log_softmax(x); }},
+    {"hard_tanh", [](const Variable<T>& x) { return autodiff::clip(x, -1, 1); }},
+    {"relu6", [](const Variable<T>& x) { return autodiff::clip(x, 0, 6); }},
 };
 
 }  // namespace
@@ -54,6 +59,13 @@ Function<T> activation(std::string_view name) {
 }
 
 std::vector<std::string> activation_names() { return names(std::span(activations<float>)); }
+
+template <Real T>
+Embedding<T>::Embedding(std::size_t count, std::size_t width, Initialiser initialiser)
+    : weight({count, width}, std::move(initialiser)) {
+  if (count == 0 || width == 0)
+    fail<ValueError>("embedding", "needs at least one thing and one number for it: ", autodiff::Dims(weight.shape()));
+}
 
 template <Real T>
 Sequential<T>& Sequential<T>::add(AnyModule<T> module) {
@@ -79,13 +91,18 @@ void Sequential<T>::members(Members<T>& m) {
   for (std::size_t i = 0; i < size(); ++i) m(std::to_string(i), *modules_[i]);
 }
 
+template <Real T>
+Variable<T> Residual<T>::forward(const Variable<T>& x) {
+  const Variable<T> y = (*inner_)(x);
+  if (!std::ranges::equal(x.shape(), y.shape()))
+    fail<ShapeError>("residual", "the inner module must keep the shape: ", autodiff::Dims(x.shape()), " and ",
+                     autodiff::Dims(y.shape()));
+  return x + y;
+}
+
 template Function<float> activation(std::string_view);
 template Function<double> activation(std::string_view);
-template class Linear<float>;
-template class Linear<double>;
-template class Activation<float>;
-template class Activation<double>;
-template class Sequential<float>;
-template class Sequential<double>;
+NN_LAYERS(template, float)
+NN_LAYERS(template, double)
 
 }  // namespace nn

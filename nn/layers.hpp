@@ -27,7 +27,8 @@ using Function = std::function<Variable<T>(const Variable<T>&)>;
 /// The activation function of this name. Throws ValueError for a name that is not one of activation_names().
 template <Real T>
 Function<T> activation(std::string_view name);
-/// linear, logistic, tanh, relu, ...: the activation functions of the engine.
+/// linear, logistic, tanh, relu, ...: the activation functions of the engine, with its own defaults where they have a
+/// parameter, and its clip as hard_tanh (to -1..1) and relu6 (to 0..6).
 std::vector<std::string> activation_names();
 
 /// A function of every unit, without parameters: h = f(a). The node is named "h".
@@ -35,17 +36,41 @@ template <Real T = float>
 class Activation : public Module<T> {
  public:
   /// By name. Throws ValueError for a name that is not one of activation_names().
-  explicit Activation(const char* name) : Activation(activation<T>(name)) {}
-  explicit Activation(const std::string& name) : Activation(activation<T>(name)) {}
+  explicit Activation(const char* name) : function_(activation<T>(name)), kind_(name) {}
+  explicit Activation(const std::string& name) : Activation(name.c_str()) {}
   /// Any function, or operations put together in a lambda.
-  explicit Activation(Function<T> function) : function_(std::move(function)) {}
+  explicit Activation(Function<T> function) : function_(std::move(function)), kind_("Activation") {}
   Variable<T> forward(const Variable<T>& x) override {
     const Variable<T> h = function_(x);
     return h.recorded() && h.index() == x.index() ? h : h.named("h");  // the identity leaves x its name
   }
+  std::string kind() const override { return kind_; }
 
  private:
   Function<T> function_;
+  std::string kind_;
+};
+
+/// All features of a sample along one axis: x (samples, ...) gives (samples, features). Throws AxisError without a
+/// second axis.
+template <Real T = float>
+class Flatten : public Module<T> {
+ public:
+  Variable<T> forward(const Variable<T>& x) override { return autodiff::flatten(x, 1); }
+};
+
+/// A row of numbers of its own for each of `count` words, classes or other things, which are numbered from 0: x (...)
+/// of whole numbers gives (..., width).
+///
+/// `weight` is (count, width). Throws ValueError without things or numbers; calling it throws what gather throws.
+template <Real T = float>
+class Embedding : public Module<T> {
+ public:
+  Embedding(std::size_t count, std::size_t width, Initialiser initialiser = normal(0, 1));
+  Variable<T> forward(const Variable<T>& x) override { return autodiff::gather(weight.beside(x), x); }
+  void members(Members<T>& m) override { m("weight", weight); }
+
+  Parameter<T> weight;
 };
 
 /// Modules one after the other, each fed with the output of the one before. They are named "0", "1", ...
@@ -72,11 +97,31 @@ class Sequential : public Module<T> {
 template <class First, class... Rest>
 Sequential(First, Rest...) -> Sequential<typename First::value_type>;
 
-extern template class Linear<float>;
-extern template class Linear<double>;
-extern template class Activation<float>;
-extern template class Activation<double>;
-extern template class Sequential<float>;
-extern template class Sequential<double>;
+/// x + inner(x), a way around the inner module: what it adds is learnt. K. He, X. Zhang, S. Ren and J. Sun, "Deep
+/// residual learning for image recognition", CVPR 2016. Throws ShapeError when inner changes the shape.
+template <Real T = float>
+class Residual : public Module<T> {
+ public:
+  explicit Residual(AnyModule<T> inner) : inner_(std::move(inner)) {}
+  Module<T>& inner() { return *inner_; }
+  Variable<T> forward(const Variable<T>& x) override;
+  void members(Members<T>& m) override { m("inner", *inner_); }
+
+ private:
+  AnyModule<T> inner_;
+};
+
+template <class Inner>
+Residual(Inner) -> Residual<typename Inner::value_type>;
+
+#define NN_LAYERS(X, T)  \
+  X class Linear<T>;     \
+  X class Activation<T>; \
+  X class Flatten<T>;    \
+  X class Embedding<T>;  \
+  X class Sequential<T>; \
+  X class Residual<T>;
+NN_LAYERS(extern template, float)
+NN_LAYERS(extern template, double)
 
 }  // namespace nn

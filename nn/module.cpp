@@ -20,16 +20,17 @@ class Naming final : public Members<T> {
   void operator()(std::string_view name, Module<T>& module) override { module.name_ = name; }
 };
 
-/// Collects all parameters below a module under their full names.
+/// Collects the parameters below a module that training descends on, or the others, under their full names.
 template <Real T>
 class Collecting final : public Members<T> {
  public:
+  explicit Collecting(bool trainable) : trainable_(trainable) {}
   void operator()(std::string_view name, Parameter<T>& parameter) override {
     naming_(name, parameter);
     std::string full = enter(name);
     if (!listed_.insert(&parameter).second)
       fail<ValueError>("module", "a parameter is listed a second time: \"", full, '"');
-    found.push_back({std::move(full), parameter});
+    if (parameter.trainable() == trainable_) found.push_back({std::move(full), parameter});
   }
   void operator()(std::string_view name, Module<T>& module) override {
     naming_(name, module);
@@ -49,11 +50,31 @@ class Collecting final : public Members<T> {
     return full;
   }
 
+  bool trainable_;
   Naming<T> naming_;
   std::string path_;
   std::set<std::string> names_;
   std::set<const void*> listed_;
 };
+
+/// Sets the mode of the modules below one.
+template <Real T>
+class Switching final : public Members<T> {
+ public:
+  explicit Switching(bool training) : training_(training) {}
+  void operator()(std::string_view, Parameter<T>&) override {}
+  void operator()(std::string_view, Module<T>& module) override { module.training(training_); }
+
+ private:
+  bool training_;
+};
+
+template <Real T>
+std::vector<Named<T>> listed(Module<T>& module, bool trainable) {
+  Collecting<T> collecting(trainable);
+  module.members(collecting);
+  return std::move(collecting.found);
+}
 
 }  // namespace detail
 
@@ -61,28 +82,50 @@ template <Real T>
 Variable<T> Module<T>::operator()(const Variable<T>& x) {
   detail::Naming<T> naming;
   members(naming);
-  if (name_.empty()) return forward(x);
-  if (x.recorded()) {
-    const auto scope = x.tape().scope(name_);
-    return forward(x);
-  }
-  const autodiff::ErrorScope scope(name_);
-  return forward(x);
+  std::optional<typename autodiff::Tape<T>::Scope> scope;
+  std::optional<autodiff::ErrorScope> error_scope;
+  if (!name_.empty() && x.recorded())
+    scope.emplace(x.tape(), name_);
+  else if (!name_.empty())
+    error_scope.emplace(name_);
+  const Variable<T> y = forward(x);
+  if (output_shape_) *output_shape_ = y.shape();
+  return y;
+}
+
+template <Real T>
+void Module<T>::training(bool on) {
+  training_ = on;
+  detail::Switching<T> switching(on);
+  members(switching);
 }
 
 template <Real T>
 std::vector<Named<T>> Module<T>::parameters() {
-  detail::Collecting<T> collecting;
-  members(collecting);
-  return std::move(collecting.found);
+  return detail::listed(*this, true);
+}
+
+template <Real T>
+std::vector<Named<T>> Module<T>::states() {
+  return detail::listed(*this, false);
 }
 
 template <Real T>
 std::vector<Variable<T>> Module<T>::variables(const Variable<T>& x) {
+  return entered(parameters(), x);
+}
+
+template <Real T>
+std::vector<Variable<T>> Module<T>::state_variables(const Variable<T>& x) {
+  return entered(states(), x);
+}
+
+template <Real T>
+std::vector<Variable<T>> Module<T>::entered(std::vector<Named<T>> listed, const Variable<T>& x) {
   if (!x.recorded())
     fail<TapeError>("variables", "x is a plain value, recorded on no tape: ", autodiff::Dims(x.shape()));
   std::vector<Variable<T>> result;
-  for (auto& [name, parameter] : parameters()) {
+  for (auto& [name, parameter] : listed) {
     // One that has not been used yet is entered here, in the scope that it would have been used in.
     std::string path = name.substr(0, name.find_last_of('.') == name.npos ? 0 : name.find_last_of('.'));
     std::ranges::replace(path, '.', '/');
@@ -102,7 +145,8 @@ std::size_t Module<T>::parameter_count() {
 
 template <Real T>
 void Module<T>::initialise(std::uint64_t seed) {
-  for (auto& [name, parameter] : parameters()) parameter.initialise(Random(seed, name));
+  for (const bool trainable : {true, false})
+    for (auto& [name, parameter] : detail::listed(*this, trainable)) parameter.initialise(Random(seed, name));
 }
 
 template class Module<float>;

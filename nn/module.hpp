@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 
@@ -11,6 +12,11 @@ namespace nn {
 
 template <Real T>
 class Module;
+
+namespace detail {
+template <Real T>
+class Summary;
+}  // namespace detail
 
 /// What a module lists its members to: m("weight", weight); m("inner", inner).
 template <Real T>
@@ -34,10 +40,10 @@ struct Named {
 ///
 /// A model is a class that holds its members, lists them, and says what it computes:
 ///
-///   struct Residual : nn::Module<float> {
-///     nn::Linear<float> inner{64, 64};
-///     Variable<float> forward(const Variable<float>& x) override { return x + tanh(inner(x)); }
-///     void members(nn::Members<float>& m) override { m("inner", inner); }
+///   struct Gated : nn::Module<float> {
+///     nn::Linear<float> value{64, 64}, gate{64, 64};
+///     Variable<float> forward(const Variable<float>& x) override { return value(x) * logistic(gate(x)); }
+///     void members(nn::Members<float>& m) override { m("value", value), m("gate", gate); }
 ///   };
 ///
 /// Calling a member opens a tape scope of its name, so that its nodes are named "inner/a" and errors say where.
@@ -48,14 +54,19 @@ class Module {
 
   Module() = default;
   // The name belongs to the place in a module, not to the value that is put there.
-  Module(const Module&) noexcept {}
-  Module& operator=(const Module&) noexcept { return *this; }
+  Module(const Module& from) noexcept : training_(from.training_) {}
+  Module& operator=(const Module& from) noexcept {
+    training_ = from.training_;
+    return *this;
+  }
   virtual ~Module() = default;
 
   /// What the module computes: samples along the first axis of x, whatever else the layer asks for.
   virtual Variable<T> forward(const Variable<T>& x) = 0;
   /// Lists parameters and modules by name, always the same and in the same order. Names have no '.' and no '/'.
   virtual void members(Members<T>&) {}
+  /// What a summary calls the module: the name of its class, if a derived class does not know better.
+  virtual std::string kind() const;
 
   /// forward, inside the scope of the module's name. Throws what forward throws.
   Variable<T> operator()(const Variable<T>& x);
@@ -64,21 +75,41 @@ class Module {
   requires(autodiff::ArrayLike<A> || autodiff::Number<A>) Variable<T>
   operator()(A&& x) { return (*this)(Variable<T>(autodiff::to_array<T>(std::forward<A>(x)))); }
 
-  /// All parameters, those of members included, in the order listed. Throws ValueError for a name that is empty, used
-  /// twice or holds '.' or '/', and for a parameter listed twice.
+  /// Whether this module and all below it work as in training, where some layers differ: BatchNorm takes the statistics
+  /// of the batch and keeps running ones, Dropout drops units. Off at first, and copied.
+  void training(bool on);
+  bool training() const { return training_; }
+
+  /// All parameters that training descends on, those of members included, in the order listed. Throws ValueError for a
+  /// name that is empty, used twice or holds '.' or '/', and for a parameter listed twice.
   std::vector<Named<T>> parameters();
-  /// The same as variables on x's tape, for gradient(loss, model.variables(loss)). Throws ValueError for a parameter
-  /// without a value, TapeError when x is plain.
+  /// The others: what layers themselves set from step to step. Throws what parameters() throws.
+  std::vector<Named<T>> states();
+  /// The parameters as variables on x's tape, for gradient(loss, model.variables(loss)). Throws ValueError for a
+  /// parameter without a value, TapeError when x is plain.
   std::vector<Variable<T>> variables(const Variable<T>& x);
-  /// How many numbers the parameters hold.
+  /// The states as variables on x's tape: before a forward pass is recorded in training, what it starts from; after it,
+  /// the next values. Throws what variables() throws.
+  std::vector<Variable<T>> state_variables(const Variable<T>& x);
+  /// How many numbers the parameters hold, without the states.
   std::size_t parameter_count();
-  /// Gives every parameter its first value. Each draws from a stream of the seed and its full name, so that a change
-  /// to one layer leaves the others as they were. Throws what the initialisers throw.
+  /// Gives every parameter and state its first value. Each draws from a stream of the seed and its full name, so that a
+  /// change to one layer leaves the others as they were. Throws what the initialisers throw.
   void initialise(std::uint64_t seed);
+
+  /// A table of all modules by full name: kind, shape of the output, numbers in parameters and states of their own; and
+  /// the totals. `input` is the shape of a batch, such as (1, 64). The outputs are those of zeros in inference; nothing
+  /// is recorded or changed, and the model need not be initialised. Throws what forward throws.
+  std::string summary(const Shape& input);
 
  private:
   friend class detail::Naming<T>;
+  friend class detail::Summary<T>;
+  std::vector<Variable<T>> entered(std::vector<Named<T>> listed, const Variable<T>& x);
+
   std::string name_;
+  bool training_ = false;
+  std::optional<Shape>* output_shape_ = nullptr;  // where a summary wants to read it
 };
 
 /// Holds a copy of a module of any class, and copies it.

@@ -6,12 +6,13 @@ namespace nn {
 
 template <Real T>
 Parameter<T>::Parameter(const Parameter& from)
-    : shape_(from.shape_), initialiser_(from.initialiser_), value_(from.value_) {}
+    : shape_(from.shape_), initialiser_(from.initialiser_), trainable_(from.trainable_), value_(from.value_) {}
 
 template <Real T>
 Parameter<T>& Parameter<T>::operator=(const Parameter& from) {
   shape_ = from.shape_;
   initialiser_ = from.initialiser_;
+  trainable_ = from.trainable_;
   value_ = from.value_;
   entered_.clear();
   return *this;
@@ -19,7 +20,7 @@ Parameter<T>& Parameter<T>::operator=(const Parameter& from) {
 
 template <Real T>
 const Variable<T>& Parameter<T>::plain() const {
-  if (!value_.alive())
+  if (!has_value())
     autodiff::fail<autodiff::ValueError>(
         "parameter", name_, name_.empty() ? "" : " ",
         "has no value yet: initialise(seed) the model, or assign one: ", autodiff::Dims(shape_));
@@ -47,7 +48,8 @@ Variable<T> Parameter<T>::beside(const Variable<T>& x) {
   if (!x.recorded() || !x.tape().recording()) return plain();
   std::erase_if(entered_, [](const auto& v) { return !v.alive(); });
   const auto there = std::ranges::find_if(entered_, [&](const auto& v) { return &v.tape() == &x.tape(); });
-  return there != entered_.end() ? *there : entered_.emplace_back(x.tape().variable(plain(), name_));
+  if (there != entered_.end()) return *there;
+  return entered_.emplace_back(trainable() ? x.tape().variable(plain(), name_) : x.tape().constant(plain(), name_));
 }
 
 template class Parameter<float>;

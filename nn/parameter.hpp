@@ -1,4 +1,4 @@
-// Parameter<T>: an array that training changes.
+// Parameter<T>: an array that training changes, or that a layer keeps from step to step.
 #pragma once
 
 #include <autodiff/autodiff.hpp>
@@ -19,6 +19,11 @@ template <Real T>
 class Naming;
 }  // namespace detail
 
+/// Whether training descends on a parameter. Where it does not, the parameter is a state: what a layer itself sets from
+/// step to step, such as running statistics. In training its forward pass reads state.beside(x) and ends with
+/// state.assign(next); where that is recorded, state.beside(x) is then the next value.
+enum class Trainable { no, yes };
+
 /// An array of fixed shape that training changes; copies are independent. One thread at a time may record with it.
 template <Real T>
 class Parameter {
@@ -26,7 +31,8 @@ class Parameter {
   using value_type = T;
 
   /// Has no value until it is initialised or assigned.
-  Parameter(Shape shape, Initialiser initialiser) : shape_(std::move(shape)), initialiser_(std::move(initialiser)) {}
+  Parameter(Shape shape, Initialiser initialiser, Trainable trainable = Trainable::yes)
+      : shape_(std::move(shape)), initialiser_(std::move(initialiser)), trainable_(trainable) {}
   /// A copy is another variable on the same tape. Its name belongs to its place in a module, and so is not copied.
   Parameter(const Parameter& from);
   Parameter& operator=(const Parameter& from);
@@ -34,6 +40,8 @@ class Parameter {
 
   const Shape& shape() const { return shape_; }
   std::size_t size() const { return autodiff::count(shape_); }
+  bool trainable() const { return trainable_ == Trainable::yes; }
+  bool has_value() const { return value_.alive(); }
   /// Throws ValueError while it has none.
   const Array<T>& value() const { return plain().value(); }
   /// The value as a variable off any tape, sharing the array. Throws ValueError while it has none.
@@ -47,8 +55,8 @@ class Parameter {
   /// a gradient can be taken through what it was computed from. Throws ShapeError for another shape.
   void assign(const Variable<T>& value);
 
-  /// The parameter as a variable on x's tape, entered there once in the life of the tape; plain when x is, or when its
-  /// tape is paused, so that inference records nothing. Throws ValueError while it has no value.
+  /// The parameter as a variable on x's tape (a state as a constant), entered there once in the life of the tape; plain
+  /// when x is, or when its tape is paused, so that inference records nothing. Throws ValueError while it has no value.
   Variable<T> beside(const Variable<T>& x);
 
  private:
@@ -56,6 +64,7 @@ class Parameter {
 
   Shape shape_;
   Initialiser initialiser_;
+  Trainable trainable_;
   Variable<T> value_;                 // plain
   std::vector<Variable<T>> entered_;  // one a tape
   std::string name_;                  // that its module gives it

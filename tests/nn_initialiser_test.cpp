@@ -39,6 +39,11 @@ TEST_CASE("variances are the published ones") {
       {"gain", nn::xavier_uniform(3), 9 * 2.0 / 800, 1.8},
       {"normal", nn::normal(0, 2), 4, 3},
       {"uniform", nn::uniform(-6, 6), 12, 1.8},
+      {"lecun_uniform", nn::lecun_uniform(), 1.0 / 300, 1.8},
+      {"lecun_normal", nn::lecun_normal(), 1.0 / 300, 3},
+      // Of a normal distribution cut at 2: 1 - 4 p / q and (3 - 28 p / q) / variance^2, where p = 0.053991 is its
+      // density there and q = 0.954500 the probability within.
+      {"truncated_normal", nn::truncated_normal(0, 2), 4 * 0.773741, 2.3655},
   };
   for (const auto& c : cases) {
     CAPTURE(c.name);
@@ -79,6 +84,11 @@ TEST_CASE("the first numbers are the same on every machine") {
   layer.initialise(42);
   CHECK(layer.weight.value()(0, 0) == 0x1.851394e415e94p-2);
   CHECK(layer.weight.value()(1, 2) == 0x1.635b4c84e94fp-2);
+  nn::Random one(42, "w"), two(42, "w");
+  const auto q = nn::orthogonal()({20, 30}, one);
+  CHECK(q(0, 0) == -0x1.5f4eeeccbcb2bp-7);
+  CHECK(q(19, 29) == 0x1.12595bcd9b0b3p-4);
+  CHECK(nn::truncated_normal(0, 1)({3}, two)(2) == 0x1.42edd5ac2460cp-2);
 }
 
 TEST_CASE("draws below a number are even") {
@@ -106,13 +116,65 @@ TEST_CASE("a seed and a name determine a parameter, whatever else the model hold
         Array<float>(xt::cast<float>(one.parameters()[0].parameter.value())));
 }
 
+TEST_CASE("orthogonal matrices are orthonormal, of either shape, and spread evenly") {
+  for (const Shape& shape : {Shape{40, 40}, Shape{60, 25}, Shape{25, 60}, Shape{1, 7}, Shape{3, 1}}) {
+    CAPTURE(autodiff::to_string(shape));
+    nn::Random random(4);
+    const auto q = nn::orthogonal(3)(shape, random);
+    REQUIRE(q.shape() == shape);
+    const bool tall = shape[0] >= shape[1];
+    const std::size_t count = tall ? shape[1] : shape[0], length = tall ? shape[0] : shape[1];
+    double worst = 0;
+    for (std::size_t i = 0; i < count; ++i)
+      for (std::size_t j = 0; j < count; ++j) {
+        double product = 0;
+        for (std::size_t k = 0; k < length; ++k) product += tall ? q(k, i) * q(k, j) : q(i, k) * q(j, k);
+        worst = std::max(worst, std::abs(product - (i == j ? 9 : 0)));
+      }
+    CHECK(worst < 1e-11);
+  }
+  // Of an evenly drawn 3 by 3 matrix, each element is uniform in -1 to 1 (Archimedes), and the trace squared has
+  // mean 1.
+  double first = 0, squares = 0, trace = 0;
+  const int n = 20'000;
+  for (int i = 0; i < n; ++i) {
+    nn::Random random(std::uint64_t(i), "even");
+    const auto q = nn::orthogonal()({3, 3}, random);
+    first += q(0, 0) / n, squares += q(0, 0) * q(0, 0) / n, trace += std::pow(q(0, 0) + q(1, 1) + q(2, 2), 2) / n;
+  }
+  CHECK(std::abs(first) < 5 * std::sqrt(1.0 / 3 / n));
+  CHECK(squares == doctest::Approx(1.0 / 3).epsilon(0.03));
+  CHECK(trace == doctest::Approx(1).epsilon(0.05));
+}
+
+TEST_CASE("truncated normal numbers stay within two deviations") {
+  nn::Random random(5);
+  const auto m = moments(nn::truncated_normal(1, 3)({100'000}, random));
+  CHECK(m.least >= 1 - 6);
+  CHECK(m.most <= 1 + 6);
+  CHECK(m.most > 1 + 5.99);
+}
+
+TEST_CASE("an initialiser by name is the function of that name") {
+  for (const auto& name : nn::initialiser_names()) {
+    nn::Random random(6);
+    CHECK(nn::initialiser(name)({4, 3}, random).shape() == Shape{4, 3});
+  }
+  nn::Random one(7), two(7);
+  CHECK(nn::initialiser("lecun-normal")({4, 3}, one) == nn::lecun_normal()({4, 3}, two));
+  CHECK_THROWS_AS(nn::initialiser("magic"), autodiff::ValueError);
+}
+
 TEST_CASE("initialisers refuse what makes no sense") {
   nn::Random random(1);
   CHECK(nn::constant(3)({2}, random) == Array<double>{3, 3});
   CHECK(nn::zeros()({2}, random) == Array<double>{0, 0});
   CHECK_THROWS_AS(nn::xavier_uniform()({3}, random), autodiff::ShapeError);
   CHECK_THROWS_AS(nn::he_normal()({2, 3, 4}, random), autodiff::ShapeError);
+  CHECK_THROWS_AS(nn::orthogonal()({4}, random), autodiff::ShapeError);
+  CHECK_THROWS_AS(nn::orthogonal(double(INFINITY)), autodiff::ValueError);
   CHECK_THROWS_AS(nn::normal(0, -1), autodiff::ValueError);
+  CHECK_THROWS_AS(nn::truncated_normal(0, -1), autodiff::ValueError);
   CHECK_THROWS_AS(nn::uniform(1, 0), autodiff::ValueError);
   CHECK_THROWS_AS(nn::constant(double(NAN)), autodiff::ValueError);
 }

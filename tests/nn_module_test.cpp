@@ -1,11 +1,10 @@
-#include <doctest/doctest.h>
-
-#include <nn/nn.hpp>
+#include "nn_support.hpp"
 
 using autodiff::Array;
 using autodiff::Shape;
 using autodiff::Tape;
 using autodiff::Variable;
+using test::error_of;
 
 namespace {
 
@@ -36,16 +35,6 @@ std::vector<std::string> names(nn::Module<double>& model) {
 
 const Array<double> inputs{{0.5, -1, 2}, {1, 0.25, -0.5}};
 const Array<double> labels{1, 0};
-
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const autodiff::Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 }  // namespace
 
@@ -201,8 +190,6 @@ TEST_CASE("errors say where and what") {
   CHECK(error_of([&] { model.variables(Variable<double>(inputs)); }).find("[variables] x is a plain value") == 0);
   CHECK(error_of([] { nn::Linear(0, 3); }) == "[linear] needs at least one input and one output: (0, 3)");
   CHECK(error_of([] { nn::Activation("logistik"); }).find("[activation] there is none named \"logistik\"") == 0);
-  CHECK(error_of([] { nn::loss<float>("hinge"); }) ==
-        "[loss] there is none named \"hinge\", only cross-entropy, squared-error");
   CHECK(error_of([&] { model.head[3]; }) == "[sequential] has no module 3, only 3");
 }
 

@@ -15,7 +15,7 @@ namespace test {
 inline const std::vector<double>& reference(const std::string& what, int step = 0) {
   static const auto rows = [] {
     std::map<std::pair<std::string, int>, std::vector<double>> rows;
-    std::ifstream file(REFERENCE);
+    std::ifstream file(REFERENCE "/optimisers.csv");
     for (std::string line, name, field; std::getline(file, line);) {
       if (line.starts_with('#')) continue;
       std::istringstream fields(line);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "blocks.hpp"
 
@@ -21,12 +22,14 @@ class Emitter {
     for (std::uint32_t at = 0; at < calls_.size(); ++at) emit(at);
     for (auto i : cluster.nodes)
       if (!graph.nodes[i].operation->block()) emit_reduction(i);
+    list_streams();
   }
   BlockCode<T> take() { return std::move(code_); }
 
  private:
   static constexpr std::size_t block_elements = 2048 / sizeof(T);
   static constexpr std::size_t most_chunks = 256;
+  static constexpr std::size_t calls_a_stream = 2;
 
   /// How the space is cut into chunks and blocks.
   void cut(const Group& cluster) {
@@ -190,6 +193,20 @@ class Emitter {
       call.partials = base(static_cast<std::uint32_t>(memory_.buffers.size() - 1), 0);
     }
     code_.reductions.push_back(call);
+  }
+
+  /// What calls read and write element by element in buffers. Where calls are many, it pauses between blocks for so
+  /// long that the processor itself does not look ahead.
+  void list_streams() {
+    std::set<std::uint32_t> streams;
+    const auto add = [&](const Place& place) {
+      if (place.at == At::element) streams.insert(place.base);
+    };
+    for (const auto& call : code_.calls) {
+      add(call.y);
+      std::for_each_n(call.x, call.count, add);
+    }
+    if (code_.calls.size() >= calls_a_stream * streams.size()) code_.streams.assign(streams.begin(), streams.end());
   }
 
   static constexpr std::uint32_t for_chunk = nowhere;

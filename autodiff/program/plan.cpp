@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "../finite.hpp"
 #include "../kernels/copy.hpp"
@@ -203,8 +204,12 @@ void Plan<T>::bind(std::span<const Array<T>* const> inputs) {
       fail<ShapeError>("program", "input ", k, " must have the shape that it was compiled for: ", given, " and ",
                        expected);
   }
-  for (std::size_t k = 0; k < inputs.size(); ++k)
-    pointers_[memory_.buffer_of[graph_.inputs[k]]] = const_cast<T*>(data_of(k, *inputs[k]));  // is never written
+  bool moved = false;
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    T* data = const_cast<T*>(data_of(k, *inputs[k]));  // is never written
+    moved |= std::exchange(pointers_[memory_.buffer_of[graph_.inputs[k]]], data) != data;
+  }
+  if (!moved) return;
   for (auto o : binds_) operands_[o].data = pointers_[operand_slots_[o].buffer] + operand_slots_[o].offset;
   for (auto c : input_codes_) code_[c].resolve(pointers_.data(), workers_[0].scratch.data(), bases_[c].data());
 }

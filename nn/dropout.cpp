@@ -1,0 +1,40 @@
+#include "dropout.hpp"
+
+namespace nn {
+
+namespace {
+
+constexpr double limit = 1 << 24;  // of keys and steps, which are whole numbers below it
+
+Array<double> draw_key(const Shape& shape, Random& random) {
+  return Array<double>(shape, static_cast<double>(random.below(static_cast<std::uint64_t>(limit))));
+}
+
+}  // namespace
+
+template <Real T>
+Dropout<T>::Dropout(double rate) : key({}, draw_key, Trainable::no), step({}, zeros(), Trainable::no), rate_(rate) {
+  if (!(rate >= 0 && rate < 1))
+    autodiff::fail<autodiff::ValueError>("dropout", "the rate must be at least 0 and below 1: ", rate);
+}
+
+template <Real T>
+Variable<T> Dropout<T>::forward(const Variable<T>& x) {
+  if (!this->training()) return x;
+  const auto now = step.beside(x);
+  const auto y = autodiff::dropout(x, rate_, key.beside(x), now);
+  const auto next = now + 1;
+  step.assign(where(next < limit, next, 0));
+  return y;
+}
+
+template <Real T>
+void Dropout<T>::members(Members<T>& m) {
+  m("key", key);
+  m("step", step);
+}
+
+template class Dropout<float>;
+template class Dropout<double>;
+
+}  // namespace nn

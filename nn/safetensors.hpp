@@ -1,0 +1,30 @@
+// The safetensors format: named arrays in a file that Python, PyTorch and others read.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "tensor.hpp"
+
+namespace nn {
+
+struct Safetensors {
+  std::map<std::string, Tensor> tensors;
+  std::map<std::string, std::string> metadata;
+};
+
+/// Writes tensors and metadata in the format of https://huggingface.co/docs/safetensors; the same content always makes
+/// the same bytes. The file is replaced as a whole: a crash at any instant leaves the old one or the new one. Throws
+/// ValueError, before anything is written, for a name or text that is not UTF-8, the name "__metadata__", and more than
+/// 100 MB of names and texts; DataError when the file cannot be written, and leaves the old one then.
+void save_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors,
+                      const std::map<std::string, std::string>& metadata = {});
+
+/// Reads a file that nobody has to trust: all that it says is checked against its size before memory is taken. Throws
+/// DataError, with the file and the byte where reading stopped, for what is not a safetensors file with the element
+/// types of Dtype: no such file, JSON that is malformed or says anything else, a name twice, an array of more than 64
+/// axes or of another size than its bytes, bytes that belong to two arrays or to none, and a truncated file.
+Safetensors load_safetensors(const std::filesystem::path& path);
+
+}  // namespace nn

@@ -1,0 +1,47 @@
+// The header of a safetensors file: JSON that says which bytes are which array.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "tensor.hpp"
+
+namespace nn {
+
+/// Where an array is, from begin to before end, counted from the end of the header.
+struct Extent {
+  Dtype dtype;
+  autodiff::Shape shape;
+  std::uint64_t begin, end;
+  /// The byte of the file before which the header has said so.
+  std::uint64_t stated = 0;
+};
+
+struct SafetensorsHeader {
+  std::map<std::string, Extent> arrays;
+  std::map<std::string, std::string> metadata;
+};
+
+/// A file that is read, for what is to be said of it. Both throw DataError, "[caller] path:offset 8: rule".
+struct Source {
+  std::string caller, path;
+
+  [[noreturn]] void refuse(const std::string& rule) const;
+  [[noreturn]] void refuse(std::uint64_t offset, const std::string& rule) const;
+};
+
+/// Where the header begins: after its length.
+constexpr std::uint64_t header_begin = 8;
+
+/// What a header says, checked but for what it takes to know the file: every array has the bytes that it needs.
+SafetensorsHeader parse_safetensors_header(std::string_view text, const Source& source);
+
+/// The JSON of a header. Throws ValueError for text that is not UTF-8, and for an array named "__metadata__".
+std::string safetensors_header(const SafetensorsHeader& header);
+
+/// A name from a file in quotes, fit to be shown: short, and without bytes that would do things to a terminal.
+std::string in_quotes(std::string_view name);
+
+}  // namespace nn
