@@ -101,7 +101,10 @@ class PlanCache {
                                            compiled_ == 0 ? nullptr : states_);
     states_ = entry.plan->states();
     plans_.push_front(std::move(entry));
-    if (plans_.size() > capacity_) plans_.pop_back();
+    if (plans_.size() > capacity_) {
+      evicted_ = std::move(plans_.back().plan);  // its outputs may be the inputs of this run
+      plans_.pop_back();
+    }
     ++compiled_;
   }
 
@@ -110,6 +113,7 @@ class PlanCache {
   std::size_t capacity_, compiled_ = 0;
   std::shared_ptr<States<T>> states_ = std::make_shared<States<T>>();
   std::list<Entry> plans_;
+  std::unique_ptr<Plan<T>> evicted_;
 };
 
 }  // namespace detail
