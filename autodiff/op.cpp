@@ -2,6 +2,11 @@
 
 namespace autodiff {
 
+void check_arity(std::string_view operation, std::size_t takes, std::size_t given) {
+  if (takes != given)
+    fail<ShapeError>(operation, "takes ", takes, takes == 1 ? " argument" : " arguments", ", not ", given);
+}
+
 Shape broadcast_shape(std::string_view operation, std::span<const Dims> shapes) {
   std::size_t rank = 0;
   for (Dims s : shapes) rank = std::max(rank, s.size());

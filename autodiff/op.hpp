@@ -40,6 +40,9 @@ namespace autodiff {
 /// The common shape of arrays by NumPy's rules: axes aligned at the end, lengths equal or one.
 Shape broadcast_shape(std::string_view operation, std::span<const Dims> shapes);
 
+/// Throws ShapeError when an operation is given another number of arguments than it takes.
+void check_arity(std::string_view operation, std::size_t takes, std::size_t given);
+
 namespace detail {
 
 /// How many arguments the f of an elementwise operation takes; 0 when it has no f.
@@ -131,7 +134,10 @@ class Elementwise final : public Declared<Op, T> {
  public:
   using Declared<Op, T>::Declared;
 
-  Shape shape(std::span<const Dims> inputs) const override { return broadcast_shape(Op::name, inputs); }
+  Shape shape(std::span<const Dims> inputs) const override {
+    check_arity(Op::name, arity, inputs.size());
+    return broadcast_shape(Op::name, inputs);
+  }
 
   void forward(Operand<T> y, std::span<const Operand<const T>> x) const override {
     kernels::elementwise<T>(block(), this->self(), y, x);
@@ -247,6 +253,7 @@ class Structural final : public Declared<Op, T> {
   using Declared<Op, T>::Declared;
 
   Shape shape(std::span<const Dims> x) const override {
+    if constexpr (arity != 0) check_arity(Op::name, arity, x.size());
     if constexpr (IsView<Op>)
       return this->op_.view(dense(x[0]))->shape;
     else if constexpr (arity == 0)

@@ -276,3 +276,33 @@ TEST_CASE("every error can be caught as one, and as std::exception") {
   CHECK_THROWS_AS(x + xt::zeros<double>({2}), ad::Error);
   CHECK_THROWS_AS(x + xt::zeros<double>({2}), std::exception);
 }
+
+TEST_CASE("an operation that is given another number of arguments says so") {
+  ad::Tape<double> tape;
+  const auto x = tape.variable(xt::zeros<double>({3, 3}));
+  CHECK_THROWS_WITH_AS(ad::listed(ad::Matmul{}, x), "[matmul] takes 2 arguments, not 1", ad::ShapeError);
+  CHECK_THROWS_WITH_AS(ad::listed(ad::Tanh{}, x, x), "[tanh] takes 1 argument, not 2", ad::ShapeError);
+}
+
+TEST_CASE("the hunt for what is not finite stops at the first value, and says where") {
+  ad::Tape<double> tape;
+  const auto scope = tape.scope("net");
+  const auto x = tape.variable(array({2, 2}, {1, 2, 0, 3}));
+  log(x);  // off at first
+  tape.stop_at_non_finite();
+  const auto size = tape.size();
+  CHECK_THROWS_WITH_AS(log(x), "net: [log] the result (2, 2) has -inf at (1, 0), from (2, 2)", ad::ValueError);
+  CHECK_THROWS_WITH_AS(tape.variable(array({1}, {std::nan("")})), "net: [variable] the result (1) has nan at (0)",
+                       ad::ValueError);
+  CHECK_EQ(tape.size(), size);
+  const auto y = sum(sqrt(x));
+  try {  // finite, with an infinite slope
+    ad::gradient(y, x);
+    FAIL("the gradient of sqrt at 0 was taken");
+  } catch (const ad::ValueError& error) {
+    CHECK(std::string(error.what()).find("gradient of net: [sqrt]") != std::string::npos);
+    CHECK(std::string(error.what()).find("inf at (1, 0)") != std::string::npos);
+  }
+  tape.stop_at_non_finite(false);
+  CHECK(std::isinf(ad::gradient(y, x)(1, 0)));
+}

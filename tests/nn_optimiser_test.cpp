@@ -168,7 +168,7 @@ TEST_CASE("every rule runs in a program, with the same bits") {
     auto update = updates.begin();
     for (const auto& [slot, value] : recorded.all()) (update++)->next = value;
     updates.push_back({w, next});
-    auto program = autodiff::compile({g, eta}, {}, updates);
+    auto program = autodiff::compile({g, eta}, {}, updates, {.exact = true});
 
     for (int i = 0; i < 6; ++i) {
       if (i > 0) parameter = optimiser->update(parameter, Variable<double>(gradients(i)), rate, eager);
