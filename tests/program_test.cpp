@@ -202,6 +202,10 @@ TEST_CASE("what cannot be compiled says why") {
            "[compile] state 0 (w) and its next value must have one shape: (2) and ()");
   CHECK_EQ(message(Variables{}, Variables{}, Updates{}),
            "[compile] there is nothing to compute: no outputs and no updates");
+  const auto scope = tape.scope("net");
+  const auto inner = exp(y);
+  CHECK_EQ(message(Variables{inner}, Variables{inner}, Updates{}),
+           "net: [compile] input 0 (net) is the result of exp: (2)");
   CHECK_THROWS_AS(ad::compile({x}, {other.variable(1.0)}), ad::TapeError);
   CHECK_THROWS_AS(ad::compile({x}, {}, {{w, sum(y)}}), ad::ShapeError);
 }

@@ -7,12 +7,13 @@ namespace autodiff::detail {
 
 namespace {
 
-/// "input 2 (layer1/W)": what a caller gave, for errors.
+/// "input 2 (layer1/W)": what a caller gave, by its name or the scope that it was recorded in, for errors.
 template <Real T>
 std::string describe(const char* role, std::size_t number, const Variable<T>& v) {
   std::string text = role + (" " + std::to_string(number));
-  if (const std::string name = v.alive() ? v.name() : ""; !name.empty()) text += " (" + name + ")";
-  return text;
+  if (!v.alive() || !v.recorded()) return text;
+  const std::string where = v.name().empty() ? v.tape().scope_of(v.index()) : v.name();
+  return where.empty() ? text : text + " (" + where + ")";
 }
 
 template <Real T>
