@@ -1,4 +1,4 @@
-// The whole of the network layer: models, losses, optimisers, schedules, data, metrics, saving.
+// The whole of the network layer: models, losses, optimisers, schedules, data, metrics, histories, saving.
 #pragma once
 
 #include "checkpoint.hpp"
@@ -7,6 +7,7 @@
 #include "data_error.hpp"
 #include "dataset.hpp"
 #include "dropout.hpp"
+#include "history.hpp"
 #include "idx.hpp"
 #include "initialisers.hpp"
 #include "layers.hpp"
@@ -18,6 +19,7 @@
 #include "npy.hpp"
 #include "optimisers.hpp"
 #include "parameter.hpp"
+#include "plot.hpp"
 #include "random.hpp"
 #include "safetensors.hpp"
 #include "saving.hpp"
