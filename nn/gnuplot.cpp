@@ -2,6 +2,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
@@ -38,8 +39,15 @@ std::string axis_commands(const std::string& name, const Axis& axis) {
   return text + ")\n";
 }
 
-// In pixels: the title of a panel, beside two columns of the legend, and the whole of it.
-double head_of(const Panel& panel) { return 20 + 16 * std::ceil(static_cast<double>(panel.series.size()) / 2); }
+std::size_t legend_columns(const Panel& panel) {
+  const auto is_long = [](const Series& series) { return series.label.size() > 26; };
+  return std::ranges::any_of(panel.series, is_long) ? 1 : 2;
+}
+
+// In pixels: the title of a panel, beside its legend, and the whole of it.
+double head_of(const Panel& panel) {
+  return 20 + 16 * std::ceil(static_cast<double>(panel.series.size()) / static_cast<double>(legend_columns(panel)));
+}
 double height_of(const Panel& panel) { return head_of(panel) + (panel.small ? 90 : 250); }
 
 std::string script_of(const Panels& all) {
@@ -59,10 +67,10 @@ std::string script_of(const Panels& all) {
   }
   const std::string size = " noenhanced font ',10' size 800, " + number(height);
   text += "if (strstrt(GPVAL_TERMINALS, 'pngcairo') > 0) { set terminal pngcairo" + size +
-          " } else { set terminal png" + size +
-          " }\nset multiplot\nset lmargin at screen 0.1\nset rmargin at screen 0.97\n" +
+          " } else { set terminal png" + size + " }\nset multiplot\nset lmargin at screen " +
+          number(0.03 + 0.01 * static_cast<double>(all.longest_label())) + "\nset rmargin at screen 0.97\n" +
           "set border lc rgb '#9a9a9a'\nset tics textcolor rgb '#4a4a4a' scale 0.5\nset grid lc rgb '#e3e3e3' lt 1\n" +
-          "set key horizontal right bottom Left reverse samplen 2 maxcols 2 textcolor rgb '#4a4a4a'\n" +
+          "set key horizontal right bottom Left reverse samplen 2 textcolor rgb '#4a4a4a'\n" +
           axis_commands("x", all.axis);
   double y = 0;
   for (std::size_t p = 0; p < all.panels.size(); ++p) {
@@ -71,14 +79,17 @@ std::string script_of(const Panels& all) {
     y += height_of(panel);
     const auto screen = [&](double pixels) { return "screen " + number(1 - pixels / height); };
     text += "set tmargin at " + screen(top) + "\nset bmargin at " + screen(y - 24) +
-            (panel.has_legend() ? "\nset key on at graph 1, " + screen(top - 8) : "\nset key off") + "\nset label 1 " +
-            quoted(panel.title) + " at graph 0, " + screen(top - 14) + " textcolor rgb '#4a4a4a'\n" +
+            (panel.has_legend()
+                 ? "\nset key on at graph 1, " + screen(top - 8) + " maxcols " + std::to_string(legend_columns(panel))
+                 : "\nset key off") +
+            "\nset label 1 " + quoted(panel.title) + " at graph 0, " + screen(top - 14) + " textcolor rgb '#4a4a4a'\n" +
             axis_commands("y", panel.axis);
     if (p + 1 == all.panels.size()) text += "set xlabel 'epoch' textcolor rgb '#4a4a4a'\n";
     for (std::size_t s = 0; s < panel.series.size(); ++s)
       text += (s == 0 ? "plot $data" : ", $data") + std::to_string(p) + " using 1:" + std::to_string(s + 2) +
-              " with linespoints lw 1.8 pt 7 ps 0.2 lc rgb '" + curve_colours[s % curve_colours.size()] + "' title " +
-              quoted(panel.series[s].label);
+              " with linespoints lw 1.8 pt 7 ps " + (all.x.size() == 1 ? "1" : "0.2") +
+              (s < curve_colours.size() ? "" : " dt 2") + " lc rgb '" + curve_colours[s % curve_colours.size()] +
+              "' title " + quoted(panel.series[s].label);
     text += '\n';
   }
   return text + "unset multiplot\n";

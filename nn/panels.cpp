@@ -34,15 +34,16 @@ double round_step(double step) {
 /// Ticks at multiples of the step. The digits of their labels tell them from each other.
 void put_ticks(Axis& axis, double step) {
   const double largest = std::max(std::abs(axis.low), std::abs(axis.high));
-  const int places = static_cast<int>(-std::floor(std::log10(step) + 1e-9));
-  const bool plain = largest < 1e6 && places <= 6;
-  const int digits =
-      plain ? std::max(places, 0) : std::clamp(static_cast<int>(std::floor(std::log10(largest))) + places, 0, 15);
+  const int places = static_cast<int>(-std::floor(std::log10(step) + 1e-9)), fixed = std::max(places, 0),
+            scientific = std::clamp(static_cast<int>(std::floor(std::log10(largest))) + places, 0, 15);
+  // With a power of ten only where that is quite a bit shorter.
+  const bool plain = largest < 1e15 && places < 15 &&
+                     printed("%.*f", fixed, largest).size() <= printed("%.*e", scientific, largest).size() + 1;
   const double first = std::ceil(axis.low / step - 1e-6);
   for (int i = 0; i < 20; ++i) {
-    const double value = (first + i) * step;
+    const double value = first + i == 0 ? 0 : (first + i) * step;
     if (value > axis.high + step * 1e-6) break;
-    axis.ticks.push_back({value, printed(plain ? "%.*f" : "%.*e", digits, value == 0 ? 0 : value)});
+    axis.ticks.push_back({value, plain ? printed("%.*f", fixed, value) : printed("%.*e", scientific, value)});
   }
 }
 
@@ -121,6 +122,13 @@ double Axis::place(double value) const {
   return (value - low) / (high - low);
 }
 
+std::size_t Panels::longest_label() const {
+  std::size_t longest = 0;
+  for (const auto& panel : panels)
+    for (const auto& tick : panel.axis.ticks) longest = std::max(longest, tick.label.size());
+  return longest;
+}
+
 Panels panels(const History& history) {
   if (history.rows() == 0) autodiff::fail<autodiff::ValueError>("plot", "there are no rows");
   Panels result;
@@ -168,6 +176,7 @@ Panels panels(const History& history) {
     panel.axis = axis_of(panel, panel.title != "metrics" && !panel.small);
     result.panels.push_back(std::move(panel));
   }
+  if (result.panels.empty()) autodiff::fail<autodiff::ValueError>("plot", "there are no curves to draw");
   return result;
 }
 

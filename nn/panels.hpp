@@ -47,6 +47,9 @@ struct Panels {
   std::vector<double> x;
   Axis axis;
   std::vector<Panel> panels;
+
+  /// Of the ticks of all panels, in letters.
+  std::size_t longest_label() const;
 };
 
 /// Throws ValueError for a history without rows.

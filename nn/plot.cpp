@@ -14,7 +14,7 @@ namespace nn {
 namespace {
 
 // In pixels.
-constexpr double width = 800, left = 76, right = 24, letter = 6.6, line = 18;
+constexpr double width = 800, right = 24, letter = 6.6, line = 18;
 constexpr double plot_height = 230, small_plot_height = 70, between = 30, labels_below = 44;
 
 constexpr auto style = R"(<style>
@@ -23,6 +23,7 @@ constexpr auto style = R"(<style>
 .frame { fill: none; stroke: #9a9a9a; stroke-width: 1 }
 .curve { fill: none; stroke-width: 1.8; stroke-linejoin: round; stroke-linecap: round }
 text { font: 12px "DejaVu Sans", Verdana, sans-serif; fill: #4a4a4a }
+.dot { stroke-width: 6 }
 .title { font-size: 13px; font-weight: bold }
 @media (prefers-color-scheme: dark) {
   .ground { fill: #1c1c1e }
@@ -59,28 +60,30 @@ std::string line_from(double x1, double y1, double x2, double y2, const std::str
   return "<path d=\"M" + pixels(x1) + ' ' + pixels(y1) + 'L' + pixels(x2) + ' ' + pixels(y2) + "\" " + how + "/>\n";
 }
 
-std::string stroke(std::size_t series) {
-  return std::string("class=\"curve\" stroke=\"") + curve_colours[series % curve_colours.size()] + '"';
+std::string stroke(std::size_t series, const std::string& kind = "curve") {
+  return "class=\"" + kind + "\" stroke=\"" + curve_colours[series % curve_colours.size()] + '"' +
+         (series < curve_colours.size() ? "" : " stroke-dasharray=\"6 4\"");
 }
 
-/// One path, with gaps where there are no values. A value between two gaps is a dot, as its line has round ends.
-std::string curve(const std::vector<double>& values, const auto& x_of, const auto& y_of, const std::string& how) {
-  std::string path;
-  bool drawing = false;
+/// With gaps where there are no values, and a dot for one between two gaps.
+std::string curve(std::size_t s, const std::vector<double>& values, const auto& x_of, const auto& y_of) {
+  std::string path, dots;
+  const auto there = [&](std::size_t i) { return i < values.size() && !std::isnan(values[i]); };
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const bool there = !std::isnan(values[i]);
-    if (there) {
-      const auto point = pixels(x_of(i)) + ' ' + pixels(y_of(values[i]));
-      path += (drawing ? "L" : "M") + point;
-      if (!drawing && (i + 1 == values.size() || std::isnan(values[i + 1]))) path += "L" + point;
-    }
-    drawing = there;
+    if (!there(i)) continue;
+    const auto point = pixels(x_of(i)) + ' ' + pixels(y_of(values[i]));
+    if (const bool begins = !there(i - 1); begins && !there(i + 1))
+      dots += "M" + point + "L" + point;
+    else
+      path += (begins ? "M" : "L") + point;
   }
-  return path.empty() ? "" : "<path d=\"" + path + "\" " + how + "/>\n";
+  if (!path.empty()) path = "<path d=\"" + path + "\" " + stroke(s) + "/>\n";
+  if (!dots.empty()) path += "<path d=\"" + dots + "\" " + stroke(s, "curve dot") + "/>\n";
+  return path;
 }
 
 /// A panel from `y` downwards; `y` is then below it.
-std::string svg_of(const Panel& panel, const Panels& all, double& y) {
+std::string svg_of(const Panel& panel, const Panels& all, double left, double& y) {
   std::string svg = text_at(left, y + line, "start", panel.title, "title");
   // The legend, flowing to the right of the title and on to further lines.
   const double begin = left + 20 + 9 * static_cast<double>(panel.title.size());
@@ -108,15 +111,16 @@ std::string svg_of(const Panel& panel, const Panels& all, double& y) {
          "\" height=\"" + pixels(height) + "\" class=\"frame\"/>\n";
   for (std::size_t s = 0; s < panel.series.size(); ++s)
     svg += curve(
-        panel.series[s].values, [&](std::size_t i) { return x_at(all.x[i]); }, y_at, stroke(s));
+        s, panel.series[s].values, [&](std::size_t i) { return x_at(all.x[i]); }, y_at);
   y = top + height + between;
   return svg;
 }
 
 std::string svg_of(const Panels& all) {
   std::string body;
+  const double left = 20 + 8 * static_cast<double>(std::max<std::size_t>(all.longest_label(), 3));
   double y = 4;
-  for (const auto& panel : all.panels) body += svg_of(panel, all, y);
+  for (const auto& panel : all.panels) body += svg_of(panel, all, left, y);
   body += text_at((left + width - right) / 2, y + 4, "middle", "epoch");
   const auto height = pixels(y + labels_below - between);
   return "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + pixels(width) + "\" height=\"" + height +

@@ -13,8 +13,8 @@ namespace nn {
 /// "validation_mae"); "learning_rate" has a small one; and "seconds" is not drawn. Values that are not finite are gaps.
 ///
 /// The ending of the path says what is written: .svg or .html, which need nothing else; or .png, by gnuplot. Throws
-/// ValueError for another ending or no rows; DataError when the file cannot be written, or gnuplot is not there or
-/// fails. The old file is there until the new one is.
+/// ValueError for another ending, and for no rows or no columns to draw; DataError when the file cannot be written, or
+/// gnuplot is not there or fails. The old file is there until the new one is.
 void plot(const History& history, const std::filesystem::path& path);
 
 }  // namespace nn
