@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -28,7 +29,7 @@ std::string quoted(const std::string& text) {
 
 std::string number(double value) {
   char text[32];
-  return {text, static_cast<std::size_t>(std::snprintf(text, sizeof text, "%.9g", value))};
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
 
 std::string axis_commands(const std::string& name, const Axis& axis) {

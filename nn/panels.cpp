@@ -1,8 +1,8 @@
 #include "panels.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 #include <optional>
 
@@ -18,9 +18,9 @@ double drawable(double value) {
   return std::abs(value) < 1e-300 ? 0 : value;
 }
 
-std::string printed(const char* format, int digits, double value) {
+std::string printed(std::chars_format format, int digits, double value) {
   char text[64];
-  return {text, static_cast<std::size_t>(std::snprintf(text, sizeof text, format, digits, value))};
+  return {text, std::to_chars(text, text + sizeof text, value, format, digits).ptr};
 }
 
 /// 1, 2 or 5 times a power of ten, and at least `step`.
@@ -38,12 +38,14 @@ void put_ticks(Axis& axis, double step) {
             scientific = std::clamp(static_cast<int>(std::floor(std::log10(largest))) + places, 0, 15);
   // With a power of ten only where that is quite a bit shorter.
   const bool plain = largest < 1e15 && places < 15 &&
-                     printed("%.*f", fixed, largest).size() <= printed("%.*e", scientific, largest).size() + 1;
+                     printed(std::chars_format::fixed, fixed, largest).size() <=
+                         printed(std::chars_format::scientific, scientific, largest).size() + 1;
   const double first = std::ceil(axis.low / step - 1e-6);
   for (int i = 0; i < 20; ++i) {
     const double value = first + i == 0 ? 0 : (first + i) * step;
     if (value > axis.high + step * 1e-6) break;
-    axis.ticks.push_back({value, plain ? printed("%.*f", fixed, value) : printed("%.*e", scientific, value)});
+    axis.ticks.push_back({value, plain ? printed(std::chars_format::fixed, fixed, value)
+                                       : printed(std::chars_format::scientific, scientific, value)});
   }
 }
 
@@ -80,7 +82,7 @@ Axis logarithmic_axis(double low, double high, int intervals) {
       const double value = factor * std::pow(10, decade);
       const bool labelled = factor == 1 ? (decade - first) % every == 0 : 3 * decades <= 2 * intervals;
       if (labelled && value >= axis.low * (1 - 1e-9) && value <= axis.high * (1 + 1e-9))
-        axis.ticks.push_back({value, printed("%.*g", 3, value)});
+        axis.ticks.push_back({value, printed(std::chars_format::general, 3, value)});
     }
   return axis;
 }

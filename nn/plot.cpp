@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <span>
 
 #include "atomic_file.hpp"
@@ -47,7 +47,7 @@ std::string escaped(const std::string& text) {
 
 std::string pixels(double x) {
   char text[32];
-  return {text, static_cast<std::size_t>(std::snprintf(text, sizeof text, "%.1f", x))};
+  return {text, std::to_chars(text, text + sizeof text, x, std::chars_format::fixed, 1).ptr};
 }
 
 std::string text_at(double x, double y, const std::string& anchor, const std::string& text,

@@ -45,13 +45,14 @@ TEST_CASE("a confusion matrix, its precision, recall and F1 are those of scikit-
     CHECK(one.f1 == about("f1", a));
     CHECK(one.samples == std::size_t(std::ranges::count(labels(), double(a))));
   }
-  for (const auto& [name, average] : {std::pair("macro", Average::macro), std::pair("weighted", Average::weighted),
+  for (const auto& [text, average] : {std::pair("macro", Average::macro), std::pair("weighted", Average::weighted),
                                       std::pair("micro", Average::micro)})
     for (const auto& found : {matrix.precision_recall(average), nn::precision_recall(scores(), labels(), average)}) {
+      const std::string name = text;
       CAPTURE(name);
-      CHECK(found.precision == about(std::string("precision/") + name));
-      CHECK(found.recall == about(std::string("recall/") + name));
-      CHECK(found.f1 == about(std::string("f1/") + name));
+      CHECK(found.precision == about("precision/" + name));
+      CHECK(found.recall == about("recall/" + name));
+      CHECK(found.f1 == about("f1/" + name));
       CHECK(found.samples == samples);
     }
   CHECK(matrix.accuracy() == about("accuracy"));
