@@ -97,7 +97,8 @@ class PlanCache {
       entry.shapes.push_back(input->shape());
     }
     const Recording<T> recording = record_(tape, entered);
-    entry.plan = std::make_unique<Plan<T>>(entered, recording.outputs, recording.updates, options_, states_);
+    entry.plan = std::make_unique<Plan<T>>(entered, recording.outputs, recording.updates, options_,
+                                           compiled_ == 0 ? nullptr : states_);
     states_ = entry.plan->states();
     plans_.push_front(std::move(entry));
     if (plans_.size() > capacity_) plans_.pop_back();

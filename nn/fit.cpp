@@ -1,8 +1,9 @@
 #include "fit.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
+#include <span>
 
 #include "batch.hpp"
 #include "checkpoint.hpp"
@@ -51,7 +52,8 @@ class Run {
   using End = FitReport::End;
 
   void check() const;
-  void begin_history();
+  void name_columns();
+  void write_history(bool first) const;
   void load();
   void save();
   std::optional<End> over() const;
@@ -61,6 +63,7 @@ class Run {
   Moment moment(std::size_t epoch, double loss);
   double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
   std::string columns_text() const;
+  History::Row row(std::span<const double> numbers) const;
 
   Module<T>& model_;
   Optimiser<T>& optimiser_;
@@ -71,10 +74,12 @@ class Run {
   Evaluator<T> evaluator_;
   BatchArrays<T> arrays_;
   std::optional<ReduceOnPlateau> plateau_;
-  std::optional<HistoryFile> file_;
   std::optional<Progress> progress_;
   InterruptGuard interrupt_;
 
+  std::vector<std::string> columns_;  // of the history
+  std::string watched_;               // one of them
+  bool largest_ = false;              // is better
   State state_;
   History history_;
   std::vector<Array<T>> best_;  // in the order of kept()
@@ -95,14 +100,14 @@ Run<T>::Run(Module<T>& model, Optimiser<T>& optimiser, const Loss<T>& loss, Sour
       evaluator_(model, loss, options.step.compile),
       arrays_(data) {
   check();
-  begin_history();
+  name_columns();
   if (options.plateau) {
     auto plateau = *options.plateau;
-    plateau.largest = options.watch_largest;
+    plateau.largest = largest_;
     plateau_.emplace(optimiser.learning_rate(), plateau);
   }
   if (options.resume) load();
-  if (!options.history.empty()) file_.emplace(options.history, history_);
+  write_history(true);
   if (options.progress)
     progress_.emplace(*options.progress, is_terminal(*options.progress), options.epochs, data.size());
 }
@@ -121,19 +126,46 @@ void Run<T>::check() const {
 }
 
 template <Real T>
-void Run<T>::begin_history() {
-  history_.columns = {"epoch", "loss"};
-  if (options_.validation) history_.columns.push_back(options_.validation_name + " loss");
-  for (const auto& metric : options_.metrics) history_.columns.push_back(options_.validation_name + " " + metric.name);
-  history_.columns.insert(history_.columns.end(), {"learning rate", "seconds"});
-  if (!options_.watch.empty()) history_.place(options_.watch);
+void Run<T>::name_columns() {
+  const auto& prefix = options_.validation_name;
+  columns_ = {"epoch", "loss"};
+  if (options_.validation) columns_.push_back(prefix + "_loss");
+  for (const auto& metric : options_.metrics) columns_.push_back(prefix + "_" + metric.name);
+  columns_.insert(columns_.end(), {"learning_rate", "seconds"});
+  History().append(row(std::vector<double>(columns_.size())));  // throws for names that cannot be
+
+  watched_ = options_.watch;
+  if (watched_.empty()) watched_ = options_.validation ? prefix + "_loss" : "loss";
+  if (std::ranges::find(columns_, watched_) == columns_.end())
+    fail<ValueError>("fit", "there is no column \"", watched_, "\" to watch, only ", columns_text());
+  for (const auto& metric : options_.metrics)
+    if (watched_ == prefix + "_" + metric.name) largest_ = metric.larger_is_better;
 }
 
 template <Real T>
 std::string Run<T>::columns_text() const {
   std::string text;
-  for (const auto& column : history_.columns) text += (text.empty() ? "" : ", ") + column;
+  for (const auto& column : columns_) text += (text.empty() ? "" : ", ") + column;
   return text;
+}
+
+template <Real T>
+History::Row Run<T>::row(std::span<const double> numbers) const {
+  History::Row result;
+  for (std::size_t k = 0; k < columns_.size(); ++k) result.emplace_back(columns_[k], numbers[k]);
+  return result;
+}
+
+template <Real T>
+void Run<T>::write_history(bool first) const {
+  const auto& path = options_.history;
+  if (path.empty()) return;
+  if (path.extension() != ".jsonl" && path.extension() != ".json")
+    write_csv(path, history_);
+  else if (first)
+    write_json_lines(path, history_);
+  else
+    append_json_line(path, history_);
 }
 
 template <Real T>
@@ -153,9 +185,9 @@ void Run<T>::save() {
     auto state = plateau_->state();
     each(state, set);
   }
-  auto rows = autodiff::uninitialised<double>(Shape{history_.rows.size(), history_.columns.size()});
-  double* to = rows.data();
-  for (const auto& row : history_.rows) to = std::ranges::copy(row, to).out;
+  auto rows = autodiff::uninitialised<double>(Shape{history_.rows(), columns_.size()});
+  for (std::size_t i = 0; i < history_.rows(); ++i)
+    for (std::size_t k = 0; k < columns_.size(); ++k) rows(i, k) = history_.column(columns_[k])[i];
   checkpoint.arrays.emplace("fit.history", rows);
   if (!best_.empty()) {
     std::size_t k = 0;
@@ -181,11 +213,11 @@ void Run<T>::load() {
   const auto get = [&]<class N>(const char* name, N& number) { number = checkpoint.template number<N>(name); };
   state_.each(get);
   const auto rows = checkpoint.template array<double>("fit.history");
-  if (rows.dimension() != 2 || rows.shape(0) != state_.epochs || rows.shape(1) != history_.columns.size() ||
+  if (rows.dimension() != 2 || rows.shape(0) != state_.epochs || rows.shape(1) != columns_.size() ||
       state_.step > steps_ || state_.best_epoch > state_.epochs)
     refuse("does not fit together");
   for (std::size_t i = 0; i < rows.shape(0); ++i)
-    history_.rows.emplace_back(rows.data() + i * rows.shape(1), rows.data() + (i + 1) * rows.shape(1));
+    history_.append(row(std::span(rows.data() + i * rows.shape(1), rows.shape(1))));
   if (plateau_) {
     auto state = plateau_->state();
     each(state, get);
@@ -223,6 +255,7 @@ void Run<T>::run_steps() {
     if (options_.schedule) optimiser_.learning_rate(options_.schedule(state_.steps));
     const auto& numbers = order[state_.step];
     const auto& batch = arrays_(numbers);
+    if (state_.step + 1 < order.size()) data_.expect(order[state_.step + 1]);
     const double loss = step_(batch.inputs, batch.targets);
     ++state_.step, ++state_.steps, done += numbers.size();
     state_.total += loss * static_cast<double>(numbers.size());
@@ -243,7 +276,7 @@ void Run<T>::run_steps() {
 
 template <Real T>
 void Run<T>::watch(double watched) {
-  const double gain = options_.watch_largest ? watched - state_.best : state_.best - watched;
+  const double gain = largest_ ? watched - state_.best : state_.best - watched;
   if (state_.best_epoch == 0 ? std::isnan(watched) : !(gain > options_.min_delta)) {
     ++state_.worse;
   } else {
@@ -259,22 +292,21 @@ template <Real T>
 void Run<T>::finish_epoch() {
   const double loss = state_.total / static_cast<double>(data_.size());
   ++state_.epochs;
-  std::vector<double> row{static_cast<double>(state_.epochs), loss};
+  std::vector<double> numbers{static_cast<double>(state_.epochs), loss};
   if (options_.validation) {
     evaluator_.load();
     const auto result = evaluator_(*options_.validation);
-    row.push_back(result.loss);
-    for (const auto& metric : options_.metrics) row.push_back(metric.function(result.predictions, result.targets));
+    numbers.push_back(result.loss);
+    for (const auto& metric : options_.metrics) numbers.push_back(metric(result.predictions, result.targets));
   }
-  row.insert(row.end(), {optimiser_.learning_rate(), state_.seconds + seconds()});
-  history_.rows.push_back(std::move(row));
-  const std::string usual = options_.validation ? options_.validation_name + " loss" : "loss";
-  watch(history_.rows.back()[history_.place(options_.watch.empty() ? usual : options_.watch)]);
+  numbers.insert(numbers.end(), {optimiser_.learning_rate(), state_.seconds + seconds()});
+  history_.append(row(numbers));
+  watch(history_.column(watched_).back());
   auto now = moment(state_.epochs, loss);
   state_.step = 0, state_.total = 0;
 
   if (options_.after_epoch) options_.after_epoch(now);
-  if (file_) file_->append(history_, history_.rows.size() - 1);
+  write_history(false);
   end_ = over();
   if (!end_ && now.stop) end_ = End::stopped;
   if (!end_ && interrupt_.interrupted()) end_ = End::interrupted;
@@ -300,12 +332,12 @@ FitReport Run<T>::operator()() {
 }  // namespace
 
 template <Real T>
-FitReport fit(Module<T>& model, Optimiser<T>& optimiser, Loss<T> loss, Source<T>& data, const FitOptions<T>& options) {
+FitReport fit(Module<T>& model, Optimiser<T>& optimiser, std::type_identity_t<Loss<T>> loss, Source<T>& data,
+              const std::type_identity_t<FitOptions<T>>& options) {
   return Run<T>(model, optimiser, loss, data, options)();
 }
 
-#define NN_FIT(T) template FitReport fit(Module<T>&, Optimiser<T>&, Loss<T>, Source<T>&, const FitOptions<T>&);
-NN_FIT(float)
-NN_FIT(double)
+template FitReport fit(Module<float>&, Optimiser<float>&, Loss<float>, Source<float>&, const FitOptions<float>&);
+template FitReport fit(Module<double>&, Optimiser<double>&, Loss<double>, Source<double>&, const FitOptions<double>&);
 
 }  // namespace nn

@@ -5,18 +5,12 @@
 #include <iosfwd>
 
 #include "history.hpp"
+#include "metrics.hpp"
 #include "schedules.hpp"
 #include "source.hpp"
 #include "training_step.hpp"
 
 namespace nn {
-
-/// A number that says how good predictions (samples, ...) are for targets (samples, ...), such as accuracy<T>.
-template <Real T>
-struct Metric {
-  std::string name;
-  std::function<double(const Array<T>& predictions, const Array<T>& targets)> function;
-};
 
 /// Where a run of training stands, for what is called in between.
 struct Moment {
@@ -42,7 +36,7 @@ struct FitOptions {
   StepOptions step = {};
 
   /// The learning rate of every step, counted over all epochs; by default the optimiser's. Or it is reduced when the
-  /// watched number does not get better any more; `largest` is then that of `watch_largest`.
+  /// watched number does not get better any more; `largest` is then what is right for that number.
   Schedule schedule = {};
   std::optional<PlateauOptions> plateau = {};
 
@@ -53,9 +47,8 @@ struct FitOptions {
   std::vector<Metric<T>> metrics = {};
 
   /// The column of the history that says whether an epoch was better than the best: by default the validation loss, or
-  /// the loss where there is no validation. Smaller is better, unless `watch_largest`.
+  /// the loss where there is no validation. Smaller is better, but for a metric of which larger is.
   std::string watch = {};
-  bool watch_largest = false;
   /// What counts as better: by more than this.
   double min_delta = 0;
   /// Training ends after so many epochs in a row that were not better; 0: never.
@@ -65,7 +58,9 @@ struct FitOptions {
 
   Callback after_step = {}, after_epoch = {};
 
-  /// Where the history is written, line by line; see HistoryFile.
+  /// Where the history is written, line by line; as JSON lines if its name ends in .jsonl or .json, or else as CSV: a
+  /// row an epoch, of "epoch", from 1, "loss", "<validation>_loss" and "<validation>_<metric>" where there is
+  /// validation data, "learning_rate", that of the last step, and "seconds" since training began.
   std::filesystem::path history = {};
   /// Where progress is shown, see Progress; by default nowhere.
   std::ostream* progress = nullptr;
@@ -97,8 +92,8 @@ struct FitReport {
 /// DataError for a file that cannot be written, and for a checkpoint that is not of such a run; and what model, loss,
 /// metrics, callbacks and sources throw.
 template <Real T>
-FitReport fit(Module<T>& model, Optimiser<T>& optimiser, Loss<T> loss, Source<T>& data,
-              const FitOptions<T>& options = {});
+FitReport fit(Module<T>& model, Optimiser<T>& optimiser, std::type_identity_t<Loss<T>> loss, Source<T>& data,
+              const std::type_identity_t<FitOptions<T>>& options = {});
 
 extern template FitReport fit(Module<float>&, Optimiser<float>&, Loss<float>, Source<float>&, const FitOptions<float>&);
 extern template FitReport fit(Module<double>&, Optimiser<double>&, Loss<double>, Source<double>&,

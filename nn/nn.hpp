@@ -1,4 +1,4 @@
-// The whole of the network layer: models, losses, optimisers, schedules, data, metrics, saving.
+// The whole of the network layer: models, losses, optimisers, schedules, data, metrics, histories, saving.
 #pragma once
 
 #include "checkpoint.hpp"
@@ -21,6 +21,7 @@
 #include "npy.hpp"
 #include "optimisers.hpp"
 #include "parameter.hpp"
+#include "plot.hpp"
 #include "progress.hpp"
 #include "random.hpp"
 #include "safetensors.hpp"

@@ -71,24 +71,21 @@ void Progress::advance(std::size_t samples, std::size_t epoch, std::size_t done)
   bar_ = true;
 }
 
-void Progress::header(const History& history) {
-  for (const auto& column : history.columns) stream_ << std::setw(width(column)) << column;
-  stream_ << '\n';
-  header_ = true;
-}
-
 void Progress::line(const History& history, bool last) {
-  const auto& row = history.rows.back();
-  const auto epoch = static_cast<std::size_t>(row[history.place("epoch")]);
+  const auto row = history.row(history.rows() - 1);
+  const auto epoch = static_cast<std::size_t>(history.column("epoch").back());
   if (!last && epoch % every_ != 0 && header_) return;
   clear();
-  if (!header_) header(history);
   std::ostringstream text;  // whose format is its own
-  for (std::size_t k = 0; k < row.size(); ++k) {
-    const auto& column = history.columns[k];
+  if (!header_) {
+    for (const auto& [column, number] : row) text << std::setw(width(column)) << column;
+    text << '\n';
+    header_ = true;
+  }
+  for (const auto& [column, number] : row) {
     const bool seconds = column == "seconds";
     text << std::setw(width(column)) << std::setprecision(seconds ? 1 : 4) << (seconds ? std::fixed : std::defaultfloat)
-         << row[k];
+         << number;
   }
   stream_ << text.str() << std::endl;
 }

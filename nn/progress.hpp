@@ -23,12 +23,11 @@ class Progress {
 
   /// `samples` more went through, in an epoch, from 1, of which `done` have.
   void advance(std::size_t samples, std::size_t epoch, std::size_t done);
-  /// An epoch is over, which is the last row.
+  /// An epoch is over: the last row, whose columns have "epoch".
   void line(const History& history, bool last);
 
  private:
   using Clock = std::chrono::steady_clock;
-  void header(const History& history);
   void clear();
 
   std::ostream& stream_;

@@ -1,72 +1,45 @@
-// Programs: replay of recorded tapes, states, plans in memory, errors. That every operation gives the same bits in a
-// program is tested with its cases.
-#include <autodiff/program/place.hpp>
-#include <random>
-
+// Programs as their users see them: replay, states, updates, other shapes, reports and errors. That every operation
+// gives in a program what it gives on a tape is tested with its cases.
 #include "cases.hpp"
 
 using namespace test;
+using ad::CompileOptions;
 using ad::Tape;
 using ad::Variable;
+using V = Variable<double>;
 
 namespace {
 
-/// A network with one hidden layer, its loss, and gradient descent as updates, recorded on a tape.
-template <class T>
-struct Step {
-  Tape<T> tape;
-  Variable<T> x, y, w1, b1, w2, b2, loss;
-  std::vector<ad::Update<T>> updates;
+constexpr double same_bits = 1e-300;
 
-  explicit Step(const std::vector<Array<T>>& p, const Array<T>& inputs, const Array<T>& targets)
-      : x(tape.constant(inputs, "x")),
-        y(tape.constant(targets, "y")),
-        w1(tape.variable(p[0], "w1")),
-        b1(tape.variable(p[1], "b1")),
-        w2(tape.variable(p[2], "w2")),
-        b2(tape.variable(p[3], "b2")) {
-    loss = softmax_cross_entropy(linear(tanh(linear(x, w1, b1)), w2, b2), y);
-    const auto parameters = std::vector{w1, b1, w2, b2};
-    const auto slopes = recorded_gradient(loss, parameters);
-    for (std::size_t i = 0; i < 4; ++i) updates.push_back({parameters[i], parameters[i] - 0.5 * slopes[i]});
+template <class F>
+std::string error_of(F f) {
+  try {
+    f();
+  } catch (const ad::Error& e) {
+    return e.what();
   }
-};
-
-template <class T>
-std::vector<Array<T>> parameters() {
-  std::vector<Array<T>> p;
-  for (const Shape& shape : {Shape{7, 5}, Shape{5}, Shape{5, 3}, Shape{3}})
-    p.push_back(ad::to_array<T>(sample(shape, -0.5, 0.5, unsigned(p.size() + 1))));
-  return p;
+  return "no error";
 }
 
 }  // namespace
-
-TEST_CASE_TEMPLATE("a program trains with the same bits as the tape", T, float, double) {
-  auto p = parameters<T>();
-  const auto batch = [](unsigned i) { return ad::to_array<T>(sample({4, 7}, -1, 1, 100 + i)); };
-  const auto classes = [](unsigned i) { return array<T>({4}, {T(i % 3), T((i + 1) % 3), T(2), T(0)}); };
-  const Step<T> first(p, batch(0), classes(0));
-  auto program = ad::compile({first.x, first.y}, {first.loss}, first.updates);
-  for (unsigned i = 0; i < 20; ++i) {
-    const Step<T> now(p, batch(i), classes(i));
-    for (std::size_t k = 0; k < 4; ++k) p[k] = now.updates[k].next.value();
-    CHECK_EQ(program({batch(i), classes(i)})[0](), now.loss.item());
-    for (std::size_t k = 0; k < 4; ++k) CHECK_EQ(difference(program.state(k), p[k], 1e-300), "");
-  }
-}
 
 TEST_CASE("states are read and set, and keep their shape") {
   Tape<double> tape;
   const auto x = tape.variable(array({2}, {0, 0})), total = tape.variable(array({2}, {10, 20}));
   auto program = ad::compile({x}, {total * 1.0}, {{total, total + x}});
-  CHECK_EQ(difference(program({array({2}, {1, 2})})[0], array({2}, {10, 20}), 1e-300), "");
-  CHECK_EQ(difference(program.state(0), array({2}, {11, 22}), 1e-300), "");
+  CHECK_EQ(difference(program({array({2}, {1, 2})})[0], array({2}, {10, 20}), same_bits), "");
+  CHECK_EQ(difference(program.state(0), array({2}, {11, 22}), same_bits), "");
   program.state(0, array({2}, {5, 5}));
-  CHECK_EQ(difference(program({array({2}, {1, 2})})[0], array({2}, {5, 5}), 1e-300), "");
-  CHECK_EQ(difference(program.state(0), array({2}, {6, 7}), 1e-300), "");
-  CHECK_THROWS_AS(program.state(0, array({3}, {1, 2, 3})), ad::ShapeError);
-  CHECK_THROWS_AS(program.state(1), ad::ValueError);
+  CHECK_EQ(difference(program({array({2}, {1, 2})})[0], array({2}, {5, 5}), same_bits), "");
+  CHECK_EQ(difference(program.state(0), array({2}, {6, 7}), same_bits), "");
+  CHECK_EQ(error_of([&] {
+             program.state(0, array({3}, {1, 2, 3}));
+           }),
+           "[program] state 0 cannot take another shape: (3) and (2)");
+  CHECK_EQ(error_of([&] { program.state(1); }), "[program] has 1 states, and none numbered 1");
+  CHECK_THROWS_AS(program.state(1, array({2}, {1, 2})), ad::ValueError);
+  CHECK_EQ(difference(program.state(0), array({2}, {6, 7}), same_bits), "");
 }
 
 TEST_CASE("states that take each other's values, old values as outputs, the tape gone") {
@@ -85,6 +58,24 @@ TEST_CASE("states that take each other's values, old values as outputs, the tape
   CHECK_EQ(program.state(2)(), 3 + 0 + 1 + 2 + 3);
 }
 
+TEST_CASE("states that pass their values round a ring, each changed on the way") {
+  Tape<double> tape;
+  const auto a = tape.variable(sample({700}, -1, 1)), b = tape.variable(sample({700}, -1, 1, 2)),
+             c = tape.variable(sample({700}, -1, 1, 3));
+  Array<double> p = a.value(), q = b.value(), r = c.value();
+  auto program = ad::compile({}, {a, b}, {{a, b * 2}, {b, c}, {c, a + 1}});
+  for (int i = 0; i < 5; ++i) {
+    const auto& y = program(std::vector<Array<double>>());
+    CHECK_EQ(difference(y[0], p, same_bits), "");
+    CHECK_EQ(difference(y[1], q, same_bits), "");
+    const Array<double> old = p;
+    p = 2 * q, q = r, r = old + 1;
+    CHECK_EQ(difference(program.state(0), p, same_bits), "");
+    CHECK_EQ(difference(program.state(1), q, same_bits), "");
+    CHECK_EQ(difference(program.state(2), r, same_bits), "");
+  }
+}
+
 TEST_CASE("two states that become one value, and a state that an output shares") {
   Tape<double> tape;
   const auto a = tape.variable(1.0), b = tape.variable(2.0), x = tape.variable(0.0);
@@ -96,74 +87,290 @@ TEST_CASE("two states that become one value, and a state that an output shares")
   CHECK_EQ(program({array({}, {2})})[0](), 21);
 }
 
-TEST_CASE("constants are folded, equal nodes merged, reshapes free, dead operands written over") {
+TEST_CASE("outputs that are inputs, constants, states, named twice, or another shape of one value") {
+  Tape<double> tape;
+  const auto x = tape.variable(sample({2, 3}, -1, 1)), c = tape.variable(sample({4}, -1, 1)), s = tape.variable(5.0);
+  const auto y = tanh(x), flat = reshape(y, {6});
+  auto program = ad::compile({x}, {x, c, s, y, y, flat, reshape(x, {3, 2})}, {{s, s}});
+  const auto at = sample({2, 3}, -1, 1, 9);
+  const auto& outputs = program(at);
+  CHECK_EQ(difference(outputs[0], at, same_bits), "");
+  CHECK_EQ(difference(outputs[1], c.value(), same_bits), "");
+  CHECK_EQ(outputs[2](), 5);
+  CHECK_EQ(difference(outputs[3], outputs[4], same_bits), "");
+  CHECK(outputs[5].shape() == Shape{6});
+  CHECK(outputs[6].shape() == Shape{3, 2});
+  for (std::size_t i = 0; i < 6; ++i) {
+    CHECK_EQ(outputs[5](i), outputs[3].data()[i]);
+    CHECK_EQ(outputs[6].data()[i], at.data()[i]);
+  }
+}
+
+TEST_CASE("states that become an input, a constant, or another shape of something") {
+  Tape<double> tape;
+  const auto x = tape.variable(sample({2, 3}, -1, 1)), c = tape.variable(sample({6}, -1, 1, 4));
+  const auto a = tape.variable(sample({2, 3}, -1, 1, 2)), b = tape.variable(sample({6}, -1, 1, 3)),
+             d = tape.variable(sample({6}, -1, 1, 5)), e = tape.variable(sample({3, 2}, -1, 1, 6));
+  auto program = ad::compile({x}, {}, {{a, x}, {b, c}, {d, reshape(tanh(x), {6})}, {e, reshape(a, {3, 2})}});
+  const auto at = sample({2, 3}, -1, 1, 9);
+  program(at);
+  CHECK_EQ(difference(program.state(0), at, same_bits), "");
+  CHECK_EQ(difference(program.state(1), c.value(), same_bits), "");
+  for (std::size_t i = 0; i < 6; ++i) {
+    CHECK(program.state(2)(i) == doctest::Approx(std::tanh(at.data()[i])).epsilon(1e-14));
+    CHECK_EQ(program.state(3).data()[i], a.value().data()[i]);
+  }
+}
+
+TEST_CASE("outputs and states of a program may be its next inputs") {
+  Tape<double> tape;
+  const auto x = tape.variable(sample({40, 40}, -1, 1)), s = tape.variable(sample({40, 40}, -1, 1, 2));
+  const auto y = matmul(x, x) * 0.1 + x;
+  auto program = ad::compile({x}, {y}, {{s, s * 0.5 + y}});
+  auto other = ad::compile({x}, {y}, {{s, s * 0.5 + y}});
+  program(x.value());
+  for (int i = 0; i < 3; ++i) {
+    const Array<double> before = i == 2 ? program.state(0) : program(x.value())[0];
+    const Array<double> state = program.state(0);
+    other.state(0, state);
+    const auto& outputs = i == 2 ? program(program.state(0)) : program(program(x.value())[0]);
+    if (i != 2) other(x.value());
+    const auto& expected = other(before);
+    CHECK_EQ(difference(outputs[0], expected[0], same_bits), "");
+    CHECK_EQ(difference(program.state(0), other.state(0), same_bits), "");
+  }
+}
+
+TEST_CASE("constants are folded, equal nodes merged, reshapes free, the rest runs in one cluster") {
   Tape<double> tape;
   const auto x = tape.variable(sample({6}, -1, 1)), c = tape.constant(sample({6}, -1, 1, 2));
   const auto unused = exp(x);
   const auto y = reshape(tanh(x * (c + 1) + 1), {2, 3}) + reshape(tanh(x * (c + 1) + 1), {2, 3});
   auto program = ad::compile({x}, {y});
   const auto& report = program.report();
-  CHECK_EQ(report.folded, 1);        // c + 1, of which there are two at first
-  CHECK_EQ(report.viewed, 1);        // of the two reshapes one is merged
-  CHECK_EQ(report.instructions, 4);  // mul, add, tanh, add
-  CHECK_EQ(report.in_place, 2);      // add and tanh over the product; the sum is the output
-  CHECK_EQ(report.bytes, 16 * sizeof(double));
+  CHECK_EQ(report.folded, 2);         // c + 1, twice
+  CHECK_EQ(report.viewed, 1);         // of the two reshapes one is merged
+  CHECK_EQ(report.clustered, 4);      // mul, add, tanh, add
+  CHECK_EQ(report.multiply_adds, 1);  // of the first two
+  CHECK_EQ(report.clusters, 1);
+  CHECK_EQ(report.instructions, 1);
+  CHECK_EQ(report.bytes, 0);  // nothing but the output is stored
   CHECK_EQ(report.unplanned_bytes, 4 * 6 * sizeof(double));
-  CHECK(report.text().find("4 instructions") != std::string::npos);
+  CHECK_EQ(report.steps.size(), 1);
+  CHECK_EQ(report.steps[0].text, "cluster of 6: mul add tanh add");
+  CHECK_EQ(report.profiled_runs, 0);
+  const std::string text = report.text();
+  for (const char* part : {"1 views", "4 in 1 clusters", "1 multiply-adds", "1 instructions", "cluster of 6: mul"})
+    CHECK_MESSAGE(text.find(part) != std::string::npos, text);
+  CHECK_EQ(text.find(" us "), std::string::npos);
+
+  const auto exact = ad::compile({x}, {y}, {}, {.exact = true}).report();
+  CHECK_EQ(exact.multiply_adds, 0);
 }
 
-TEST_CASE("buffers that live at one time never share memory, and the arena is reused") {
-  std::mt19937 random(5);
-  for (int round = 0; round < 50; ++round) {
-    std::vector<ad::detail::Buffer> buffers;
-    std::size_t sum = 0;
-    for (std::uint32_t b = 0; b < 60; ++b) {
-      buffers.push_back({1 + random() % 100, b, b + random() % 8, true, 0});
-      sum += ad::detail::padded(buffers[b].size);
-    }
-    const std::size_t length = ad::detail::place(buffers);
-    CHECK(length < sum / 3);
-    CHECK(length >= ad::detail::peak(buffers));
-    for (std::size_t i = 0; i < buffers.size(); ++i) {
-      CHECK(buffers[i].offset + buffers[i].size <= length);
-      for (std::size_t j = i + 1; j < buffers.size() && j <= buffers[i].last_use; ++j)
-        CHECK((buffers[i].offset + buffers[i].size <= buffers[j].offset ||
-               buffers[j].offset + buffers[j].size <= buffers[i].offset));
-    }
+TEST_CASE("profiled runs are counted and timed, instruction by instruction") {
+  Tape<double> tape;
+  const auto x = tape.variable(sample({60, 60}, -1, 1));
+  const auto y = matmul(tanh(matmul(x, x)), x);
+  auto program = ad::compile({x}, {y}, {}, {.profile = true});
+  for (int i = 0; i < 3; ++i) CHECK_EQ(difference(program(x.value())[0], y.value(), 1e-12), "");
+  const auto& report = program.report();
+  CHECK_EQ(report.profiled_runs, 3);
+  CHECK_EQ(report.steps.size(), 3);
+  for (const auto& step : report.steps) CHECK_GT(step.seconds, 0);
+  CHECK_EQ(report.steps[0].text, "[matmul] (60, 60)");
+  CHECK_NE(report.text().find(" us  [matmul] (60, 60)"), std::string::npos);
+}
+
+TEST_CASE("what cannot be compiled says why") {
+  Tape<double> tape, other;
+  const auto x = tape.variable(array({2}, {1, 2}), "x"), w = tape.variable(array({2}, {3, 4}), "w"), y = x * w;
+  const auto message = [](auto... arguments) { return error_of([&] { ad::compile(arguments...); }); };
+  using Variables = std::vector<V>;
+  using Updates = std::vector<ad::Update<double>>;
+  CHECK_EQ(message(Variables{y}, Variables{y}, Updates{}), "[compile] input 0 is the result of mul: (2)");
+  CHECK_EQ(message(Variables{x, x}, Variables{y}, Updates{}), "[compile] input 1 (x) is named twice");
+  CHECK_EQ(message(Variables{x}, Variables{y}, Updates{{x, y}}), "[compile] input 0 (x) is named twice");
+  CHECK_EQ(message(Variables{x}, Variables{y}, Updates{{w, y}, {w, y}}), "[compile] state 1 (w) is named twice");
+  CHECK_EQ(message(Variables{}, Variables{y}, Updates{{y, y}}), "[compile] state 0 is the result of mul: (2)");
+  CHECK_EQ(message(Variables{x}, Variables{other.variable(1.0)}, Updates{}),
+           "[compile] input 0 (x) is of another tape");
+  CHECK_EQ(message(Variables{x}, Variables{detach(y)}, Updates{}),
+           "[compile] output 0 is a plain value, recorded on no tape: (2)");
+  CHECK_EQ(message(Variables{x}, Variables{V()}, Updates{}), "[compile] output 0 is empty, or its tape is gone");
+  CHECK_EQ(message(Variables{x}, Variables{}, Updates{{w, sum(y)}}),
+           "[compile] state 0 (w) and its next value must have one shape: (2) and ()");
+  CHECK_EQ(message(Variables{}, Variables{}, Updates{}),
+           "[compile] there is nothing to compute: no outputs and no updates");
+  CHECK_THROWS_AS(ad::compile({x}, {other.variable(1.0)}), ad::TapeError);
+  CHECK_THROWS_AS(ad::compile({x}, {}, {{w, sum(y)}}), ad::ShapeError);
+}
+
+TEST_CASE("wrong shapes and numbers of inputs change nothing") {
+  Tape<double> tape;
+  const auto x = tape.variable(array({2}, {1, 2}), "x"), w = tape.variable(array({2}, {3, 4}), "w"), y = x * w;
+  auto program = ad::compile({x}, {y}, {{w, y}});
+  const auto& outputs = program(array({2}, {1, 2}));
+  CHECK_THROWS_WITH_AS(program(array({3}, {1, 2, 3})),
+                       "[program] input 0 must have the shape that it was compiled for: (3) and (2)", ad::ShapeError);
+  CHECK_THROWS_AS(program(array({1, 2}, {1, 2})), ad::ShapeError);
+  CHECK_THROWS_WITH_AS(program(std::vector<Array<double>>()), "[program] takes 1 inputs, not 0", ad::ShapeError);
+  CHECK_THROWS_AS(program(array({2}, {1, 2}), array({2}, {1, 2})), ad::ShapeError);
+  CHECK_EQ(difference(program.state(0), array({2}, {3, 8}), same_bits), "");
+  CHECK_EQ(difference(outputs[0], array({2}, {3, 8}), same_bits), "");
+}
+
+TEST_CASE("errors at a run name the scope, and come before any update") {
+  Tape<double> tape;
+  const auto classes = tape.constant(array({2}, {0, 1})), w = tape.variable(sample({2, 3}, -1, 1));
+  V loss;
+  {
+    const auto scope = tape.scope("network");
+    const auto inner = tape.scope("loss");
+    loss = softmax_cross_entropy(w, classes);
+  }
+  for (const bool stop : {false, true}) {
+    auto program = ad::compile({classes}, {loss}, {{w, w - recorded_gradient(loss, w)}}, {.stop_at_non_finite = stop});
+    const std::string message = error_of([&] { program(array({2}, {0, 3})); });
+    CHECK_MESSAGE(message.find("network/loss: [") == 0, message);
+    CHECK_EQ(message.find("network/loss", 1), std::string::npos);
+    CHECK_THROWS_AS(program(array({2}, {0, 3})), ad::ValueError);
+    CHECK_EQ(difference(program.state(0), w.value(), same_bits), "");
+    CHECK_EQ(program(array({2}, {0, 1}))[0](), loss.item());
   }
 }
 
-TEST_CASE("what cannot be compiled or run says why") {
-  Tape<double> tape, other;
-  const auto x = tape.variable(array({2}, {1, 2}), "x"), w = tape.variable(array({2}, {3, 4}), "w"), y = x * w;
-  const auto compile = [](auto... arguments) { ad::compile(arguments...); };
-  using Variables = std::vector<Variable<double>>;
-  using Updates = std::vector<ad::Update<double>>;
-  CHECK_THROWS_WITH_AS(compile(Variables{y}, Variables{y}, Updates{}), "[compile] input 0 is the result of mul: (2)",
-                       ad::TapeError);
-  CHECK_THROWS_WITH_AS(compile(Variables{x, x}, Variables{y}, Updates{}), "[compile] input 1 (x) is named twice",
-                       ad::TapeError);
-  CHECK_THROWS_WITH_AS(compile(Variables{x}, Variables{y}, Updates{{x, y}}), "[compile] input 0 (x) is named twice",
-                       ad::TapeError);
-  CHECK_THROWS_AS(compile(Variables{x}, Variables{other.variable(1.0)}, Updates{}), ad::TapeError);
-  CHECK_THROWS_AS(compile(Variables{x}, Variables{detach(y)}, Updates{}), ad::TapeError);
-  CHECK_THROWS_AS(compile(Variables{x}, Variables{Variable<double>()}, Updates{}), ad::TapeError);
-  CHECK_THROWS_AS(compile(Variables{x}, Variables{}, Updates{{w, sum(y)}}), ad::ShapeError);
-  CHECK_THROWS_AS(compile(Variables{}, Variables{}, Updates{}), ad::TapeError);
-
-  auto program = ad::compile({x}, {y}, {{w, y}});
-  CHECK_THROWS_WITH_AS(program({array({3}, {1, 2, 3})}),
-                       "[program] input 0 must have the shape that it was compiled for: (3) and (2)", ad::ShapeError);
-  CHECK_THROWS_AS(program({}), ad::ShapeError);
-  CHECK_EQ(difference(program.state(0), w.value(), 1e-300), "");
+TEST_CASE("the hunt for values that are not finite names scope, operation, shapes and index, and changes no value") {
+  Tape<double> tape;
+  const auto x = tape.variable(sample({2, 3}, 1, 2)), w = tape.variable(sample({3, 4}, 1, 2, 2));
+  V y;
+  {
+    const auto scope = tape.scope("layer1");
+    y = log(matmul(x, w));
+  }
+  const auto z = sum(y * y, 1);
+  auto program = ad::compile({x, w}, {z}, {}, {.stop_at_non_finite = true});
+  CHECK_EQ(difference(program(x.value(), w.value())[0], z.value(), same_bits), "");
+  auto bad = x.value();
+  bad(1, 2) = -100;
+  CHECK_THROWS_WITH_AS(program(bad, w.value()), "layer1: [log] the result (2, 4) has -nan at (1, 0), from (2, 4)",
+                       ad::ValueError);
+  bad(1, 2) = INFINITY;
+  CHECK_THROWS_WITH_AS(program(bad, w.value()),
+                       "layer1: [matmul] the result (2, 4) has inf at (1, 0), from (2, 3) and (3, 4)", ad::ValueError);
+  CHECK_EQ(difference(program(x.value(), w.value())[0], z.value(), same_bits), "");
+  // Without it, the same run gives what comes of it.
+  auto quiet = ad::compile({x, w}, {z});
+  CHECK_FALSE(std::isfinite(quiet(bad, w.value())[0](1)));
+  // Nodes without a name, updates, views that are copied, and profiles.
+  const auto unnamed = ad::compile({x}, {}, {{w, w / sum(x)}}, {.stop_at_non_finite = true, .profile = true});
+  CHECK_EQ(unnamed.report().clusters, 1);
+  auto update = ad::compile({x}, {transpose(x) + transpose(x * 0.0)}, {{w, w / sum(x)}},
+                            {.stop_at_non_finite = true, .profile = true});
+  CHECK_THROWS_WITH_AS(update(Array<double>(Shape{2, 3}, 0.0)),
+                       "[div] the result (3, 4) has inf at (0, 0), from (3, 4) and ()", ad::ValueError);
 }
 
-TEST_CASE("a class out of range is refused at the run that meets it, before any update") {
-  Tape<double> tape;
-  const auto classes = tape.constant(array({2}, {0, 1})), w = tape.variable(sample({2, 3}, -1, 1));
-  const auto loss = softmax_cross_entropy(w, classes);
-  auto program = ad::compile({classes}, {loss}, {{w, w - recorded_gradient(loss, w)}});
-  CHECK_THROWS_AS(program({array({2}, {0, 3})}), ad::ValueError);
-  CHECK_EQ(difference(program.state(0), w.value(), 1e-300), "");
-  CHECK_EQ(program({array({2}, {0, 1})})[0](), loss.item());
+// ---- programs for several shapes ----
+
+namespace {
+
+using Recorded = ad::Recording<double>;
+using Inputs = std::vector<V>;
+
+/// The mean of x W over rows, and W plus that of all: for any number of rows.
+ad::ShapedProgram<double> shaped(std::size_t capacity = 8, const CompileOptions& options = {}) {
+  return ad::ShapedProgram<double>(
+      [](Tape<double>& tape, const Inputs& x) {
+        const auto w = tape.variable(array({2}, {1, -1}));
+        const auto y = matmul(x[0], w);
+        return Recorded{{y}, {{w, w + mean(y)}}};
+      },
+      options, capacity);
+}
+
+}  // namespace
+
+TEST_CASE("a program for several shapes: one compilation each, one set of states") {
+  auto program = shaped();
+  CHECK_EQ(program.states(), 0);
+  CHECK_EQ(program.compiled(), 0);
+  CHECK_THROWS_AS(program.report(), ad::ValueError);
+  CHECK_THROWS_AS(program.state(0), ad::ValueError);
+  const auto full = array({3, 2}, {1, 0, 2, 0, 3, 0}), last = array({1, 2}, {4, 0});
+  CHECK_EQ(difference(program(full)[0], array({3}, {1, 2, 3}), same_bits), "");
+  CHECK_EQ(program.states(), 1);
+  CHECK_EQ(difference(program.state(0), array({2}, {3, 1}), 1e-15), "");
+  CHECK_EQ(difference(program(last)[0], array({1}, {12}), 1e-15), "");
+  CHECK_EQ(difference(program.state(0), array({2}, {15, 13}), 1e-15), "");
+  CHECK_EQ(program.compiled(), 2);
+  program.state(0, array({2}, {0, 1}));
+  CHECK_EQ(difference(program(full)[0], array({3}, {0, 0, 0}), same_bits), "");
+  CHECK_EQ(program.compiled(), 2);
+  program.prepare({array({5, 2}, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0})});
+  CHECK_EQ(program.compiled(), 3);
+  CHECK_EQ(difference(program.state(0), array({2}, {0, 1}), same_bits), "");
+  CHECK_EQ(difference(program(std::vector{last})[0], array({1}, {0}), same_bits), "");
+  CHECK_EQ(program.compiled(), 3);
+  CHECK_GT(program.report().nodes, 0);
+  CHECK_THROWS_AS(program.state(0, array({3}, {0, 0, 1})), ad::ShapeError);
+}
+
+TEST_CASE("a program for several shapes keeps those used last, and its states") {
+  auto program = shaped(2);
+  const auto rows = [](std::size_t n) { return Array<double>(Shape{n, 2}, 0.0); };
+  program.prepare({rows(1)}), program.prepare({rows(2)}), program.prepare({rows(1)});
+  CHECK_EQ(program.compiled(), 2);
+  program.state(0, array({2}, {7, 8}));
+  program(rows(3));  // 2 goes
+  program(rows(1));
+  CHECK_EQ(program.compiled(), 3);
+  program(rows(2));
+  CHECK_EQ(program.compiled(), 4);
+  CHECK_EQ(difference(program.state(0), array({2}, {7, 8}), same_bits), "");
+  auto moved = std::move(program);
+  moved(rows(2));
+  CHECK_EQ(moved.compiled(), 4);
+}
+
+TEST_CASE("a program for several shapes: errors leave states and programs as they are") {
+  std::size_t calls = 0;
+  ad::ShapedProgram<double> program([&](Tape<double>& tape, const Inputs& x) {
+    ++calls;
+    const std::size_t n = x[0].shape(0);
+    if (n == 13) throw std::runtime_error("thirteen");
+    const auto w = tape.variable(Array<double>(Shape{n == 7 ? n : 2}, 1.0));
+    Recorded recording{{sum(x[0]) * w}, {{w, w * 2}}};
+    if (n == 5) recording.updates.clear();
+    if (n == 6) recording.outputs = {detach(recording.outputs[0])};
+    if (n == 8) recording.updates.push_back({tape.variable(1.0), tape.variable(2.0)});
+    return recording;
+  });
+  const auto rows = [](std::size_t n) { return Array<double>(Shape{n}, 1.0); };
+  CHECK_THROWS_AS(program(rows(13)), std::runtime_error);  // at the first meeting of all
+  CHECK_EQ(program.states(), 0);
+  CHECK_EQ(program(rows(3))[0](0), 3);
+  CHECK_THROWS_WITH_AS(program(rows(13)), "thirteen", std::runtime_error);
+  CHECK_THROWS_WITH_AS(program(rows(5)), "[compile] there must be as many states as before: 0 and 1", ad::ShapeError);
+  CHECK_THROWS_AS(program(rows(6)), ad::TapeError);
+  CHECK_THROWS_WITH_AS(program(rows(7)), "[compile] state 0 must keep its shape: (7) and (2)", ad::ShapeError);
+  CHECK_THROWS_WITH_AS(program(rows(8)), "[compile] there must be as many states as before: 2 and 1", ad::ShapeError);
+  CHECK_EQ(calls, 7);
+  CHECK_EQ(program.compiled(), 1);
+  CHECK_EQ(difference(program.state(0), array({2}, {2, 2}), same_bits), "");
+  CHECK_EQ(program(rows(3))[0](0), 6);
+  CHECK_EQ(program(rows(4))[0](0), 16);
+  CHECK_EQ(program.compiled(), 2);
+}
+
+TEST_CASE("a program for several shapes that begins without states has none later") {
+  ad::ShapedProgram<double> program([](Tape<double>& tape, const Inputs& x) {
+    if (x[0].size() == 1) return Recorded{{x[0] * 2}, {}};
+    const auto w = tape.variable(1.0);
+    return Recorded{{x[0] * w}, {{w, w * 2}}};
+  });
+  CHECK_EQ(program(array({1}, {3}))[0](0), 6);
+  CHECK_THROWS_AS(program(array({2}, {3, 3})), ad::ShapeError);
+  CHECK_EQ(program.states(), 0);
+  CHECK_EQ(program(array({1}, {4}))[0](0), 8);
 }

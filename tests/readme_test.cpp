@@ -69,3 +69,10 @@ TEST_CASE("every name in the table is declared in a family's header") {
   }
   for (const auto& name : table()) CHECK_MESSAGE(headers.find(" " + name + "(") != headers.npos, name);
 }
+
+TEST_CASE("all blocks of C++ in README.md are those that the build compiles") {
+  const std::string text = readme();
+  std::size_t blocks = 0;
+  for (std::size_t at = 0; (at = text.find("```cpp", at)) != std::string::npos; ++at) ++blocks;
+  CHECK_EQ(blocks, 3);  // see meson.build
+}

@@ -40,10 +40,13 @@ void block_loop(F f, typename L::value_type* y, const typename L::value_type* co
   }
   [&]<std::size_t... I>(std::index_sequence<I...>) {
     std::size_t j = 0;
-    if (single == 0)
-      for (; j + L::size <= n; j += L::size) f(L::load(x[I] + j)...).store(y + j);
-    else
+    // From copies of the pointers: those in x would be read again after every store, which may write anywhere.
+    if (single == 0) {
+#pragma GCC unroll 4
+      for (; j + L::size <= n; j += L::size) f(L::load(from[I] + j)...).store(y + j);
+    } else {
       for (; j + L::size <= n; j += L::size) f(L::load(from[I] + step[I] * j)...).store(y + j);
+    }
     if (j < n) f(L::load_part(from[I] + step[I] * j, n - j)...).store_part(y + j, n - j);
   }
   (std::make_index_sequence<N>());

@@ -67,9 +67,14 @@ void scale(const Product<T>& p) {
 template <class T>
 constexpr std::size_t tile_columns = 2 * NativeLanes<T>::size;
 
-// What 32 or 16 registers hold beside V of B.
+// What 32 or 16 registers hold beside V of B. Sanitizers take minutes to compile large tiles.
+#if defined(__SANITIZE_ADDRESS__)
+template <class L, std::size_t V>
+constexpr std::size_t tile_rows = 2;
+#else
 template <class L, std::size_t V>
 constexpr std::size_t tile_rows = sizeof(L) == 64 ? (V == 1 ? 16 : 14) : (V == 1 ? 12 : 6);
+#endif
 
 // Rows [first, first + R) of a product of V registers a row, the last of which may be ragged.
 template <class T, bool transpose_a, bool ragged, std::size_t V, std::size_t R>
@@ -168,8 +173,20 @@ void transpose_panel(const Product<T>& p, T* to) {
 }
 
 template <class T, bool transpose_a>
+void multiply_one_panel(const Product<T>& p) {
+  constexpr std::size_t size = NativeLanes<T>::size;
+  const bool ragged = p.n % size > 0;
+  if (p.n > size) {
+    ragged ? multiply_panel<T, transpose_a, true, 2>(p) : multiply_panel<T, transpose_a, false, 2>(p);
+  } else {
+    ragged ? multiply_panel<T, transpose_a, true, 1>(p) : multiply_panel<T, transpose_a, false, 1>(p);
+  }
+}
+
+template <class T, bool transpose_a>
 void multiply_panels(const Product<T>& p) {
-  constexpr std::size_t depth = 256, width = tile_columns<T>, size = width / 2;  // a panel of B stays in the cache
+  constexpr std::size_t depth = 256, width = tile_columns<T>;  // a panel of B stays in the cache
+  if (p.k <= depth && p.n <= width && !p.transpose_b) return multiply_one_panel<T, transpose_a>(p);
   alignas(64) T packed[depth * width];
   for (std::size_t k = 0; k < p.k; k += depth) {
     Product<T> slab = p;
@@ -182,12 +199,7 @@ void multiply_panels(const Product<T>& p) {
         transpose_panel(panel, packed);
         panel.b = packed, panel.ldb = width;
       }
-      const bool ragged = panel.n % size > 0;
-      if (panel.n > size) {
-        ragged ? multiply_panel<T, transpose_a, true, 2>(panel) : multiply_panel<T, transpose_a, false, 2>(panel);
-      } else {
-        ragged ? multiply_panel<T, transpose_a, true, 1>(panel) : multiply_panel<T, transpose_a, false, 1>(panel);
-      }
+      multiply_one_panel<T, transpose_a>(panel);
     }
   }
 }

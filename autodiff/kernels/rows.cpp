@@ -83,6 +83,11 @@ void each_line(std::size_t outer, std::size_t n, std::size_t inner, F f) {
 template <class T>
 const NativeLanes<T> lowest = -std::numeric_limits<double>::infinity();
 
+template <class L>
+L finite_or_zero(L v) {
+  return where(abs(v) < -lowest<typename L::value_type>, v, L(0));
+}
+
 constexpr auto larger = [](auto a, auto b) { return maximum(a, b); };
 constexpr auto plus = [](auto a, auto b) { return a + b; };
 
@@ -108,7 +113,7 @@ NativeLanes<T> shift(const T* x, const Line& line) {
   L largest = lowest<T>;
   line.each([&](auto at) { largest = maximum(at.load(x, lowest<T>), largest); });
   largest = line.fold(largest, larger);
-  return where(abs(largest) < -lowest<T>, largest, L(0));
+  return finite_or_zero(largest);
 }
 
 // Lanes beyond the end hold -infinity, whose exponential adds nothing.
@@ -140,26 +145,34 @@ void softmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inn
 
 namespace {
 
-// As many rows as a register has lanes, none longer than a register: their steps overlap, and one logarithm serves all.
-// The same bits as one row at a time. `end` is where memory ends.
+template <class L>
+void store_row(L v, typename L::value_type* to, std::size_t n) {
+  n == L::size ? v.store(to) : v.store_part(to, n);
+}
+
+// A row no longer than a register. `end` is where memory ends.
+template <class T>
+void log_softmax_short_row(T* y, const T* x, std::size_t n, const T* end) {
+  using L = NativeLanes<T>;
+  const L row = keep_first(load_within<L>(x, n, end), n, lowest<T>);
+  const L shifted = row - finite_or_zero(fold_first_lanes(row, n, larger));
+  store_row(shifted - log(fold_first_lanes(exp(shifted), n, plus)), y, n);
+}
+
+// As many of them as a register has lanes: their steps overlap, and one logarithm serves all. The same bits.
 template <class T>
 void log_softmax_short_rows(T* y, const T* x, std::size_t n, const T* end) {
   using L = NativeLanes<T>;
   L row[L::size], e[L::size];
   alignas(64) T of_row[L::size];
   for (std::size_t i = 0; i < L::size; ++i) row[i] = keep_first(load_within<L>(x + i * n, n, end), n, lowest<T>);
-  L m = fold_rows(row, larger);
-  m = where(abs(m) < -lowest<T>, m, L(0));
-  m.store(of_row);
+  finite_or_zero(fold_rows(row, larger)).store(of_row);
   for (std::size_t i = 0; i < L::size; ++i) {
     row[i] = row[i] - L(decltype(L::v)(of_row[i]));
     e[i] = exp(row[i]);
   }
   log(fold_rows(e, plus)).store(of_row);
-  for (std::size_t i = 0; i < L::size; ++i) {
-    const L z = row[i] - L(decltype(L::v)(of_row[i]));
-    n == L::size ? z.store(y + i * n) : z.store_part(y + i * n, n);
-  }
+  for (std::size_t i = 0; i < L::size; ++i) store_row(row[i] - L(decltype(L::v)(of_row[i])), y + i * n, n);
 }
 
 }  // namespace
@@ -167,9 +180,12 @@ void log_softmax_short_rows(T* y, const T* x, std::size_t n, const T* end) {
 template <class T>
 void log_softmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner) {
   using L = NativeLanes<T>;
-  if (inner == 1 && n <= L::size)
-    for (const T* end = x + outer * n; outer >= L::size; outer -= L::size, x += L::size * n, y += L::size * n)
-      log_softmax_short_rows(y, x, n, end);
+  if (inner == 1 && n <= L::size) {
+    const T* end = x + outer * n;
+    for (; outer >= L::size; outer -= L::size, x += L::size * n, y += L::size * n) log_softmax_short_rows(y, x, n, end);
+    for (; outer > 0; --outer, x += n, y += n) log_softmax_short_row(y, x, n, end);
+    return;
+  }
   each_line<T>(outer, n, inner, [&](std::size_t start, std::size_t, const auto& line) {
     const T* from = x + start;
     const L m = shift(from, line), total = log(sum_of_exp(from, m, line, nothing));

@@ -6,11 +6,11 @@
 
 namespace autodiff::kernels {
 
-/// How many threads a kernel may use in this process, at least 1; at first what OpenMP offers, usually one a core.
+/// How many threads a kernel may use in this process, at least 1; at first one a core.
 void set_threads(int count);
 
-/// How many threads a kernel called here and now may use: 1 inside a part of parallel_for (or any other OpenMP team),
-/// else what the innermost UseThreads of this thread says, else what set_threads said.
+/// How many threads a kernel called here and now may use: 1 inside a part of parallel_for, else what the innermost
+/// UseThreads of this thread says, else what set_threads said.
 int threads();
 
 /// While it lives, kernels called by the thread that made it use `count` threads (at least 1). Guards nest; one is

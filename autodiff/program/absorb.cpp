@@ -127,9 +127,10 @@ class Absorber {
   }
 
   void look_through_scales(Term& term) {
-    for (;;) {
+    for (bool first = true;; first = false) {
       const auto above = terms_of(term.input.node);
-      if (above.size() != 1 || uses_[term.input.node] != 1) return;
+      // What the first reads is released already when the next is looked at.
+      if (above.size() != 1 || uses_[term.input.node] != (first ? 1 : 0)) return;
       if (above[0].scale.node != nowhere && term.scale.node != nowhere) return;
       release(graph_.nodes[term.input.node]);
       term.number *= above[0].number;

@@ -59,8 +59,15 @@ void BlockCode<T>::run(T* const* memory, T* scratch, T** pointers, std::size_t f
 
   std::size_t at[5] = {};
   const auto find = [&](Place place) { return pointers[place.base] + at[static_cast<std::size_t>(place.at)]; };
+  // With each call, a share of what the next block reads and writes is fetched; beyond the end that does nothing.
+  constexpr std::size_t line = 64 / sizeof(T);
+  const std::size_t share = calls.empty() ? 0 : padded((block + calls.size() - 1) / calls.size());
   const auto call_all = [&](std::size_t n) {
+    std::size_t ahead = at[static_cast<std::size_t>(At::element)] + n;
     for (const auto& call : calls) {
+      for (auto base : streams)
+        for (std::size_t i = 0; i < share; i += line) __builtin_prefetch(pointers[base] + ahead + i);
+      ahead += share;
       const T* const x[] = {find(call.x[0]), find(call.x[1]), find(call.x[2])};
       call.block(call.self, find(call.y), x, call.single, n);
     }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "blocks.hpp"
 
@@ -21,36 +22,38 @@ class Emitter {
     for (std::uint32_t at = 0; at < calls_.size(); ++at) emit(at);
     for (auto i : cluster.nodes)
       if (!graph.nodes[i].operation->block()) emit_reduction(i);
+    list_streams();
   }
   BlockCode<T> take() { return std::move(code_); }
 
  private:
   static constexpr std::size_t block_elements = 2048 / sizeof(T);
   static constexpr std::size_t most_chunks = 256;
+  static constexpr std::size_t calls_a_stream = 2;
 
   /// How the space is cut into chunks and blocks.
   void cut(const Group& cluster) {
     code_.size = cluster.size, code_.columns = cluster.columns;
-    const bool reduces =
-        std::ranges::any_of(cluster.nodes, [&](auto i) { return !graph_.nodes[i].operation->block(); });
-    const bool reduces_rows = reduces && cluster.columns != 0;
+    bool reduces = false, reduces_rows = false;  // at all; by rows or columns
+    for (auto i : cluster.nodes) {
+      if (graph_.nodes[i].operation->block()) continue;
+      reduces = true;
+      reduces_rows = reduces_rows || space_of(graph_, graph_.nodes[i], false).reduced != Walk::single;
+    }
     const std::size_t chunk = std::max((reduces ? 4096 : 8192) * sizeof(float) / sizeof(T), code_.size / most_chunks);
-    const std::size_t columns = cluster.columns == 0 ? 1 : cluster.columns;
-    code_.whole_rows = cluster.columns != 0 && (reduces_rows || columns <= block_elements);
-    if (cluster.columns == 0) {
+    const std::size_t columns = cluster.columns;
+    code_.whole_rows = columns != 0 && (reduces_rows || columns <= block_elements);
+    if (!code_.whole_rows) {
       code_.block = std::min(block_elements, code_.size);
       code_.chunk = std::min((chunk + code_.block - 1) / code_.block * code_.block, code_.size);
       return;
     }
     // Rows for a block: as many as keep it a multiple of any register.
-    std::size_t rows = 1;
-    if (code_.whole_rows) {
-      const std::size_t even = 16 / std::gcd(columns, std::size_t{16});
-      rows = std::max<std::size_t>(block_elements / columns, 1);
-      if (rows > even) rows -= rows % even;
-      rows = std::min(rows, code_.size / columns);
-    }
-    code_.block = code_.whole_rows ? rows * columns : block_elements;
+    const std::size_t even = 16 / std::gcd(columns, std::size_t{16});
+    std::size_t rows = std::max<std::size_t>(block_elements / columns, 1);
+    if (rows > even) rows -= rows % even;
+    rows = std::min(rows, code_.size / columns);
+    code_.block = rows * columns;
     code_.chunk = std::min(std::max<std::size_t>(chunk / (rows * columns), 1) * rows * columns, code_.size);
   }
 
@@ -190,6 +193,20 @@ class Emitter {
       call.partials = base(static_cast<std::uint32_t>(memory_.buffers.size() - 1), 0);
     }
     code_.reductions.push_back(call);
+  }
+
+  /// What calls read and write element by element in buffers. Where calls are many, it pauses between blocks for so
+  /// long that the processor itself does not look ahead.
+  void list_streams() {
+    std::set<std::uint32_t> streams;
+    const auto add = [&](const Place& place) {
+      if (place.at == At::element) streams.insert(place.base);
+    };
+    for (const auto& call : code_.calls) {
+      add(call.y);
+      std::for_each_n(call.x, call.count, add);
+    }
+    if (code_.calls.size() >= calls_a_stream * streams.size()) code_.streams.assign(streams.begin(), streams.end());
   }
 
   static constexpr std::uint32_t for_chunk = nowhere;

@@ -82,19 +82,24 @@ std::size_t hash(const GraphNode<T>& node) {
   std::size_t h = 0;
   const auto mix = [&](std::size_t x) { h = (h ^ x) * 0x9e3779b97f4a7c15 + (h >> 29); };
   if (node.operation) mix(std::hash<std::string_view>()(node.operation->name()));
-  if (node.source == Source::constant) mix(std::hash<T>()(*node.recorded->data()));
+  if (node.source == Source::constant) mix(node.recorded->size()), mix(std::hash<T>()(*node.recorded->data()));
   for (const auto& input : node.inputs) mix(input.node);
   return h;
 }
 
-/// Operations that compute the same, and constants that are one number each: literals in rules come again and again.
+/// Operations that compute the same, and constants: literals in rules come again and again.
 template <Real T>
 bool equal(const GraphNode<T>& a, const GraphNode<T>& b) {
   if (a.source != b.source || !std::ranges::equal(a.shape, b.shape)) return false;
-  if (a.source == Source::constant) return std::memcmp(a.recorded->data(), b.recorded->data(), sizeof(T)) == 0;
+  if (a.source == Source::constant)
+    return std::memcmp(a.recorded->data(), b.recorded->data(), a.size() * sizeof(T)) == 0;
   const auto same_node = [](const Input& x, const Input& y) { return x.node == y.node; };
   return std::ranges::equal(a.inputs, b.inputs, same_node) && a.operation->equals(*b.operation);
 }
+
+/// Operations that differ in their parameters alone, such as many slices of one array, have one hash: of these no more
+/// are kept.
+constexpr std::size_t most_compared = 64;
 
 }  // namespace
 
@@ -105,20 +110,20 @@ void merge_equal(Graph<T>& graph, ProgramReport& report) {
   for (std::uint32_t i = 0; i < graph.nodes.size(); ++i) {
     auto& node = graph.nodes[i];
     same.redirect(node.inputs);
-    const bool literal = node.source == Source::constant && node.recorded->size() == 1;
-    if (node.source != Source::operation && !literal) continue;
+    if (!node.live) continue;
+    const bool constant = node.source == Source::constant && node.recorded->size() > 0;
+    if (node.source != Source::operation && !constant) continue;
     if (node.operation && node.operation->commutative() && node.inputs[1].node < node.inputs[0].node)
       std::swap(node.inputs[0], node.inputs[1]);
     const std::size_t h = hash(node);
     const auto [begin, end] = by_hash.equal_range(h);
-    const auto found =
-        std::find_if(begin, end, [&](const auto& entry) { return equal(graph.nodes[entry.second], node); });
-    if (found == end) {
+    auto found = begin;
+    std::size_t compared = 0;
+    while (found != end && !equal(graph.nodes[found->second], node)) ++found, ++compared;
+    if (found != end)
+      same.stands_for(found->second, i), ++report.merged;
+    else if (compared < most_compared)
       by_hash.emplace(h, i);
-    } else {
-      same.stands_for(found->second, i);
-      ++report.merged;
-    }
   }
   same.redirect(graph.outputs), same.redirect(graph.nexts);
 }

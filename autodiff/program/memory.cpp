@@ -1,6 +1,7 @@
 #include "memory.hpp"
 
 #include <algorithm>
+#include <map>
 #include <unordered_map>
 
 namespace autodiff::detail {
@@ -59,6 +60,7 @@ class Chooser {
     root_.assign(graph_.nodes.size(), false);
     for (const auto* roots : {&graph_.outputs, &graph_.nexts})
       for (const auto& root : *roots) root_[root.node] = true;
+    for (std::size_t k = 0; k < graph_.nexts.size(); ++k) states_of_.emplace(graph_.nexts[k].node, k);
   }
 
   std::uint32_t open(std::size_t size, bool in_arena, std::size_t born = 0) {
@@ -138,7 +140,11 @@ class Chooser {
     LastReaders last = last_readers(group);
     for (auto i : group.nodes) {
       const auto mine = memory_.buffer_of[i];
-      if (mine == nowhere || (root_[i] && in_its_state(i, g, last)) || root_[i]) continue;
+      if (mine == nowhere) continue;
+      if (root_[i]) {
+        put_in_its_state(i, g, last);
+        continue;
+      }
       const auto& node = graph_.nodes[i];
       for (std::uint32_t k = 0; k < node.inputs.size(); ++k) {
         const auto b = memory_.buffer_of[node.inputs[k].node];
@@ -151,14 +157,12 @@ class Chooser {
     }
   }
 
-  bool in_its_state(std::uint32_t i, std::uint32_t g, LastReaders& last) {
-    for (std::size_t k = 0; k < graph_.nexts.size(); ++k) {
-      const auto b = memory_.states[k];
-      if (graph_.nexts[k].node != i || !may_write_over(i, b, g, last)) continue;
-      write_over(i, b, last);
-      return true;
+  void put_in_its_state(std::uint32_t i, std::uint32_t g, LastReaders& last) {
+    const auto [begin, end] = states_of_.equal_range(i);
+    for (auto k = begin; k != end; ++k) {
+      const auto b = memory_.states[k->second];
+      if (may_write_over(i, b, g, last)) return write_over(i, b, last);
     }
-    return false;
   }
 
   void write_over(std::uint32_t i, std::uint32_t b, LastReaders& last) {
@@ -206,6 +210,7 @@ class Chooser {
   Memory memory_;
   std::vector<Move> after_states_;
   std::vector<bool> root_;
+  std::multimap<std::uint32_t, std::size_t> states_of_;  // by the node of their next value
 };
 
 }  // namespace

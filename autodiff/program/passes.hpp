@@ -10,7 +10,8 @@ namespace autodiff::detail {
 template <Real T>
 void fold(Graph<T>& graph, bool exact, ProgramReport& report);
 
-/// Lets one node stand for all that are equal: the same operation with the same parameters on the same inputs.
+/// Lets one node stand for all that are equal: the same operation with the same parameters on the same inputs, or
+/// constants of the same bits.
 template <Real T>
 void merge_equal(Graph<T>& graph, ProgramReport& report);
 

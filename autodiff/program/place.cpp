@@ -80,15 +80,51 @@ void live_through(const std::vector<Buffer>& buffers, Dies dies, Born born) {
   }
 }
 
-}  // namespace
-
-std::size_t place(std::vector<Buffer>& buffers) {
+std::size_t place_by_birth(std::vector<Buffer>& buffers) {
   FreeList free;
   std::size_t end = 0;
   live_through(
       buffers, [&](std::uint32_t b) { free.release(buffers[b].offset, padded(buffers[b].size)); },
       [&](std::uint32_t b) { buffers[b].offset = free.take(padded(buffers[b].size), end); });
   return end;
+}
+
+bool live_together(const Buffer& a, const Buffer& b) {
+  return a.born <= std::max(b.last_use, b.born) && b.born <= std::max(a.last_use, a.born);
+}
+
+/// The largest first, each at the lowest place that is free for all its life. Rarely leaves gaps, but is quadratic.
+std::size_t place_by_size(std::vector<Buffer>& buffers) {
+  auto order = by_birth(buffers);
+  std::ranges::stable_sort(order, std::greater(), [&](auto b) { return buffers[b].size; });
+  std::size_t end = 0;
+  std::vector<std::uint32_t> placed;  // by offset
+  for (const auto b : order) {
+    const std::size_t length = padded(buffers[b].size);
+    std::size_t offset = 0;
+    for (const auto other : placed) {
+      if (!live_together(buffers[b], buffers[other])) continue;
+      if (buffers[other].offset >= offset + length) break;
+      offset = std::max(offset, buffers[other].offset + padded(buffers[other].size));
+    }
+    buffers[b].offset = offset;
+    end = std::max(end, offset + length);
+    placed.insert(std::ranges::upper_bound(placed, offset, {}, [&](auto other) { return buffers[other].offset; }), b);
+  }
+  return end;
+}
+
+}  // namespace
+
+std::size_t place(std::vector<Buffer>& buffers) {
+  constexpr std::size_t most_by_size = 2000;
+  const std::size_t length = place_by_birth(buffers);
+  if (length == peak(buffers) || by_birth(buffers).size() > most_by_size) return length;
+  auto again = buffers;
+  const std::size_t shorter = place_by_size(again);
+  if (shorter >= length) return length;
+  buffers = std::move(again);
+  return shorter;
 }
 
 std::size_t peak(const std::vector<Buffer>& buffers) {

@@ -21,7 +21,8 @@ struct Buffer {
 std::size_t padded(std::size_t size);
 
 /// Gives each buffer of the arena a place where nothing else lives at the same time, and returns the length of the
-/// arena. In the order of birth, each where it fits best.
+/// arena. In the order of birth, each where it fits best, or the largest first, which takes longer and is tried where
+/// buffers are few and the former wastes something.
 std::size_t place(std::vector<Buffer>& buffers);
 
 /// The most that lives at any one time: no arena is shorter.

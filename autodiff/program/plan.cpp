@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "../finite.hpp"
 #include "../kernels/copy.hpp"
@@ -39,8 +40,8 @@ Plan<T>::Plan(const std::vector<Variable<T>>& inputs, const std::vector<Variable
 template <Real T>
 void Plan<T>::take_states(std::shared_ptr<States<T>> states) {
   const auto recorded = [&](std::size_t k) -> const Array<T>& { return *graph_.nodes[graph_.states[k]].recorded; };
-  states_ = states ? std::move(states) : std::make_shared<States<T>>();
-  const bool fresh = states_->empty();
+  const bool fresh = !states;
+  states_ = fresh ? std::make_shared<States<T>>() : std::move(states);
   if (!fresh && states_->size() != graph_.states.size())
     fail<ShapeError>("compile", "there must be as many states as before: ", graph_.states.size(), " and ",
                      states_->size());
@@ -129,12 +130,14 @@ void Plan<T>::allocate() {
     pointers_[memory_.outputs[k]] = outputs_.back().data();
   }
 
-  std::vector<std::uint32_t> input_of(memory_.buffers.size(), nowhere);
-  for (std::uint32_t k = 0; k < graph_.inputs.size(); ++k) input_of[memory_.buffer_of[graph_.inputs[k]]] = k;
+  std::vector<bool> is_input(memory_.buffers.size());
+  for (auto i : graph_.inputs) is_input[memory_.buffer_of[i]] = true;
   for (std::uint32_t o = 0; o < operands_.size(); ++o) {
     const auto [buffer, offset] = operand_slots_[o];
-    operands_[o].data = pointers_[buffer] + offset;
-    if (input_of[buffer] != nowhere) binds_.emplace_back(o, input_of[buffer]);
+    if (is_input[buffer])
+      binds_.push_back(o);
+    else
+      operands_[o].data = pointers_[buffer] + offset;
   }
   for (auto& instruction : instructions_) {
     if (!instruction.operation) continue;
@@ -144,8 +147,8 @@ void Plan<T>::allocate() {
     instruction.beta = Scale{0};
     if (node.addend == nowhere) continue;
     instruction.beta = scale(node.beta, node);
-    const T* addend = pointers_[memory_.buffer_of[node.inputs[node.addend].node]];
-    if (addend != instruction.y.data) instruction.addend = addend;
+    const auto addend = memory_.buffer_of[node.inputs[node.addend].node];
+    if (addend != memory_.buffer_of[instruction.node]) instruction.addend = &pointers_[addend];
   }
   std::size_t scratch = 0, bases = 0;
   for (const auto& code : code_) {
@@ -159,8 +162,8 @@ void Plan<T>::allocate() {
   for (std::uint32_t c = 0; c < code_.size(); ++c) {
     if (!code_[c].is_one_block()) continue;
     bases_[c].resize(code_[c].bases.size());
-    const auto is_input = [&](const Base& base) { return base.buffer != nowhere && input_of[base.buffer] != nowhere; };
-    if (std::ranges::any_of(code_[c].bases, is_input))
+    const auto at_input = [&](const Base& base) { return base.buffer != nowhere && is_input[base.buffer]; };
+    if (std::ranges::any_of(code_[c].bases, at_input))
       input_codes_.push_back(c);
     else
       code_[c].resolve(pointers_.data(), workers_[0].scratch.data(), bases_[c].data());
@@ -201,11 +204,26 @@ void Plan<T>::bind(std::span<const Array<T>* const> inputs) {
       fail<ShapeError>("program", "input ", k, " must have the shape that it was compiled for: ", given, " and ",
                        expected);
   }
-  for (std::size_t k = 0; k < inputs.size(); ++k)
-    pointers_[memory_.buffer_of[graph_.inputs[k]]] = const_cast<T*>(inputs[k]->data());  // is never written
-  for (const auto& [operand, input] : binds_)
-    operands_[operand].data = inputs[input]->data() + operand_slots_[operand].offset;
+  bool moved = false;
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    T* data = const_cast<T*>(data_of(k, *inputs[k]));  // is never written
+    moved |= std::exchange(pointers_[memory_.buffer_of[graph_.inputs[k]]], data) != data;
+  }
+  if (!moved) return;
+  for (auto o : binds_) operands_[o].data = pointers_[operand_slots_[o].buffer] + operand_slots_[o].offset;
   for (auto c : input_codes_) code_[c].resolve(pointers_.data(), workers_[0].scratch.data(), bases_[c].data());
+}
+
+template <Real T>
+const T* Plan<T>::data_of(std::size_t input, const Array<T>& given) {
+  const auto among = [&](const std::vector<Array<T>>& arrays) {
+    const std::less<const Array<T>*> before;
+    return !before(&given, arrays.data()) && before(&given, arrays.data() + arrays.size());
+  };
+  if (!among(outputs_) && !among(*states_)) return given.data();
+  kept_.resize(graph_.inputs.size());
+  kept_[input] = given;
+  return kept_[input].data();
 }
 
 template <Real T>
@@ -217,8 +235,10 @@ const std::vector<Array<T>>& Plan<T>::run(std::span<const Array<T>* const> input
   try {
     for (const auto& instruction : instructions_) {
       at = &instruction;
-      options_.profile ? run_timed(instruction) : run(instruction);
-      if (options_.stop_at_non_finite) check_finite(instruction);
+      if (options_.stop_at_non_finite)
+        run_checked(instruction);
+      else
+        options_.profile ? run_timed(instruction) : run(instruction);
     }
   } catch (const Error&) {
     const auto& where = graph_.nodes[at->node].where;
@@ -249,7 +269,7 @@ void Plan<T>::run(const Instruction& instruction) {
     case Instruction::Kind::operation:
       return instruction.operation->forward(y, x);
     case Instruction::Kind::accumulation:
-      if (instruction.addend) std::copy_n(instruction.addend, count(y.shape), y.data);
+      if (instruction.addend) std::copy_n(*instruction.addend, count(y.shape), y.data);
       return instruction.operation->accumulate(y, x, instruction.alpha(), instruction.beta());
     case Instruction::Kind::cluster:
       return run(code_[instruction.code]);
@@ -263,9 +283,7 @@ void Plan<T>::run(const Instruction& instruction) {
 template <Real T>
 typename Plan<T>::Scale Plan<T>::scale(const Factor& factor, const GraphNode<T>& node) const {
   Scale made{static_cast<T>(factor.number)};
-  if (factor.input == nowhere) return made;
-  const auto& input = node.inputs[factor.input];
-  made.value = pointers_[memory_.buffer_of[input.node]] + (input.view ? input.view->offset : 0);
+  if (factor.input != nowhere) made.value = &pointers_[memory_.buffer_of[node.inputs[factor.input].node]];
   return made;
 }
 
@@ -285,10 +303,11 @@ void Plan<T>::run(const BlockCode<T>& code) {
 }
 
 template <Real T>
-void Plan<T>::check_finite(const Instruction& instruction) const {
+void Plan<T>::run_checked(const Instruction& instruction) {
   const auto& node = graph_.nodes[instruction.node];
   std::optional<ErrorScope> scope;
   if (!node.where.empty()) scope.emplace(node.where);
+  options_.profile ? run_timed(instruction) : run(instruction);
   std::vector<View> views;
   std::vector<Dims> shapes;
   for (const auto& input : node.inputs) views.push_back(graph_.view_of(input));

@@ -26,11 +26,12 @@ class Plan {
   const ProgramReport& report() const { return report_; }
 
  private:
-  /// A factor of an accumulation: a number times what is found in memory, if anything.
+  /// A factor of an accumulation: a number times what is found in memory, if anything. The place is looked up at each
+  /// run, since it may be that of an input.
   struct Scale {
     T number = 1;
-    const T* value = nullptr;
-    T operator()() const { return value ? number * *value : number; }
+    const T* const* value = nullptr;
+    T operator()() const { return value ? number * **value : number; }
   };
   /// One node alone, a cluster, or a copy.
   struct Instruction {
@@ -41,7 +42,7 @@ class Plan {
     std::uint32_t first = 0, count = 0;       // its operands
     std::uint32_t code = 0;                   // of a cluster
     Scale alpha{}, beta{};                    // of an accumulation
-    const T* addend = nullptr;                // what is copied to y before it, if it is not there already
+    const T* const* addend = nullptr;         // where what is copied to y before it is, if it is not there already
   };
   /// What an instruction works on: a place in a buffer, laid out so.
   struct Slot {
@@ -55,10 +56,11 @@ class Plan {
   void add_operand(std::uint32_t node, View view);
   void allocate();
   void bind(std::span<const Array<T>* const> inputs);
+  const T* data_of(std::size_t input, const Array<T>& given);
   void run(const Instruction& instruction);
   void run_timed(const Instruction& instruction);
   void run(const BlockCode<T>& code);
-  void check_finite(const Instruction& instruction) const;
+  void run_checked(const Instruction& instruction);
   void copy(const Move& move);
   Scale scale(const Factor& factor, const GraphNode<T>& node) const;
   void describe_instructions();
@@ -77,12 +79,13 @@ class Plan {
   std::vector<Slot> operand_slots_;  // where the data of each operand is
   std::vector<Operand<const T>> operands_;
   std::vector<BlockCode<T>> code_;
-  std::vector<std::vector<T*>> bases_;                          // of each code that is one block
-  std::vector<std::uint32_t> input_codes_;                      // of these, which read inputs
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> binds_;  // operands that are inputs, and which
+  std::vector<std::vector<T*>> bases_;      // of each code that is one block
+  std::vector<std::uint32_t> input_codes_;  // of these, which read inputs
+  std::vector<std::uint32_t> binds_;        // operands that are inputs
 
   Array<T> arena_;
-  std::vector<T*> pointers_;  // of each buffer; of inputs they are bound at each run
+  std::vector<T*> pointers_;    // of each buffer; of inputs they are bound at each run
+  std::vector<Array<T>> kept_;  // copies of inputs that the run itself writes over: its outputs, and states
   /// What a thread needs for itself.
   struct Worker {
     Array<T> scratch;

@@ -33,12 +33,18 @@ class Resolver {
     if (input.view || node.source != Source::operation || node.arity != 1) return input;
     const Input& above = node.inputs[0];  // resolved already
     const auto view = view_of_input(node, graph_.view_of(above));
-    if (!view || !takes(*view)) return input;
+    if (!view || !takes(above.node, *view)) return input;
     return {above.node, std::make_shared<const View>(std::move(*view))};
   }
 
-  bool takes(const GraphNode<T>& reader, std::size_t i, const View& view) const {
-    if (reader.operation->block()) return bool(walk_of(view, reader.shape));
+  bool takes(const GraphNode<T>& reader, std::size_t i, std::uint32_t from, const View& view) const {
+    if (reader.operation->block()) {
+      const auto walked = walk_of(view, reader.shape);
+      // Both may come to run in one cluster, which has nothing but the same element ready: no row of it, say.
+      const auto& above = graph_.nodes[from];
+      const bool together = above.source == Source::operation && above.size() == reader.size();
+      return walked && (walked->walk == Walk::element || !together || reader.size() == 1);
+    }
     if (reader.arity == 1 && view_of_input(reader, view)) return true;
     return is_dense(view) || (!exact_ && reader.operation->takes(i, view));
   }
@@ -57,14 +63,15 @@ void resolve_views(Graph<T>& graph, bool exact, ProgramReport& report) {
     if (node.source != Source::operation || !node.live) continue;
     auto before = node.inputs;
     for (std::size_t i = 0; i < node.arity; ++i)
-      node.inputs[i] = resolver.resolve(node.inputs[i], [&](const View& v) { return resolver.takes(node, i, v); });
+      node.inputs[i] =
+          resolver.resolve(node.inputs[i], [&](auto from, const View& v) { return resolver.takes(node, i, from, v); });
     // An elementwise node that takes each, but not all of them together, takes none.
     if (node.operation->block() && space_of(graph, node, exact).role == Role::alone) node.inputs = std::move(before);
   }
   for (auto* roots : {&graph.outputs, &graph.nexts})
     for (auto& root : *roots) {
       const std::size_t size = graph.nodes[root.node].size();
-      const auto resolved = resolver.resolve(root, [](const View& v) { return v.offset == 0 && is_dense(v); });
+      const auto resolved = resolver.resolve(root, [](auto, const View& v) { return v.offset == 0 && is_dense(v); });
       const auto& node = graph.nodes[resolved.node];
       if (node.source == Source::operation && node.size() == size) root = resolved;
     }

@@ -1,0 +1,261 @@
+// Where values of programs live: buffers, what is written over what, the arena.
+#include <autodiff/program/blocks.hpp>
+#include <autodiff/program/passes.hpp>
+#include <map>
+#include <random>
+
+#include "random_graph.hpp"
+#include "training.hpp"
+
+using namespace test;
+using ad::Tape;
+using ad::detail::Buffer;
+using ad::detail::nowhere;
+using ad::detail::Source;
+using ad::detail::Walk;
+using V = ad::Variable<double>;
+using Updates = std::vector<ad::Update<double>>;
+
+namespace {
+
+/// A program up to the choice of its buffers.
+struct Planned {
+  Planned(const Variables<double>& inputs, const Variables<double>& outputs, const Updates& updates = {},
+          bool exact = false, std::size_t most_nodes = 96) {
+    graph = ad::detail::build_graph(inputs, outputs, updates, report);
+    fold(graph, exact, report);
+    merge_equal(graph, report);
+    drop_dead(graph);
+    resolve_views(graph, exact, report);
+    if (!exact) absorb(graph, report);
+    schedule = make_schedule(graph, {exact, most_nodes});
+    fusion = fuse_products(graph, schedule);
+    if (exact) fusion.into.assign(graph.nodes.size(), nowhere);
+    memory = choose_buffers(graph, schedule, fusion);
+  }
+  std::uint32_t next(std::size_t k) const { return memory.buffer_of[graph.nexts[k].node]; }
+  bool updated_in_place(std::size_t k) const { return next(k) == memory.states[k]; }
+
+  ad::ProgramReport report;
+  ad::detail::Graph<double> graph;
+  ad::detail::Schedule schedule;
+  ad::detail::Fusion fusion;
+  ad::detail::Memory memory;
+};
+
+/// Follows which node's value each buffer holds, group by group, and looks that every reader finds what it reads.
+void check_values_survive(const Planned& p) {
+  const auto& graph = p.graph;
+  const auto& schedule = p.schedule;
+  const auto& fusion = p.fusion;
+  const auto& memory = p.memory;
+  std::vector<std::uint32_t> holds(memory.buffers.size(), nowhere);
+  for (std::uint32_t i = 0; i < graph.nodes.size(); ++i)
+    if (graph.nodes[i].live && graph.nodes[i].source != Source::operation) holds[memory.buffer_of[i]] = i;
+  for (std::uint32_t g = 0; g < schedule.groups.size(); ++g) {
+    const auto& group = schedule.groups[g];
+    std::map<std::uint32_t, std::uint32_t> writer;  // of buffers, the node of this group that writes it
+    for (auto i : group.nodes) {
+      const auto b = memory.buffer_of[i];
+      if (b == nowhere) {
+        REQUIRE((group.cluster && graph.nodes[i].operation->block()));
+        continue;
+      }
+      REQUIRE_FALSE(writer.count(b));
+      writer[b] = i;
+      REQUIRE_EQ(memory.buffers[b].size, graph.nodes[i].size());
+      REQUIRE_LE(memory.buffers[b].born, g);
+      REQUIRE_GE(memory.buffers[b].last_use, g);
+    }
+    for (auto i : group.nodes) {
+      const auto& node = graph.nodes[i];
+      const auto at = fusion.into[i] == nowhere ? i : fusion.into[i];  // when it reads
+      for (std::uint32_t k = 0; k < node.inputs.size(); ++k) {
+        const auto read = node.inputs[k].node, b = memory.buffer_of[read];
+        if (schedule.group_of[read] == g) continue;  // from the block, or before it is written over: see below
+        REQUIRE_NE(b, nowhere);
+        REQUIRE_EQ(holds[b], read);
+        REQUIRE_GE(memory.buffers[b].last_use, g);
+        const auto over = writer.find(b);
+        if (over == writer.end()) continue;
+        // Written over while it is read: by the reader itself or later, and element by element.
+        if (!group.cluster) {
+          REQUIRE_EQ(k, node.addend);
+          continue;
+        }
+        REQUIRE_LE(at, over->second);
+        REQUIRE(bool(node.operation->block()));
+        REQUIRE((group.size == 1 || walk_of(graph, node, node.inputs[k])->walk == Walk::element));
+        REQUIRE(graph.is_whole(node.inputs[k]));
+      }
+    }
+    for (const auto& [b, i] : writer) holds[b] = i;
+  }
+  // Copies before the run keep old states; those after it bring outputs and states to where they are expected.
+  for (const auto& move : memory.before) {
+    const auto state = std::ranges::find(memory.states, move.from) - memory.states.begin();
+    holds[move.to] = graph.states[static_cast<std::size_t>(state)];
+  }
+  for (const auto& move : memory.after) holds[move.to] = holds[move.from];
+  for (std::size_t k = 0; k < graph.nexts.size(); ++k) REQUIRE_EQ(holds[memory.states[k]], graph.nexts[k].node);
+  for (std::size_t k = 0; k < graph.outputs.size(); ++k) REQUIRE_EQ(holds[memory.outputs[k]], graph.outputs[k].node);
+}
+
+void check_apart(const std::vector<Buffer>& buffers, std::size_t length) {
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    const Buffer& a = buffers[i];
+    if (!a.in_arena || a.size == 0) continue;
+    REQUIRE_LE(a.offset + a.size, length);
+    for (std::size_t j = i + 1; j < buffers.size(); ++j) {
+      const Buffer& b = buffers[j];
+      if (!b.in_arena || b.size == 0 || a.born > b.last_use || b.born > a.last_use) continue;
+      REQUIRE((a.offset + a.size <= b.offset || b.offset + b.size <= a.offset));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("placement: buffers that live at one time never share memory, and the arena is reused") {
+  std::mt19937 random(5);
+  for (int round = 0; round < 50; ++round) {
+    std::vector<Buffer> buffers;
+    std::size_t sum = 0;
+    for (std::uint32_t b = 0; b < 60; ++b) {
+      buffers.push_back({1 + random() % 100, b, b + random() % 8, true, 0});
+      sum += ad::detail::padded(buffers[b].size);
+    }
+    std::shuffle(buffers.begin(), buffers.end(), random);
+    const std::size_t length = ad::detail::place(buffers);
+    CHECK(length < sum / 3);
+    CHECK(length >= ad::detail::peak(buffers));
+    check_apart(buffers, length);
+  }
+}
+
+TEST_CASE("placement: the most that lives at one time, counted moment by moment") {
+  std::mt19937 random(6);
+  for (int round = 0; round < 20; ++round) {
+    std::vector<Buffer> buffers;
+    for (std::uint32_t b = 0; b < 40; ++b) {
+      const std::size_t born = random() % 30;
+      buffers.push_back(
+          {random() % 100, born, random() % 9 == 0 ? Buffer::for_ever : born + random() % 8, random() % 4 != 0, 0});
+    }
+    std::size_t most = 0;
+    for (std::size_t moment = 0; moment < 40; ++moment) {
+      std::size_t now = 0;
+      for (const auto& b : buffers)
+        if (b.in_arena && b.born <= moment && moment <= b.last_use) now += (b.size + 15) / 16 * 16;
+      most = std::max(most, now);
+    }
+    CHECK_EQ(ad::detail::peak(buffers), most);
+    check_apart(buffers, ad::detail::place(buffers));
+  }
+}
+
+TEST_CASE("buffers of random graphs with updates: every reader finds what it reads, and nothing shares its place") {
+  std::size_t in_place = 0;
+  for (unsigned seed = 1; seed <= random_graphs; ++seed) {
+    INFO("graph " << seed);
+    Tape<double> tape;
+    Variables<double> x;
+    for (const auto& a : random_graph_inputs(seed)) x.push_back(tape.variable(a));
+    const auto y = RandomGraph<double>(seed)(x);
+    const auto slopes = recorded_gradient(sum(y), x);
+    const Updates updates{{x[1], x[1] - 0.1 * slopes[1]}, {x[2], x[2] * slopes[2]}};
+    for (const bool exact : {true, false})
+      for (const std::size_t most : {1, 4, 96}) {
+        Planned p({x[0]}, {y, slopes[0], x[2]}, updates, exact, most);
+        check_values_survive(p);
+        in_place += p.memory.in_place;
+        for (std::uint32_t g = 0; g < p.schedule.groups.size(); ++g)
+          if (p.schedule.groups[g].cluster) emit_blocks(p.graph, p.schedule, g, p.fusion, p.memory);
+        check_apart(p.memory.buffers, ad::detail::place(p.memory.buffers));
+      }
+  }
+  CHECK_GT(in_place, 100);
+}
+
+TEST_CASE("in place: states over themselves, unless the old value is still needed") {
+  Tape<double> tape;
+  const auto w = tape.variable(sample({6, 5}, -1, 1)), x = tape.variable(sample({6, 5}, -1, 1, 2));
+  const auto u = tape.variable(sample({6, 5}, -1, 1, 3)), square = tape.variable(sample({5, 5}, -1, 1, 4));
+  CHECK(Planned({x}, {}, {{w, w + x}}).updated_in_place(0));
+  CHECK(Planned({x}, {}, {{w, w - 0.1 * matmul(x, square)}}).updated_in_place(0));
+  const auto earlier = tanh(w);
+  CHECK(Planned({x}, {earlier}, {{w, w + x}}).updated_in_place(0));
+  CHECK_FALSE(Planned({x}, {w}, {{w, w + x}}).updated_in_place(0));         // an output
+  CHECK_FALSE(Planned({x}, {}, {{w, w + x}, {u, w}}).updated_in_place(0));  // another state
+  CHECK_FALSE(
+      Planned({}, {}, {{square, square - matmul(square, square)}}).updated_in_place(0));  // an operand of the product
+  CHECK(Planned({}, {}, {{square, square - transpose(square)}}).updated_in_place(0));     // of which there is a copy
+  CHECK_FALSE(Planned({}, {}, {{square, square - broadcast_to(slice(square, {ad::Range{0, 1}}), {5, 5})}})
+                  .updated_in_place(0));  // read as a row
+  const Planned swapped({x}, {}, {{w, u}, {u, w}});
+  CHECK_EQ(swapped.memory.before.size(), 2);
+  CHECK_EQ(swapped.memory.after.size(), 2);
+  // One value for two states: in place of one, and copied to the other.
+  const auto next = w * x;
+  const Planned twice({x}, {}, {{w, next}, {u, next}});
+  CHECK(twice.updated_in_place(0));
+  CHECK_FALSE(twice.updated_in_place(1));
+  CHECK_EQ(twice.memory.after.size(), 1);
+}
+
+TEST_CASE("in place: over operands that die, not over what is read later, or as a row or column") {
+  Tape<double> tape;
+  const auto x = tape.variable(sample({8, 8}, -1, 1)), row = tape.variable(sample({8}, -1, 1, 2));
+  const auto count = [&](const V& y) { return Planned({x, row}, {sum(y)}, {}, true).memory.in_place; };
+  const auto p = matmul(x, x);
+  CHECK_EQ(count(matmul(tanh(p), x)), 1);                          // tanh over the product
+  CHECK_EQ(count(matmul(tanh(p), p)), 0);                          // which is read after it
+  CHECK_EQ(count(matmul(tanh(p), x) + p), 1);                      // the last sum over either of them
+  CHECK_EQ(count(matmul(x * matmul(row, x), x)), 0);               // a row is shorter
+  CHECK_EQ(count(matmul(transpose(p) + x, x)), 1);                 // over the copy that is transposed
+  CHECK_EQ(count(matmul(p + slice(p, {ad::Range{0, 1}}), x)), 1);  // a row of itself, copied first
+}
+
+TEST_CASE("products are added where they are computed, where nobody else reads them") {
+  Tape<double> tape;
+  const auto a = tape.variable(sample({9}, -1, 1)), b = tape.variable(sample({9}, -1, 1, 2)),
+             c = tape.variable(sample({9}, -1, 1, 3));
+  const auto product = a * b;
+  const auto fused = [&](const Variables<double>& y) {
+    const Planned p({a, b, c}, y);
+    return p.graph.nodes.size() - static_cast<std::size_t>(std::ranges::count(p.fusion.into, nowhere));
+  };
+  CHECK_EQ(fused({product + c}), 1);
+  CHECK_EQ(fused({c - product}), 1);
+  CHECK_EQ(fused({product - a * c}), 1);
+  CHECK_EQ(fused({product + c, product}), 0);
+  CHECK_EQ(fused({product + c, tanh(product)}), 0);
+  CHECK_EQ(fused({product + product}), 0);
+  CHECK_EQ(fused({a / b + c}), 0);
+  auto program = ad::compile({a, b, c}, {product + c, c - product, product - c, product - a * c, c + product});
+  const auto& y = program(a.value(), b.value(), c.value());
+  for (std::size_t i = 0; i < 9; ++i) {
+    const double p = a.value()(i), q = b.value()(i), r = c.value()(i);
+    CHECK_EQ(y[0](i), std::fma(p, q, r));
+    CHECK_EQ(y[1](i), std::fma(-p, q, r));
+    CHECK_EQ(y[2](i), std::fma(p, q, -r));
+    CHECK(y[3](i) == doctest::Approx(p * q - p * r).epsilon(1e-14));
+    CHECK_EQ(y[4](i), std::fma(p, q, r));
+  }
+}
+
+TEST_CASE("the arena of training steps is as long as what lives at one time") {
+  const nn::GradientDescent<float> descent(0.1);
+  const nn::Adam<float> adam(0.1);
+  for (const auto& network : step_networks)
+    for (const nn::Optimiser<float>* rule :
+         {static_cast<const nn::Optimiser<float>*>(&descent), static_cast<const nn::Optimiser<float>*>(&adam)}) {
+      if (network.sizes[0] > 1000 && rule != &descent) continue;
+      INFO(network.batch << ": " << network.sizes[0] << "-" << network.sizes[1] << (rule == &adam ? ", Adam" : ""));
+      auto program = TrainingStep<float>(network, *rule).compile();
+      const auto& report = program.report();
+      CHECK_GE(report.bytes, report.peak_bytes);
+      CHECK_EQ(report.bytes, report.peak_bytes);
+      CHECK_LT(report.bytes, report.unplanned_bytes);
+    }
+}
