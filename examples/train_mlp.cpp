@@ -1,208 +1,183 @@
-// Trains a multilayer perceptron to classify, by default the handwritten digits in examples/data.
-#include <CLI/CLI.hpp>
+// Trains a multilayer perceptron to tell classes or to give real values, by default on the handwritten digits in
+// examples/data.
 #include <autodiff/autodiff.hpp>
-#include <charconv>
-#include <chrono>
 #include <cmath>
 #include <iomanip>
 #include <iostream>
-#include <limits>
 #include <nn/nn.hpp>
-#include <optional>
+
+#include "network.hpp"
+#include "options.hpp"
 
 namespace {
 
 using autodiff::Array;
+using autodiff::fail;
 using autodiff::Real;
+using autodiff::ValueError;
 using autodiff::Variable;
-
-struct Options {
-  std::string file = DIGITS_CSV;
-  std::string scaling = "range";
-  std::string hidden = "256";
-  std::string activation = "relu";
-  // Reaches about one percent more than cross-entropy on so few samples. L. Hui and M. Belkin, "Evaluation of neural
-  // architectures trained with square loss vs cross-entropy in classification tasks", ICLR 2021, found it on a par.
-  std::string loss = "squared-error";
-  std::string optimiser = "adam";
-  double learning_rate = 0.002;
-  std::size_t epochs = 40;
-  std::size_t batch = 32;
-  std::uint64_t seed = 0;
-  std::string precision = "float";
-};
-
-/// The whole number that a text is and nothing else, if it is from `least` to `most`.
-template <class Number>
-std::optional<Number> whole(std::string_view text, Number least, Number most) {
-  Number value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool good = error == std::errc() && end == text.data() + text.size() && value >= least && value <= most;
-  return good ? std::optional(value) : std::nullopt;
-}
-
-constexpr std::size_t most_units = 10'000;
-
-/// "128,64" as numbers; none if any part of it is not a number of units.
-std::vector<std::size_t> units(std::string_view text) {
-  std::vector<std::size_t> result;
-  for (;;) {
-    const std::size_t comma = text.find(',');
-    const auto number = whole(text.substr(0, comma), std::size_t{1}, most_units);
-    if (!number) return {};
-    result.push_back(*number);
-    if (comma == text.npos) return result;
-    text.remove_prefix(comma + 1);
-  }
-}
+using End = nn::FitReport::End;
 
 constexpr double test_fraction = 0.2;
 
-/// The samples, in two parts, with features scaled by what the training part shows.
+/// The samples in parts; those for validation may be none.
 template <Real T>
-nn::Split<T> prepare(const Options& options) {
-  auto data = nn::split(nn::read_csv<T>(options.file), test_fraction, options.seed);
+struct Parts {
+  nn::Dataset<T> train, validation, test;
+};
+
+template <Real T>
+Parts<T> read(const Options& options, Description& description) {
+  nn::Split<T> data;
+  if (options.mnist()) {
+    data = nn::Split<T>(read_mnist<T>(options.data_dir));
+  } else {
+    Table table = options.table;
+    data = nn::split(read_table<T>(options.file, options.task, table), test_fraction, options.seed);
+    description.table = table;
+  }
+  if (options.validation == 0) return {std::move(data.train), {}, std::move(data.test)};
+  auto inner = nn::split(data.train, options.validation, options.seed);
+  return {std::move(inner.train), std::move(inner.test), std::move(data.test)};
+}
+
+/// Brings features, and targets that are real values, to scales that the training part shows.
+template <Real T>
+void scale(const Options& options, Parts<T>& data, Description& description) {
+  const auto all = [&](Array<T> nn::Dataset<T>::*part, const nn::Scaling& scaling) {
+    for (auto* set : {&data.train, &data.validation, &data.test})
+      if ((set->*part).dimension() == 2) set->*part = scaling(set->*part);
+  };
   if (options.scaling != "none") {
-    const auto scaling =
-        options.scaling == "range" ? nn::scale_range(data.train.inputs) : nn::standardise(data.train.inputs);
-    data.train.inputs = scaling(data.train.inputs);
-    data.test.inputs = scaling(data.test.inputs);
+    const auto& inputs = data.train.inputs;
+    description.input_scaling(options.scaling == "range" ? nn::scale_range(inputs) : nn::standardise(inputs));
+    all(&nn::Dataset<T>::inputs, *description.input_scaling());
   }
-  return data;
+  if (!description.classes.empty()) return;
+  description.target_scaling(nn::standardise(data.train.targets));
+  all(&nn::Dataset<T>::targets, *description.target_scaling());
 }
 
-/// Hidden layers with an activation, and a linear output: the softmax is part of the cross-entropy.
 template <Real T>
-nn::Sequential<T> build(const Options& options, std::size_t inputs, std::size_t outputs) {
-  // He's variance makes up for the half that functions like relu set to zero.
-  const bool rectifies = options.activation.ends_with("lu") || options.activation == "softplus";
-  const auto initialiser = rectifies ? nn::he_uniform() : nn::xavier_uniform();
-  nn::Sequential<T> model;
-  for (const std::size_t width : units(options.hidden)) {
-    model.add(nn::Linear<T>(inputs, width, initialiser)).add(nn::Activation<T>(options.activation));
-    inputs = width;
-  }
-  model.add(nn::Linear<T>(inputs, outputs));
-  model.initialise(options.seed);
-  return model;
+Description describe(const Options& options, const nn::Dataset<T>& data) {
+  Description result;
+  result.inputs = data.features();
+  result.outputs = data.classes.empty() ? data.outputs() : data.classes.size();
+  result.hidden = units(options.hidden);
+  result.activation = options.activation, result.loss = options.loss, result.precision = options.precision;
+  result.dropout = options.dropout;
+  result.classes = data.classes, result.features = data.feature_names, result.targets = data.target_names;
+  return result;
 }
 
-/// One pass over the training data; the mean loss of its samples.
+/// The loss of outputs and targets as the data has them.
 template <Real T>
-double run_epoch(nn::TrainingStep<T>& step, const nn::Dataset<T>& data, const Options& options, std::size_t epoch) {
-  double total = 0;
-  for (const auto& numbers : nn::batches(data.size(), options.batch, options.seed, epoch)) {
-    const auto batch = data.rows(numbers);
-    const double loss = step(batch.inputs, batch.targets);
-    if (!std::isfinite(loss)) return loss;
-    total += loss * static_cast<double>(batch.size());
+nn::Loss<T> loss(const Description& description) {
+  const auto named = nn::loss<T>(description.loss);
+  const bool classes = !description.classes.empty();
+  if (nn::takes_classes(description.loss) && !classes)
+    fail<ValueError>("loss", description.loss, " is for classes, and the targets are real values");
+  if (!classes || nn::takes_classes(description.loss)) return named;
+  return [named, outputs = description.outputs](const Variable<T>& prediction, const Variable<T>& labels) {
+    return named(prediction, autodiff::one_hot(labels, outputs));
+  };
+}
+
+template <Real T>
+void print_beginning(const Options& options, const Parts<T>& data, const Description& description,
+                     std::size_t parameters) {
+  std::cout << "data      " << (options.mnist() ? options.data_dir : options.file) << ": " << data.train.size()
+            << " samples to train";
+  if (options.validation > 0) std::cout << ", " << data.validation.size() << " to validate";
+  std::cout << ", " << data.test.size() << " to test\nnetwork   " << description.inputs;
+  for (const std::size_t width : description.hidden) std::cout << '-' << width;
+  std::cout << '-' << description.outputs << ' ' << options.activation << ", " << parameters
+            << " parameters\ntraining  " << options.loss << ", " << options.optimiser << ", learning rate "
+            << options.learning_rate;
+  if (options.schedule != "constant") std::cout << " (" << options.schedule << ')';
+  std::cout << ", batch " << options.batch << ", seed " << options.seed << "\n\n";
+}
+
+template <Real T>
+nn::FitOptions<T> fit_options(const Options& options, std::size_t samples, bool classes) {
+  nn::FitOptions<T> result;
+  result.epochs = options.epochs, result.batch = options.batch, result.seed = options.seed;
+  result.step.compile.threads = options.threads;
+  const std::size_t steps = options.epochs * ((samples + options.batch - 1) / options.batch);
+  if (options.schedule == "plateau")
+    result.plateau.emplace();
+  else if (options.schedule != "constant")
+    result.schedule = nn::schedule(options.schedule, options.learning_rate, steps);
+  result.metrics = {nn::metric<T>(classes ? "accuracy" : "r2")};
+  // The test samples are looked at, but nothing is chosen by them.
+  const bool validates = options.validation > 0;
+  result.validation_name = validates ? "validation" : "test";
+  result.watch = validates ? "validation_loss" : "loss";
+  result.patience = options.patience, result.keep_best = validates;
+  result.history = options.history, result.progress = &std::cout;
+  result.checkpoint = options.checkpoint, result.checkpoint_steps = options.checkpoint_steps;
+  result.resume = options.resume;
+  return result;
+}
+
+/// How the network does on the test samples, in their own units.
+template <Real T>
+void print_test(nn::Evaluation<T> test, const Description& description) {
+  std::cout << '\n';
+  if (!description.classes.empty()) {
+    nn::ConfusionMatrix confusion(description.classes);
+    confusion.add(test.predictions, test.targets);
+    std::cout << confusion << "\ntest accuracy " << std::fixed << std::setprecision(4) << confusion.accuracy() << '\n';
+    return;
   }
-  return total / static_cast<double>(data.size());
+  const auto scaling = *description.target_scaling();
+  const auto predictions = scaling.inverse(test.predictions), targets = scaling.inverse(test.targets);
+  std::cout << std::setprecision(4) << "test RMSE " << nn::root_mean_squared_error(predictions, targets)
+            << "\ntest MAE  " << nn::mean_absolute_error(predictions, targets) << "\ntest R2   " << std::fixed
+            << nn::r2_score(predictions, targets) << '\n';
+}
+
+/// The exit code; what else is to be said goes to the standard error.
+int outcome(const nn::FitReport& report, const Options& options) {
+  std::cout << std::flush;
+  if (report.end == End::stopped_early)
+    std::cout << "\nnothing got better in " << options.patience << " epochs: the best was epoch " << report.best_epoch
+              << '\n';
+  if (report.end == End::not_finite)
+    std::cerr << "train_mlp: the loss is not finite any more in epoch " << report.epochs + 1
+              << ": a smaller learning rate may help\n";
+  if (report.end == End::interrupted)
+    std::cerr << "train_mlp: interrupted after step " << report.steps
+              << (options.checkpoint.empty() ? "" : ": goes on with --resume") << '\n';
+  constexpr int of_interrupt = 130;  // as shells have it
+  return report.end == End::not_finite ? 1 : report.end == End::interrupted ? of_interrupt : 0;
 }
 
 template <Real T>
 int train(const Options& options) {
-  const auto data = prepare<T>(options);
-  auto model = build<T>(options, data.train.features(), data.train.classes.size());
-  const auto optimiser = nn::optimiser<T>(options.optimiser, options.learning_rate);
-  const auto of_rows = nn::loss<T>(options.loss);
-  const std::size_t classes = data.train.classes.size();
-  const auto loss_of = [&](const Variable<T>& prediction, const Variable<T>& labels) {
-    return of_rows(prediction, nn::takes_classes(options.loss) ? labels : autodiff::one_hot(labels, classes));
-  };
-  nn::TrainingStep<T> step(model, *optimiser, loss_of);
+  Description read_first;
+  auto data = read<T>(options, read_first);
+  auto description = describe(options, data.train);
+  description.table = read_first.table;
+  scale(options, data, description);
+  const bool classes = !description.classes.empty();
+  auto model = build<T>(description);
+  model.initialise(options.seed);
+  const auto optimiser = nn::optimiser<T>(options.optimiser, options.learning_rate, options.weight_decay);
+  print_beginning(options, data, description, model.parameter_count());
 
-  std::cout << "data      " << options.file << ": " << data.train.size() << " samples to train, " << data.test.size()
-            << " to test\nnetwork   " << data.train.features();
-  for (const std::size_t width : units(options.hidden)) std::cout << '-' << width;
-  std::cout << '-' << data.train.classes.size() << ' ' << options.activation << ", " << model.parameter_count()
-            << " parameters\ntraining  " << options.loss << ", " << options.optimiser << ", learning rate "
-            << options.learning_rate << ", batch " << options.batch << ", seed " << options.seed
-            << "\n\n  epoch      loss  test accuracy  seconds\n";
-
-  const auto start = std::chrono::steady_clock::now();
-  const std::size_t every = (options.epochs + 19) / 20;
-  for (std::size_t epoch = 1; epoch <= options.epochs; ++epoch) {
-    const double loss = run_epoch(step, data.train, options, epoch);
-    step.store();
-    if (!std::isfinite(loss)) {
-      std::cout << std::flush;
-      std::cerr << "train_mlp: the loss is not finite any more in epoch " << epoch
-                << ": a smaller learning rate may help\n";
-      return 1;
-    }
-    if (epoch % every != 0 && epoch != 1 && epoch != options.epochs) continue;
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    std::cout << std::setw(7) << epoch << std::setw(10) << std::setprecision(4) << loss << std::setw(15) << std::fixed
-              << nn::accuracy(model(data.test.inputs).value(), data.test.targets) << std::setw(9)
-              << std::setprecision(1) << elapsed.count() << std::defaultfloat << std::endl;
-  }
-
-  nn::ConfusionMatrix confusion(data.test.classes);
-  confusion.add(model(data.test.inputs).value(), data.test.targets);
-  std::cout << '\n'
-            << confusion << "\ntest accuracy " << std::fixed << std::setprecision(4) << confusion.accuracy() << '\n';
-  return 0;
-}
-
-CLI::Validator finite_above_zero() {
-  return CLI::Validator(
-      [](std::string& text) {
-        double value = 0;
-        const bool good = CLI::detail::lexical_cast(text, value) && std::isfinite(value) && value > 0;
-        return good ? std::string() : text + " is not a finite number above 0";
-      },
-      "");
-}
-
-CLI::Validator count(std::uint64_t least, std::uint64_t most) {
-  return CLI::Validator(
-      [=](std::string& text) {
-        if (whole(text, least, most)) return std::string();
-        return text + " is not a whole number from " + std::to_string(least) + " to " + std::to_string(most);
-      },
-      "");
-}
-
-CLI::Validator layers() {
-  return CLI::Validator(
-      [](std::string& text) {
-        if (!units(text).empty()) return std::string();
-        return text + " is not a list of whole numbers from 1 to " + std::to_string(most_units) + ", such as 128,64";
-      },
-      "");
-}
-
-void declare(CLI::App& app, Options& options) {
-  app.option_defaults()->always_capture_default();
-  const auto choice = [&](const std::string& name, std::string& value, const std::string& what,
-                          const std::vector<std::string>& names) {
-    auto known = CLI::IsMember(names);
-    known.description("");  // the names stand in the text
-    app.add_option(name, value, what + ": " + CLI::detail::join(names, ", "))->type_name("NAME")->check(known);
-  };
-  app.add_option("--file", options.file, "Comma-separated numbers, the class (from 0) in the last column; may be gzip")
-      ->type_name("FILE")
-      ->default_str("handwritten digits");
-  choice("--scaling", options.scaling, "Features to 0..1 together, each to mean 0 and variance 1, or as they are",
-         {"range", "standard", "none"});
-  app.add_option("--hidden", options.hidden, "Units of every hidden layer, such as 128,64")
-      ->type_name("N,N,..")
-      ->check(layers());
-  choice("--activation", options.activation, "Of the hidden layers", nn::activation_names());
-  choice("--loss", options.loss, "Of softmax, or of a linear output and one-hot targets", nn::loss_names());
-  choice("--optimiser", options.optimiser, "How weights follow their gradients", nn::optimiser_names());
-  app.add_option("--learning-rate", options.learning_rate, "The size of a step")
-      ->type_name("X")
-      ->check(finite_above_zero());
-  app.add_option("--epochs", options.epochs, "Passes over the training data")
-      ->type_name("N")
-      ->check(count(1, 1'000'000));
-  app.add_option("--batch", options.batch, "Samples a step")->type_name("N")->check(count(1, 1'000'000));
-  app.add_option("--seed", options.seed, "Of the split, the first weights and the batches")
-      ->type_name("N")
-      ->check(count(0, std::numeric_limits<std::uint64_t>::max()));
-  choice("--precision", options.precision, "Of all numbers", {"float", "double"});
+  auto settings = fit_options<T>(options, data.train.size(), classes);
+  nn::MemorySource<T> samples(std::move(data.train)), test(std::move(data.test));
+  std::optional<nn::MemorySource<T>> validation;
+  if (options.validation > 0) validation.emplace(std::move(data.validation));
+  settings.validation = validation ? &*validation : &test;
+  const auto report = nn::fit(model, *optimiser, loss<T>(description), samples, settings);
+  const int code = outcome(report, options);
+  if (report.end == End::not_finite) return code;
+  if (!options.save.empty()) save_network(options.save, model, description);
+  if (!options.plot.empty() && report.history.rows() > 0) nn::plot(report.history, options.plot);
+  if (code == 0) print_test(nn::Evaluator<T>(model, {}, settings.step.compile)(test), description);
+  return code;
 }
 
 }  // namespace
@@ -210,10 +185,13 @@ void declare(CLI::App& app, Options& options) {
 int main(int argc, char** argv) {
   try {
     Options options;
-    CLI::App app("Trains a multilayer perceptron to classify; by default, handwritten digits.", "train_mlp");
+    CLI::App app(
+        "Trains a multilayer perceptron to tell classes or to give real values; by default, handwritten digits.",
+        "train_mlp");
     declare(app, options);
     try {
       app.parse(argc, argv);
+      settle(options);
     } catch (const CLI::CallForHelp& help) {
       return app.exit(help);
     } catch (const CLI::ParseError& error) {

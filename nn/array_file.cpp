@@ -161,6 +161,14 @@ void SampleFile::copy(std::span<const std::size_t> numbers, T* to) {
   }
 }
 
+void SampleFile::expect(std::span<const std::size_t> numbers) const {
+  const std::uint64_t bytes = std::uint64_t{autodiff::count(Dims(shape_))} * size_of(header_.element);
+  for (const std::size_t number : numbers)
+    if (number < samples())
+      ::posix_fadvise(file_, static_cast<off_t>(header_.begin + number * bytes), static_cast<off_t>(bytes),
+                      POSIX_FADV_WILLNEED);
+}
+
 #define NN_ARRAY_FILE(T)                                                   \
   template void convert(const char*, std::size_t, const ArrayHeader&, T*); \
   template Array<T> read_elements(Bytes&, const ArrayHeader&);             \

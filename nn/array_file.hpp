@@ -53,6 +53,8 @@ class SampleFile {
   /// DataError when the file cannot be read or has shrunk meanwhile.
   template <autodiff::Real T>
   void copy(std::span<const std::size_t> numbers, T* to);
+  /// Has the disk read samples ahead, those that exist.
+  void expect(std::span<const std::size_t> numbers) const;
 
  private:
   std::string caller_, path_;

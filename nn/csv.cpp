@@ -170,7 +170,8 @@ class Reader {
       categories_[number].fix(categorical.names);
     }
     for (const auto& column : options_.targets) assign(column, Kind::target, line);
-    if (options_.targets.empty()) assign(Column(columns), Kind::target, line);
+    if (options_.targets.empty() && !options_.unlabelled) assign(Column(columns), Kind::target, line);
+    if (options_.unlabelled && !targets_.empty()) records_.refuse(line, "a file without targets cannot have one");
     if (!options_.regression && targets_.size() > 1)
       records_.refuse(line, "a sample has one class, not several targets");
     if (!std::ranges::any_of(roles_, [](const Role& role) { return role.kind <= Kind::categorical; }))
@@ -290,7 +291,7 @@ class Reader {
       if (role.kind == Kind::categorical) data.categories.emplace(column_name(c), std::move(categories_[c].names));
     }
     for (const std::size_t c : targets_) data.target_names.push_back(column_name(c));
-    if (options_.regression) {
+    if (options_.regression || options_.unlabelled) {
       data.targets = array({samples_, targets_.size()}, target_values_);
       return data;
     }

@@ -38,6 +38,8 @@ struct CsvOptions {
 
   /// By default, the last column. Several only for real values.
   std::vector<Column> targets = {};
+  /// There is no target: every column is a feature, and targets have shape (samples, 0).
+  bool unlabelled = false;
   /// Targets are real values (samples, outputs) instead of classes (samples).
   bool regression = false;
   /// The names of the classes in order, others being refused. By default, classes are whole numbers from 0, named so;

@@ -1,4 +1,4 @@
-// The whole of the network layer: models, losses, optimisers, schedules, data, metrics, saving.
+// The whole of the network layer: models, losses, optimisers, schedules, data, metrics, histories, saving.
 #pragma once
 
 #include "checkpoint.hpp"
@@ -7,6 +7,9 @@
 #include "data_error.hpp"
 #include "dataset.hpp"
 #include "dropout.hpp"
+#include "evaluate.hpp"
+#include "fit.hpp"
+#include "history.hpp"
 #include "idx.hpp"
 #include "initialisers.hpp"
 #include "layers.hpp"
@@ -18,6 +21,8 @@
 #include "npy.hpp"
 #include "optimisers.hpp"
 #include "parameter.hpp"
+#include "plot.hpp"
+#include "progress.hpp"
 #include "random.hpp"
 #include "safetensors.hpp"
 #include "saving.hpp"

@@ -29,6 +29,13 @@ bool fits(const Array<T>& array, std::size_t samples, const Shape& shape) {
          std::equal(shape.begin(), shape.end(), array.shape().begin() + 1);
 }
 
+/// Has the memory of n elements brought into the cache while other work is done.
+template <Real T>
+void fetch_ahead(const T* from, std::size_t n) {
+  constexpr std::size_t line = 64 / sizeof(T);
+  for (std::size_t i = 0; i < n; i += line) __builtin_prefetch(from + i);
+}
+
 }  // namespace
 
 template <Real T>
@@ -63,9 +70,11 @@ MemorySource<T>::MemorySource(Dataset<T> data) : data_(std::move(data)) {
 template <Real T>
 void MemorySource<T>::copy(std::span<const std::size_t> numbers, T* inputs, T* targets) {
   const std::size_t features = autodiff::count(Dims(input_shape_)), outputs = autodiff::count(Dims(target_shape_));
-  for (const std::size_t number : numbers) {
-    inputs = std::copy_n(data_.inputs.data() + number * features, features, inputs);
-    targets = std::copy_n(data_.targets.data() + number * outputs, outputs, targets);
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    // Samples at random lie where no processor would look ahead by itself.
+    if (i + 1 < numbers.size()) fetch_ahead(data_.inputs.data() + numbers[i + 1] * features, features);
+    inputs = std::copy_n(data_.inputs.data() + numbers[i] * features, features, inputs);
+    targets = std::copy_n(data_.targets.data() + numbers[i] * outputs, outputs, targets);
   }
 }
 
@@ -98,6 +107,12 @@ void FileSource<T>::copy(std::span<const std::size_t> numbers, T* inputs, T* tar
 }
 
 template <Real T>
+void FileSource<T>::expect(std::span<const std::size_t> numbers) {
+  inputs_->expect(numbers);
+  targets_->expect(numbers);
+}
+
+template <Real T>
 Subset<T>::Subset(Source<T>& source, std::vector<std::size_t> numbers) : source_(source), numbers_(std::move(numbers)) {
   for (const std::size_t number : numbers_)
     if (number >= source.size()) fail<ValueError>("subset", "there is no sample ", number, ", only ", source.size());
@@ -114,6 +129,12 @@ void Subset<T>::copy(std::span<const std::size_t> numbers, T* inputs, T* targets
     inputs += n * features, targets += n * outputs;
     numbers = numbers.subspan(n);
   }
+}
+
+template <Real T>
+void Subset<T>::expect(std::span<const std::size_t> numbers) {
+  for (const std::size_t number : numbers)
+    if (number < size()) source_.expect(std::span(&numbers_[number], 1));
 }
 
 template <Real T>

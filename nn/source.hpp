@@ -27,6 +27,9 @@ class Source {
   void fetch(std::span<const std::size_t> numbers, autodiff::Array<T>& inputs, autodiff::Array<T>& targets);
   /// The same into arrays of its own.
   Dataset<T> rows(std::span<const std::size_t> numbers);
+  /// Says which samples will be fetched next, so that a disk can read them meanwhile. Numbers that do not exist are not
+  /// looked at.
+  virtual void expect(std::span<const std::size_t>) {}
 
  protected:
   /// What fetch does once all is checked. A source that stands on another one uses copy_from.
@@ -66,6 +69,7 @@ class FileSource : public Source<T> {
   std::size_t size() const override;
   const autodiff::Shape& input_shape() const override { return input_shape_; }
   const autodiff::Shape& target_shape() const override;
+  void expect(std::span<const std::size_t> numbers) override;
 
  private:
   void copy(std::span<const std::size_t> numbers, T* inputs, T* targets) override;
@@ -84,6 +88,7 @@ class Subset : public Source<T> {
   std::size_t size() const override { return numbers_.size(); }
   const autodiff::Shape& input_shape() const override { return source_.input_shape(); }
   const autodiff::Shape& target_shape() const override { return source_.target_shape(); }
+  void expect(std::span<const std::size_t> numbers) override;
 
  private:
   void copy(std::span<const std::size_t> numbers, T* inputs, T* targets) override;
@@ -101,6 +106,7 @@ class ScaledSource : public Source<T> {
   std::size_t size() const override { return source_.size(); }
   const autodiff::Shape& input_shape() const override { return source_.input_shape(); }
   const autodiff::Shape& target_shape() const override { return source_.target_shape(); }
+  void expect(std::span<const std::size_t> numbers) override { source_.expect(numbers); }
 
  private:
   void copy(std::span<const std::size_t> numbers, T* inputs, T* targets) override;

@@ -105,6 +105,7 @@ void read_blanks(const Path& path, std::uint64_t choice) {
                              .drop = {4},
                              .missing = static_cast<Options::Missing>(choice % 4)});
 }
+void read_history(const Path& path, std::uint64_t) { nn::read_history(path); }
 void read_idx(const Path& path, std::uint64_t choice) {
   choice % 2 ? void(nn::read_idx<double>(path)) : void(nn::read_idx<float>(path, path));
 }
@@ -127,6 +128,7 @@ const Strings csv_files = {
 const Strings table_files = {"mass,\"height, in \"\"m\"\"\",kind\r\n1,red,\"a\"\r\n?,blue,b\r\n2,,b\r\n",
                              "kind,\"the\r\ncolour\",mass,yes or no\n1,x,2,no\n3,y,4,yes\n1,x,,no\n"};
 const Strings blank_files = {"# comment\n 1 \t2 3.5 \"a b\"\n\n4 5 -6 c\n7 NA 9 d\n", "1 2 3 4\n5 6 7 8\n"};
+const Strings history_files = {"epoch,loss\n1,0.5\n2,nan\n3,-1.25e-3\n", "a,b,c,d\r\n1,2,inf,4\r\n"};
 const Strings idx_files = {
     "\0\0\x08\3\0\0\0\4\0\0\0\2\0\0\0\3abcdefghijklmnopqrstuvwx"s,
     "\0\0\x08\1\0\0\0\5\0\1\2\3\4"s,
@@ -157,6 +159,7 @@ const Format formats[] = {
     {"csv table", table_files, plain, plain_size, read_table},
     {"csv blanks", blank_files, plain, plain_size, read_blanks},
     {"csv.gz", csv_files, gzip, gzip_size, read_csv},
+    {"history", history_files, plain, plain_size, read_history},
     {"idx", idx_files, plain, plain_size, read_idx},
     {"idx.gz", idx_files, gzip, gzip_size, read_idx},
     {"npy", npy_files, plain, plain_size, read_npy},

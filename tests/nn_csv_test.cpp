@@ -239,3 +239,14 @@ TEST_CASE("what cannot be opened is refused") {
                        "[read_csv] /nowhere/x.csv: cannot be opened: No such file or directory", nn::DataError);
   CHECK_THROWS_WITH_AS(nn::read_csv<float>("/"), "[read_csv] /: is a directory", nn::DataError);
 }
+
+TEST_CASE("a file may have no target") {
+  nn::CsvOptions options;
+  options.unlabelled = true;
+  const auto data = nn::read_csv<double>(File("a,b\n1,2\n3,4\n").path(), options);
+  CHECK(data.inputs == Array<double>{{1, 2}, {3, 4}});
+  CHECK(data.targets.shape() == Shape{2, 0});
+  CHECK(data.classes.empty());
+  options.targets = {"b"};
+  CHECK(refusal(File("a,b\n1,2\n"), options) == ":2: a file without targets cannot have one");
+}

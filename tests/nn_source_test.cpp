@@ -147,3 +147,19 @@ TEST_CASE("files that cannot be streamed are refused") {
           .c_str(),
       nn::DataError);
 }
+
+TEST_CASE("samples that were expected are the same ones") {
+  const File inputs(images()), labels("");
+  write_labels(labels.path());
+  nn::FileSource<float> disk(inputs.path(), labels.path());
+  nn::Subset<float> part(disk, {5, 49, 0});
+  nn::ScaledSource<float> scaled(part, nn::scale_range(disk.rows(numbers(50)).inputs));
+  const std::vector<std::size_t> next{2, 1}, beyond{3, 50, std::size_t(-1)};
+  const auto before = scaled.rows(next).inputs;
+  for (nn::Source<float>* source : {static_cast<nn::Source<float>*>(&disk), static_cast<nn::Source<float>*>(&part),
+                                    static_cast<nn::Source<float>*>(&scaled)}) {
+    source->expect(next);
+    source->expect(beyond);
+  }
+  CHECK(scaled.rows(next).inputs == before);
+}

@@ -1,36 +1,7 @@
-#include <doctest/doctest.h>
-#include <sys/wait.h>
-
-#include <algorithm>
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-#include <memory>
-#include <string>
+#include "nn_programs.hpp"
+#include "scratch.hpp"
 
 namespace {
-
-struct Run {
-  int code;
-  std::string text;
-  std::size_t lines() const { return std::size_t(std::ranges::count(text, '\n')); }
-  std::string last_line() const {
-    const auto end = text.find_last_not_of('\n') + 1;
-    return text.substr(0, end).substr(text.substr(0, end).find_last_of('\n') + 1);
-  }
-};
-
-/// Runs train_mlp with these arguments and keeps what it prints to one of its streams.
-Run train_mlp(const std::string& arguments, bool errors = false) {
-  const std::string command = std::string(TRAIN_MLP) + " " + arguments + (errors ? " 2>&1 >/dev/null" : " 2>/dev/null");
-  std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
-  REQUIRE(pipe);
-  Run run{0, {}};
-  std::array<char, 4096> buffer;
-  while (const auto got = fread(buffer.data(), 1, buffer.size(), pipe.get())) run.text.append(buffer.data(), got);
-  run.code = WEXITSTATUS(pclose(pipe.release()));
-  return run;
-}
 
 double accuracy(const Run& run) {
   const std::string line = run.last_line(), begin = "test accuracy ";
@@ -83,7 +54,7 @@ TEST_CASE("train_mlp explains itself") {
 TEST_CASE("bad options and files get one clear line and exit code 2") {
   const std::pair<std::string, std::string> cases[] = {
       {"--activation foo", "--activation: foo not in {"},
-      {"--loss foo", "--loss: foo not in {cross-entropy,squared-error}"},
+      {"--loss foo", "--loss: foo not in {cross-entropy,"},
       {"--optimiser foo", "--optimiser: foo not in {"},
       {"--precision half", "--precision: half not in {float,double}"},
       {"--batch 0", "--batch: 0 is not a whole number from 1"},
@@ -102,6 +73,26 @@ TEST_CASE("bad options and files get one clear line and exit code 2") {
       {"--hidden", "--hidden"},
       {"--bogus", "not expected: --bogus"},
       {"extra", "not expected: extra"},
+      {"--data mnist", "--data: mnist needs --data-dir"},
+      {"--data csv", "--data: csv needs --file"},
+      {"--data pixels", "--data: pixels not in {"},
+      {"--data iris --target 2", "--data: has columns to choose for csv only"},
+      {"--data mnist --data-dir /nowhere", "-ubyte.gz: cannot be opened"},
+      {"--task regression --loss cross-entropy --file " DIGITS_CSV, "cross-entropy is for classes"},
+      {"--target 99 --file " DIGITS_CSV, "there is no column 99, only 1 to 65"},
+      {"--target digit --file " DIGITS_CSV, "there is no column named \"digit\""},
+      {"--resume", "--resume: needs --checkpoint"},
+      {"--resume --checkpoint /tmp/nowhere", "[load_safetensors] /tmp/nowhere: cannot be opened"},
+      {"--checkpoint /nowhere/c", "--checkpoint: is in no directory that exists"},
+      {"--history /dev/null", "/dev/null: is not a regular file"},
+      {"--plot curves.gif", "--plot: needs a name that ends in .svg, .html or .png"},
+      {"--save /nowhere/s", "--save: is in no directory that exists"},
+      {"--patience 3", "--patience: needs --validation"},
+      {"--validation 1", "--validation: 1 is not a finite number from 0 to below 1"},
+      {"--dropout 1", "--dropout: 1 is not a finite number from 0 to below 1"},
+      {"--weight-decay -1", "--weight-decay: -1 is not a finite number from 0"},
+      {"--schedule foo", "--schedule: foo not in {"},
+      {"--threads -1", "--threads: -1 is not a whole number from 0"},
       {"--file /nowhere.csv", "[read_csv] /nowhere.csv: cannot be opened: No such file or directory"},
       {"--file /", "[read_csv] /: is a directory"},
       {"--file /dev/null", "[read_csv] /dev/null: the file holds no samples"},
@@ -121,4 +112,52 @@ TEST_CASE("a loss that blows up ends with exit code 1") {
   const auto run = train_mlp("--optimiser gradient-descent --learning-rate 1e30", true);
   CHECK(run.code == 1);
   CHECK(run.text == "train_mlp: the loss is not finite any more in epoch 1: a smaller learning rate may help\n");
+}
+
+TEST_CASE("train_mlp learns iris, with dropout, a schedule, and validation that ends it") {
+  const Scratch scratch;
+  const auto history = (scratch / "h.csv").string(), plot = (scratch / "h.svg").string();
+  const auto run = train_mlp(
+      "--data iris --hidden 16 --learning-rate 0.02 --epochs 400 --dropout 0.1 --schedule cosine "
+      "--loss cross-entropy --optimiser adamw --weight-decay 0.01 --validation 0.2 --patience 10 "
+      "--history " +
+      history + " --plot " + plot);
+  CHECK(run.code == 0);
+  CHECK(accuracy(run) >= 0.9);
+  CHECK(run.text.find("96 samples to train, 24 to validate, 30 to test") != std::string::npos);
+  CHECK(run.text.find("nothing got better in 10 epochs: the best was epoch") != std::string::npos);
+  CHECK(run.text.find("versicolor") != std::string::npos);
+  CHECK(bytes_of(plot).find("<svg") != std::string::npos);
+  const auto text = bytes_of(history);
+  CHECK(text.starts_with("epoch,loss,validation_loss,validation_accuracy,learning_rate,seconds\n1,"));
+}
+
+TEST_CASE("train_mlp tells the task by the target") {
+  const Scratch scratch;
+  std::string table = "size,kind,price\n";
+  for (int i = 0; i < 200; ++i) {
+    const int size = i * 37 % 101, kind = i % 3;
+    table += std::to_string(size) + "," + "abc"[kind] + "," + std::to_string(3.5 * size + 100 * kind) + "\n";
+  }
+  write_bytes(scratch / "prices.csv", table);
+  const std::string file = "--epochs 60 --learning-rate 0.01 --file " + (scratch / "prices.csv").string();
+  const auto values = train_mlp(file + " --categorical kind");
+  CHECK(values.code == 0);
+  CHECK(values.text.find("network   4-256-1 relu") != std::string::npos);
+  CHECK(values.text.find("test RMSE ") != std::string::npos);
+  CHECK(values.text.find("test MAE ") != std::string::npos);
+  REQUIRE(values.last_line().starts_with("test R2   "));
+  CHECK(std::stod(values.last_line().substr(10)) > 0.98);
+  const auto classes = train_mlp(file + " --target kind");
+  CHECK(classes.code == 0);
+  CHECK(classes.text.find("network   2-256-3 relu") != std::string::npos);
+  CHECK(accuracy(classes) > 0.5);
+  CHECK(train_mlp(file + " --drop kind --task regression --target 1").last_line().starts_with("test R2"));
+}
+
+TEST_CASE("one thread and two give the same bits") {
+  const Scratch scratch;
+  for (const std::string threads : {"1", "2"})
+    CHECK(train_mlp("--epochs 3 --threads " + threads + " --save " + (scratch / threads).string()).code == 0);
+  CHECK(bytes_of(scratch / "1") == bytes_of(scratch / "2"));
 }

@@ -1,15 +1,15 @@
 """Writes named numbers as a C++ header that tests include."""
 import pathlib
 
-import torch
+import numpy as np
 
 
-def write(script, numbers):
-    """numbers: tensors by name. The header stands beside the script, under its name."""
+def write(script, numbers, package):
+    """numbers: arrays by name; package: whose they are, and its version. The header stands beside the script, under its
+    name."""
     path = pathlib.Path(script)
-    version = torch.__version__.split("+")[0]
     lines = [
-        f"// Made by {path.name} with PyTorch {version} in float64.",
+        f"// Made by {path.name} with {package} in float64.",
         "// clang-format off",
         "#pragma once",
         "",
@@ -21,9 +21,10 @@ def write(script, numbers):
         "",
         f"inline const std::map<std::string, std::vector<double>> {path.stem}{{",
     ]
-    for name, tensor in numbers.items():
-        assert tensor.dtype in (torch.float64, torch.int64), name
-        values = ", ".join(repr(float(v)) for v in tensor.detach().flatten().tolist())
+    for name, array in numbers.items():
+        array = np.asarray(array.detach() if hasattr(array, "detach") else array)  # PyTorch's may have a gradient
+        assert array.dtype in (np.float64, np.int64), name
+        values = ", ".join(repr(float(v)) for v in array.flatten().tolist())
         lines.append(f'    {{"{name}", {{{values}}}}},')
     lines += ["};", "", "}  // namespace reference", ""]
     path.with_suffix(".hpp").write_text("\n".join(lines))

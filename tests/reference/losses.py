@@ -61,4 +61,4 @@ add("negative_log_likelihood_weighted", lambda x, r: F.nll_loss(x, c, weight=w, 
 add("kullback_leibler", lambda x, r: F.kl_div(x, q, reduction=r), torch.log_softmax(l, -1))
 numbers["log_probabilities"] = torch.log_softmax(l, -1)
 
-write(__file__, numbers)
+write(__file__, numbers, "PyTorch " + torch.__version__.split("+")[0])

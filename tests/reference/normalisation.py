@@ -49,4 +49,4 @@ batch_norm("batch_norm_sequences", (3, 4, 2), 1e-3, 0.25)
 layer_norm("layer_norm", (4, 5), 1, 1e-5)
 layer_norm("layer_norm_matrices", (2, 3, 4), 2, 1e-3)
 
-write(__file__, numbers)
+write(__file__, numbers, "PyTorch " + torch.__version__.split("+")[0])

@@ -1,0 +1,132 @@
+#include "data_set.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+using autodiff::Real;
+
+namespace {
+
+constexpr std::pair<const char*, char> separators[] = {
+    {"comma", ','}, {"semicolon", ';'}, {"tab", '\t'}, {"space", ' '}};
+
+using Missing = nn::CsvOptions::Missing;
+constexpr std::pair<const char*, Missing> policies[] = {
+    {"refuse", Missing::refuse}, {"drop", Missing::drop_row}, {"mean", Missing::mean}, {"median", Missing::median}};
+
+template <class Value, std::size_t N>
+Value chosen(const std::pair<const char*, Value> (&choices)[N], const std::string& name) {
+  for (const auto& [known, value] : choices)
+    if (known == name) return value;
+  autodiff::fail<nn::DataError>("table", "there is no choice \"", name, '"');
+}
+
+template <class Value, std::size_t N>
+std::vector<std::string> names(const std::pair<const char*, Value> (&choices)[N]) {
+  std::vector<std::string> result;
+  for (const auto& choice : choices) result.emplace_back(choice.first);
+  return result;
+}
+
+/// Whether targets (samples, 1) could be classes.
+template <Real T>
+bool may_be_classes(const autodiff::Array<T>& targets) {
+  return std::ranges::all_of(targets, [](T value) { return value >= 0 && value < 100 && value == std::floor(value); });
+}
+
+}  // namespace
+
+std::vector<std::string> separator_names() { return names(separators); }
+std::vector<std::string> missing_names() { return names(policies); }
+
+nn::Column column(const std::string& text) {
+  const bool number = !text.empty() && text.size() < 10 && text.find_first_not_of("0123456789") == text.npos;
+  return number ? nn::Column(std::stoul(text)) : nn::Column(text);
+}
+
+nn::CsvOptions Table::options(std::size_t removed) const {
+  const auto shifted = [&](const std::string& text) {
+    auto result = column(text);
+    if (removed > 0 && result.number > removed) --result.number;
+    return result;
+  };
+  nn::CsvOptions options;
+  options.separator = chosen(separators, separator);
+  options.missing = chosen(policies, missing);
+  for (const auto& name : drop) options.drop.push_back(shifted(name));
+  for (const auto& name : categorical) {
+    const auto found = categories.find(column(name).name.empty() ? "column " + name : name);
+    options.categorical.push_back(
+        {shifted(name), true, found == categories.end() ? std::vector<std::string>{} : found->second});
+  }
+  return options;
+}
+
+template <Real T>
+nn::Dataset<T> read_table(const std::string& file, const std::string& task, Table& table) {
+  auto options = table.options();
+  if (!table.target.empty()) options.targets = {column(table.target)};
+  const auto read = [&](bool regression) {
+    options.regression = regression;
+    auto data = nn::read_csv<T>(file, options);
+    table.categories = data.categories;
+    return data;
+  };
+  if (task != "automatic") return read(task == "regression");
+  try {
+    auto data = read(true);
+    if (!may_be_classes(data.targets)) return data;
+  } catch (const nn::DataError&) {  // texts; or a file that has another fault, which is found again
+  }
+  return read(false);
+}
+
+template <Real T>
+autodiff::Array<T> read_inputs(const std::string& file, const Table& table, const std::vector<std::string>& features,
+                               const std::vector<std::string>& targets) {
+  // Columns without a name are known by their number.
+  const std::string unnamed = "column ";
+  const bool numbered = targets.at(0).starts_with(unnamed);
+  const auto target = column(numbered ? targets[0].substr(unnamed.size()) : targets[0]);
+  const auto read = [&](nn::CsvOptions options) {
+    options.unlabelled = true;
+    options.missing = Missing::refuse;  // what is unknown in one sample says nothing about the others here
+    return nn::read_csv<T>(file, options);
+  };
+  try {
+    auto labelled = table.options();
+    labelled.drop.push_back(target);
+    auto data = read(labelled);
+    if (data.feature_names == features) return data.inputs;
+  } catch (const nn::DataError&) {  // there is no such column, or there is a fault that is found again
+  }
+  auto data = read(table.options(numbered ? target.number : 0));
+  const auto has_number = [&](const std::string& name) { return name.starts_with(unnamed); };
+  const bool fits =
+      data.feature_names == features ||
+      (numbered && std::ranges::all_of(data.feature_names, has_number) && data.features() == features.size());
+  if (!fits)
+    autodiff::fail<nn::DataError>("predict", file, ": needs the ", features.size(), " features ", features.front(),
+                                  " to ", features.back(), " that the model was trained on, and has ", data.features());
+  return data.inputs;
+}
+
+template <Real T>
+nn::Split<T> read_mnist(const std::string& directory) {
+  const auto read = [&](const std::string& part) {
+    const auto file = [&](const std::string& kind) {
+      const std::filesystem::path plain = std::filesystem::path(directory) / (part + "-" + kind + "-ubyte");
+      return std::filesystem::exists(plain) ? plain : std::filesystem::path(plain.string() + ".gz");
+    };
+    return nn::read_idx<T>(file("images-idx3"), file("labels-idx1"));
+  };
+  return {read("train"), read("t10k")};
+}
+
+#define DATA_SET(T)                                                                                          \
+  template nn::Dataset<T> read_table(const std::string&, const std::string&, Table&);                        \
+  template autodiff::Array<T> read_inputs(const std::string&, const Table&, const std::vector<std::string>&, \
+                                          const std::vector<std::string>&);                                  \
+  template nn::Split<T> read_mnist(const std::string&);
+DATA_SET(float)
+DATA_SET(double)

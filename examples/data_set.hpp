@@ -1,0 +1,40 @@
+// The data that train_mlp learns from, and what predict has to know to read more of the same.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <nn/nn.hpp>
+#include <string>
+#include <vector>
+
+/// How a table is read: what the command line says about it, and what its first reading has shown.
+struct Table {
+  std::string separator = "comma", target;
+  std::vector<std::string> drop, categorical;
+  std::string missing = "refuse";
+  /// The names of the categories of every categorical column, by the name of the column.
+  std::map<std::string, std::vector<std::string>> categories;
+
+  /// Without the target. Where columns have no names, those after one that is removed have smaller numbers.
+  nn::CsvOptions options(std::size_t removed = 0) const;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Table, separator, target, drop, categorical, missing, categories)
+
+/// A column by name, or by number if the text is one.
+nn::Column column(const std::string& text);
+std::vector<std::string> separator_names();
+std::vector<std::string> missing_names();
+
+/// Classes if the target column holds texts or whole numbers from 0 to 99, and otherwise real values; or as `task`
+/// says, "classification" or "regression". Fills in the categories of the table. Throws nn::DataError.
+template <autodiff::Real T>
+nn::Dataset<T> read_table(const std::string& file, const std::string& task, Table& table);
+
+/// More samples of the table, with their target or without, as inputs (samples, features) of these names. Throws
+/// nn::DataError.
+template <autodiff::Real T>
+autodiff::Array<T> read_inputs(const std::string& file, const Table& table, const std::vector<std::string>& features,
+                               const std::vector<std::string>& targets);
+
+/// The MNIST digits from their four files, packed or not. Throws nn::DataError.
+template <autodiff::Real T>
+nn::Split<T> read_mnist(const std::string& directory);

@@ -1,0 +1,93 @@
+#include "network.hpp"
+
+#include <cmath>
+
+using autodiff::Array;
+using autodiff::Real;
+using autodiff::Shape;
+
+namespace {
+
+// In the metadata.
+constexpr const char* key = "train_mlp";
+
+constexpr std::size_t most_units = 1'000'000;
+
+std::vector<double> numbers(const Array<double>& array) { return {array.begin(), array.end()}; }
+
+std::optional<nn::Scaling> scaling(const std::vector<double>& shift, const std::vector<double>& factor) {
+  if (shift.empty()) return {};
+  nn::Scaling result{Array<double>(Shape{shift.size()}), Array<double>(Shape{shift.size()})};
+  std::ranges::copy(shift, result.shift.begin());
+  std::ranges::copy(factor, result.factor.begin());
+  return result;
+}
+
+/// Whether the parts of a description that was read fit together.
+bool consistent(const Description& d) {
+  const auto scales = [](const auto& shift, const auto& factor, std::size_t size) {
+    return shift.size() == factor.size() && (shift.empty() || shift.size() == size);
+  };
+  bool sizes = d.inputs > 0 && d.inputs <= most_units && d.outputs > 0 && d.outputs <= most_units;
+  for (const std::size_t width : d.hidden) sizes = sizes && width > 0 && width <= most_units;
+  return sizes && (d.precision == "float" || d.precision == "double") &&
+         (d.classes.empty() || d.classes.size() == d.outputs) && scales(d.input_shift, d.input_factor, d.inputs) &&
+         scales(d.target_shift, d.target_factor, d.outputs) &&
+         (!d.table || (d.features.size() == d.inputs && !d.targets.empty()));
+}
+
+}  // namespace
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Description, inputs, outputs, hidden, activation, loss, precision, dropout, classes,
+                                   features, targets, input_shift, input_factor, target_shift, target_factor)
+
+std::optional<nn::Scaling> Description::input_scaling() const { return scaling(input_shift, input_factor); }
+std::optional<nn::Scaling> Description::target_scaling() const { return scaling(target_shift, target_factor); }
+void Description::input_scaling(const nn::Scaling& s) {
+  input_shift = numbers(s.shift), input_factor = numbers(s.factor);
+}
+void Description::target_scaling(const nn::Scaling& s) {
+  target_shift = numbers(s.shift), target_factor = numbers(s.factor);
+}
+
+template <Real T>
+nn::Sequential<T> build(const Description& description) {
+  // He's variance makes up for the half that functions like relu set to zero.
+  const bool rectifies = description.activation.ends_with("lu") || description.activation == "softplus";
+  const auto initialiser = rectifies ? nn::he_uniform() : nn::xavier_uniform();
+  nn::Sequential<T> model;
+  std::size_t inputs = description.inputs;
+  for (const std::size_t width : description.hidden) {
+    model.add(nn::Linear<T>(inputs, width, initialiser)).add(nn::Activation<T>(description.activation));
+    if (description.dropout > 0) model.add(nn::Dropout<T>(description.dropout));
+    inputs = width;
+  }
+  model.add(nn::Linear<T>(inputs, description.outputs));
+  return model;
+}
+
+template <Real T>
+void save_network(const std::filesystem::path& path, nn::Sequential<T>& model, const Description& description) {
+  nlohmann::json text = description;
+  if (description.table) text["table"] = *description.table;
+  nn::save(model, path, {{key, text.dump()}});
+}
+
+Description load_description(const std::filesystem::path& path) {
+  const auto metadata = nn::load_safetensors(path).metadata;
+  const auto found = metadata.find(key);
+  if (found == metadata.end()) autodiff::fail<nn::DataError>("load", path.string(), ": is not a network of train_mlp");
+  try {
+    const auto text = nlohmann::json::parse(found->second);
+    auto description = text.get<Description>();
+    if (text.contains("table")) description.table = text["table"].get<Table>();
+    if (consistent(description)) return description;
+  } catch (const nlohmann::json::exception&) {
+  }
+  autodiff::fail<nn::DataError>("load", path.string(), ": its description of the network cannot be understood");
+}
+
+template nn::Sequential<float> build(const Description&);
+template nn::Sequential<double> build(const Description&);
+template void save_network(const std::filesystem::path&, nn::Sequential<float>&, const Description&);
+template void save_network(const std::filesystem::path&, nn::Sequential<double>&, const Description&);

@@ -1,0 +1,37 @@
+// The network of train_mlp, and the file in which it is handed to predict.
+#pragma once
+
+#include <filesystem>
+
+#include "data_set.hpp"
+
+/// All that is needed to build the network again, and to know what its inputs and outputs mean.
+struct Description {
+  std::size_t inputs = 0, outputs = 0;
+  std::vector<std::size_t> hidden;
+  std::string activation, loss, precision;
+  double dropout = 0;
+  /// Of the outputs; none where they are real values.
+  std::vector<std::string> classes;
+  std::vector<std::string> features, targets;
+  /// Empty where the data is no table.
+  std::optional<Table> table;
+  /// Of features and of real targets; empty where there is none.
+  std::vector<double> input_shift, input_factor, target_shift, target_factor;
+
+  std::optional<nn::Scaling> input_scaling() const;
+  std::optional<nn::Scaling> target_scaling() const;
+  void input_scaling(const nn::Scaling& scaling);
+  void target_scaling(const nn::Scaling& scaling);
+};
+
+/// Hidden layers with an activation, and dropout if there is any, and a linear output: the softmax is part of the
+/// cross-entropy.
+template <autodiff::Real T>
+nn::Sequential<T> build(const Description& description);
+
+/// Writes weights, and the description as metadata. Throws what nn::save throws.
+template <autodiff::Real T>
+void save_network(const std::filesystem::path& path, nn::Sequential<T>& model, const Description& description);
+/// The description in a file of save_network. Throws nn::DataError for any other file.
+Description load_description(const std::filesystem::path& path);

@@ -1,0 +1,206 @@
+#include "options.hpp"
+
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+namespace {
+
+/// The whole number that a text is and nothing else, if it is from `least` to `most`.
+template <class Number>
+std::optional<Number> whole(std::string_view text, Number least, Number most) {
+  Number value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool good = error == std::errc() && end == text.data() + text.size() && value >= least && value <= most;
+  return good ? std::optional(value) : std::nullopt;
+}
+
+constexpr std::size_t most_units = 10'000;
+
+/// A finite number that `accepts` takes.
+template <class Accepts>
+CLI::Validator number(const char* what, Accepts accepts) {
+  return CLI::Validator(
+      [=](std::string& text) {
+        double value = 0;
+        const bool good = CLI::detail::lexical_cast(text, value) && std::isfinite(value) && accepts(value);
+        return good ? std::string() : text + " is not a finite number " + what;
+      },
+      "");
+}
+
+CLI::Validator above_zero() {
+  return number("above 0", [](double value) { return value > 0; });
+}
+CLI::Validator not_negative() {
+  return number("from 0", [](double value) { return value >= 0; });
+}
+CLI::Validator fraction() {
+  return number("from 0 to below 1", [](double value) { return value >= 0 && value < 1; });
+}
+
+CLI::Validator count(std::uint64_t least, std::uint64_t most) {
+  return CLI::Validator(
+      [=](std::string& text) {
+        if (whole(text, least, most)) return std::string();
+        return text + " is not a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+      },
+      "");
+}
+
+CLI::Validator layers() {
+  return CLI::Validator(
+      [](std::string& text) {
+        if (!units(text).empty()) return std::string();
+        return text + " is not a list of whole numbers from 1 to " + std::to_string(most_units) + ", such as 128,64";
+      },
+      "");
+}
+
+using Names = std::vector<std::string>;
+
+void choice(CLI::App& app, const std::string& name, std::string& value, const std::string& what, const Names& names) {
+  auto known = CLI::IsMember(names);
+  known.description("");  // the names stand in the text
+  app.add_option(name, value, what + ": " + CLI::detail::join(names, ", "))->type_name("NAME")->check(known);
+}
+
+void declare_data(CLI::App& app, Options& options) {
+  choice(app, "--data", options.data, "What is learnt", {"digits", "iris", "mnist", "csv"});
+  app.get_option("--data")->default_str("digits, or csv with --file");
+  app.add_option("--file", options.file, "A table, may be gzip; by default numbers, and the target in the last column")
+      ->type_name("FILE");
+  app.add_option("--data-dir", options.data_dir, "Where the four files of MNIST are, may be gzip")->type_name("DIR");
+  app.add_option("--target", options.table.target, "The column to predict, by its name or by its number from 1")
+      ->type_name("COLUMN")
+      ->default_str("the last");
+  choice(app, "--task", options.task, "By default, texts and whole numbers from 0 to 99 are classes",
+         {"automatic", "classification", "regression"});
+  choice(app, "--separator", options.table.separator, "Between the columns", separator_names());
+  app.add_option("--drop", options.table.drop, "Columns that are not read")->type_name("COLUMN,..")->delimiter(',');
+  app.add_option("--categorical", options.table.categorical,
+                 "Columns of kinds of things, made into features of 0 and 1")
+      ->type_name("COLUMN,..")
+      ->delimiter(',');
+  choice(app, "--missing", options.table.missing, "What happens where a value is missing", missing_names());
+  choice(app, "--scaling", options.scaling,
+         "Features to 0..1 together, which is for pixels; each to mean 0 and variance 1, which is for tables; or as "
+         "they are",
+         {"automatic", "range", "standard", "none"});
+  app.add_option("--validation", options.validation,
+                 "The share of the training samples that chooses the best epoch instead")
+      ->type_name("X")
+      ->check(fraction());
+}
+
+void declare_network(CLI::App& app, Options& options) {
+  app.add_option("--hidden", options.hidden, "Units of every hidden layer, such as 128,64")
+      ->type_name("N,N,..")
+      ->check(layers());
+  choice(app, "--activation", options.activation, "Of the hidden layers", nn::activation_names());
+  app.add_option("--dropout", options.dropout, "The share of hidden units that a step leaves out")
+      ->type_name("X")
+      ->check(fraction());
+  choice(
+      app, "--loss", options.loss,
+      "Of a linear output, and of classes or, where it needs rows, one-hot targets; softmax is part of cross-entropy",
+      nn::loss_names());
+}
+
+void declare_training(CLI::App& app, Options& options) {
+  choice(app, "--optimiser", options.optimiser, "How weights follow their gradients", nn::optimiser_names());
+  app.add_option("--learning-rate", options.learning_rate, "The size of a step")->type_name("X")->check(above_zero());
+  app.add_option("--weight-decay", options.weight_decay, "How much of the weights goes to their gradients")
+      ->type_name("X")
+      ->check(not_negative())
+      ->default_str("the optimiser's");
+  auto schedules = nn::schedule_names();
+  schedules.push_back("plateau");
+  choice(app, "--schedule", options.schedule, "How the learning rate changes over all epochs", schedules);
+  app.add_option("--epochs", options.epochs, "Passes over the training data")
+      ->type_name("N")
+      ->check(count(1, 1'000'000));
+  app.add_option("--batch", options.batch, "Samples a step")->type_name("N")->check(count(1, 1'000'000));
+  app.add_option("--patience", options.patience,
+                 "Ends after so many epochs that were no better in validation; 0: never")
+      ->type_name("N")
+      ->check(count(0, 1'000'000));
+  app.add_option("--seed", options.seed, "Of the split, the first weights and the batches")
+      ->type_name("N")
+      ->check(count(0, std::numeric_limits<std::uint64_t>::max()));
+  app.add_option("--threads", options.threads, "That training uses, with the same results; 0: one a core")
+      ->type_name("N")
+      ->check(count(0, 1024));
+  choice(app, "--precision", options.precision, "Of all numbers", {"float", "double"});
+}
+
+void declare_files(CLI::App& app, Options& options) {
+  app.add_option("--save", options.save, "Where the trained network goes, for predict")->type_name("FILE");
+  app.add_option("--checkpoint", options.checkpoint, "Where all that --resume needs is saved after every epoch")
+      ->type_name("FILE");
+  app.add_option("--checkpoint-steps", options.checkpoint_steps, "Saves it after so many steps, too; 0: not")
+      ->type_name("N")
+      ->check(count(0, 1'000'000'000));
+  app.add_flag("--resume", options.resume, "Goes on from the checkpoint, as if training had never stopped");
+  app.add_option("--history", options.history,
+                 "Where a line an epoch is written: JSON if the name ends in .jsonl, or CSV")
+      ->type_name("FILE");
+  app.add_option("--plot", options.plot, "Where a picture of the history goes, as .svg, .html or .png")
+      ->type_name("FILE");
+}
+
+}  // namespace
+
+std::vector<std::size_t> units(std::string_view text) {
+  std::vector<std::size_t> result;
+  for (;;) {
+    const std::size_t comma = text.find(',');
+    const auto number = whole(text.substr(0, comma), std::size_t{1}, most_units);
+    if (!number) return {};
+    result.push_back(*number);
+    if (comma == text.npos) return result;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+void declare(CLI::App& app, Options& options) {
+  app.option_defaults()->always_capture_default();
+  declare_data(app, options);
+  declare_network(app, options);
+  declare_training(app, options);
+  declare_files(app, options);
+}
+
+void settle(Options& options) {
+  const auto need = [](bool good, const char* option, const char* rule) {
+    if (!good) throw CLI::ValidationError(option, rule);
+  };
+  const std::string given = options.data;
+  if (given.empty()) options.data = options.file.empty() ? "digits" : "csv";
+  need(options.data != "csv" || !options.file.empty(), "--data", "csv needs --file");
+  need(options.data == "csv" || options.file.empty(), "--file", "is for --data csv");
+  need(!options.mnist() || !options.data_dir.empty(), "--data", "mnist needs --data-dir");
+  need(options.mnist() || options.data_dir.empty(), "--data-dir", "is for --data mnist");
+  const auto& table = options.table;
+  const bool plain = table.target.empty() && table.drop.empty() && table.categorical.empty();
+  need(options.data == "csv" || plain, "--data", "has columns to choose for csv only");
+  need(options.data == "csv" || options.task != "regression", "--task", "regression is for --data csv");
+  need(options.patience == 0 || options.validation > 0, "--patience", "needs --validation");
+  need(!options.resume || !options.checkpoint.empty(), "--resume", "needs --checkpoint");
+  need(options.checkpoint_steps == 0 || !options.checkpoint.empty(), "--checkpoint-steps", "needs --checkpoint");
+  // What cannot be written in the end is better known at the beginning.
+  for (const auto& [option, path] : {std::pair("--save", options.save), std::pair("--checkpoint", options.checkpoint),
+                                     std::pair("--history", options.history), std::pair("--plot", options.plot)}) {
+    const auto directory = std::filesystem::path(path).parent_path();
+    need(directory.empty() || std::filesystem::is_directory(directory), option, "is in no directory that exists");
+  }
+  const auto picture = std::filesystem::path(options.plot).extension();
+  need(options.plot.empty() || picture == ".svg" || picture == ".html" || picture == ".png", "--plot",
+       "needs a name that ends in .svg, .html or .png");
+  if (options.scaling == "automatic")
+    options.scaling = options.data == "digits" || options.mnist() ? "range" : "standard";
+  if (options.data == "digits") options.file = DIGITS_CSV;
+  if (options.data == "iris") options.file = IRIS_CSV;
+  if (options.shipped()) options.task = "classification";
+}

@@ -1,0 +1,494 @@
+#include <cmath>
+#include <csignal>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "nn_support.hpp"
+#include "scratch.hpp"
+
+using autodiff::Array;
+using autodiff::Shape;
+using autodiff::Variable;
+using test::error_of;
+using End = nn::FitReport::End;
+
+namespace {
+
+/// Three classes of points around three corners, which a small network can tell apart.
+template <class T>
+nn::MemorySource<T> corners(std::size_t samples, std::uint64_t seed) {
+  nn::Random random(seed);
+  auto inputs = autodiff::uninitialised<T>(Shape{samples, 2});
+  auto targets = autodiff::uninitialised<T>(Shape{samples});
+  for (std::size_t i = 0; i < samples; ++i) {
+    const auto c = random.below(3);
+    inputs(i, 0) = T((c == 1 ? 2 : 0) + 0.5 * random.normal());
+    inputs(i, 1) = T((c == 2 ? 2 : 0) + 0.5 * random.normal());
+    targets(i) = T(c);
+  }
+  return nn::MemorySource<T>(nn::classification(inputs, targets));
+}
+
+/// With layers that keep states of their own.
+template <class T>
+nn::Sequential<T> network() {
+  nn::Sequential<T> model(nn::Linear<T>(2, 16), nn::BatchNorm<T>(16), nn::Activation<T>("tanh"), nn::Dropout<T>(0.2),
+                          nn::Linear<T>(16, 3));
+  model.initialise(1);
+  return model;
+}
+
+template <class T>
+nn::Loss<T> cross_entropy() {
+  return nn::loss<T>("cross-entropy");
+}
+
+template <class T>
+nn::FitOptions<T> options(std::size_t epochs) {
+  nn::FitOptions<T> result;
+  result.epochs = epochs, result.batch = 16, result.seed = 3;
+  return result;
+}
+
+template <class T>
+bool same_bits(const Array<T>& a, const Array<T>& b) {
+  return a.shape() == b.shape() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+}
+
+template <class T>
+void check_same_bits(nn::Module<T>& a, nn::Module<T>& b) {
+  for (const bool states : {false, true}) {
+    const auto mine = states ? a.states() : a.parameters(), theirs = states ? b.states() : b.parameters();
+    REQUIRE(mine.size() == theirs.size());
+    for (std::size_t k = 0; k < mine.size(); ++k) {
+      CAPTURE(mine[k].name);
+      CHECK(same_bits(mine[k].parameter.value(), theirs[k].parameter.value()));
+    }
+  }
+}
+
+/// All but the seconds.
+void check_same(const nn::History& a, const nn::History& b) {
+  CHECK(a.names() == b.names());
+  for (const auto& column : a.names())
+    if (column != "seconds") CHECK(a.column(column) == b.column(column));
+}
+
+std::vector<std::string> lines(const std::string& text) {
+  std::istringstream stream(text);
+  std::vector<std::string> result;
+  for (std::string line; std::getline(stream, line);) result.push_back(line);
+  return result;
+}
+
+/// A run on the corners, with all that a checkpoint has to hold: Adam, states of layers, a plateau, the best.
+struct Whole {
+  nn::MemorySource<float> data = corners<float>(200, 1), validation = corners<float>(75, 2);
+  nn::Sequential<float> model = network<float>();
+  nn::Adam<float> adam{0.01};
+  nn::FitOptions<float> opts = options<float>(5);
+
+  Whole() {
+    opts.validation = &validation;
+    opts.metrics = {nn::metric<float>("accuracy")};
+    opts.watch = "validation_accuracy";
+    opts.keep_best = true;
+    opts.plateau = nn::PlateauOptions{.patience = 0, .threshold = 0.01};
+  }
+  nn::FitReport fit() { return nn::fit(model, adam, cross_entropy<float>(), data, opts); }
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("fit learns", T, float, double) {
+  auto data = corners<T>(300, 1), validation = corners<T>(100, 2);
+  auto model = network<T>();
+  nn::Adam<T> adam(0.01);
+  auto opts = options<T>(12);
+  opts.validation = &validation;
+  opts.metrics = {nn::metric<T>("accuracy")};
+  const auto report = nn::fit(model, adam, cross_entropy<T>(), data, opts);
+  CHECK(report.end == End::finished);
+  CHECK(report.epochs == 12);
+  CHECK(report.steps == 12 * 19);
+  CHECK(report.history.names() == std::vector<std::string>{"epoch", "loss", "validation_loss", "validation_accuracy",
+                                                           "learning_rate", "seconds"});
+  REQUIRE(report.history.rows() == 12);
+  const auto loss = report.history.column("loss");
+  CHECK(loss.back() < loss.front() / 2);
+  // What the history says is what the model itself gives, off any program.
+  const auto scores = model(validation.data().inputs).value();
+  CHECK(report.history.column("validation_accuracy").back() == nn::accuracy<T>(scores, validation.data().targets));
+  CHECK(report.history.column("validation_accuracy").back() > 0.9);
+  const auto mean = nn::softmax_cross_entropy(Variable<T>(scores), validation.data().targets).value();
+  CHECK(report.history.column("validation_loss").back() == doctest::Approx(double(*mean.data())).epsilon(1e-4));
+  CHECK(!model.training());
+}
+
+TEST_CASE("the first epochs are those of steps made by hand") {
+  auto data = corners<double>(50, 1);
+  auto model = network<double>(), by_hand = model;
+  nn::Adam<double> adam(0.01), other(0.01);
+  auto opts = options<double>(2);
+  opts.schedule = nn::exponential_decay(0.02, 0.9);
+  nn::fit(model, adam, cross_entropy<double>(), data, opts);
+  nn::TrainingStep<double> step(by_hand, other, cross_entropy<double>());
+  std::size_t count = 0;
+  for (const std::size_t epoch : {1, 2})
+    for (const auto& numbers : nn::batches(50, 16, 3, epoch)) {
+      other.learning_rate(0.02 * std::pow(0.9, count++));
+      const auto batch = data.rows(numbers);
+      step(batch.inputs, batch.targets);
+    }
+  step.store();
+  check_same_bits(model, by_hand);
+}
+
+TEST_CASE("one thread and two give the same bits") {
+  Whole one, two;
+  one.opts.step.compile.threads = 1;
+  two.opts.step.compile.threads = 2;
+  check_same(one.fit().history, two.fit().history);
+  check_same_bits(one.model, two.model);
+}
+
+TEST_CASE("a batch in parts is the same step") {
+  auto data = corners<double>(100, 1);
+  const auto trained = [&](std::size_t parts) {
+    nn::Sequential<double> model(nn::Linear<double>(2, 8), nn::Activation<double>("tanh"), nn::Linear<double>(8, 3));
+    model.initialise(1);
+    nn::Adam<double> adam(0.01);
+    auto opts = options<double>(3);
+    opts.step.parts = parts;
+    return nn::fit(model, adam, cross_entropy<double>(), data, opts).history.column("loss");
+  };
+  const auto whole = trained(1), parts = trained(4);
+  for (std::size_t i = 0; i < whole.size(); ++i) CHECK(whole[i] == doctest::Approx(parts[i]).epsilon(1e-9));
+}
+
+TEST_CASE("a run that was stopped at any step and goes on gives the same bits") {
+  const Scratch scratch;
+  Whole whole;
+  whole.opts.history = scratch / "whole.csv";
+  const auto expected = whole.fit();
+  REQUIRE(expected.steps == 65);
+  CHECK(expected.history.column("learning_rate")[0] !=
+        expected.history.column("learning_rate")[4]);  // the plateau did something
+  for (const std::size_t last : {1, 12, 13, 14, 31, 39, 60, 64}) {
+    CAPTURE(last);
+    std::size_t steps = 0;
+    Whole first, second;
+    second.model.initialise(99);  // from the checkpoint alone
+    second.adam.learning_rate(0.5);
+    first.opts.checkpoint = second.opts.checkpoint = scratch / "run.safetensors";
+    first.opts.after_step = [&](nn::Moment& now) { now.stop = ++steps == last; };
+    const auto stopped = first.fit();
+    CHECK(stopped.end == End::stopped);
+    CHECK(stopped.steps == last);
+    second.opts.resume = true;
+    second.opts.history = scratch / "run.csv";
+    const auto resumed = second.fit();
+    CHECK(resumed.end == End::finished);
+    CHECK(resumed.steps == expected.steps);
+    CHECK(resumed.best_epoch == expected.best_epoch);
+    CHECK(resumed.best == expected.best);
+    check_same(resumed.history, expected.history);
+    check_same_bits(second.model, whole.model);
+    for (const auto& [name, slots] : whole.adam.slots())
+      for (const auto& [slot, value] : slots.all())
+        CHECK(same_bits(second.adam.slots(name).all().at(slot).value(), value.value()));
+    CHECK(lines(bytes_of(scratch / "run.csv")).size() == 6);
+  }
+}
+
+TEST_CASE("a checkpoint within an epoch is as good as one at its end, and epochs may be added") {
+  const Scratch scratch;
+  Whole whole;
+  const auto expected = whole.fit();
+  Whole first, second;
+  first.opts.checkpoint = scratch / "run.safetensors";
+  first.opts.checkpoint_epochs = 0, first.opts.checkpoint_steps = 5;
+  std::size_t steps = 0;
+  struct Killed {};
+  first.opts.after_step = [&](nn::Moment&) {
+    if (++steps == 24) throw Killed();
+  };
+  CHECK_THROWS_AS(first.fit(), Killed);
+  CHECK(nn::load_checkpoint(first.opts.checkpoint).number<int>("fit.steps") == 23);  // of the second epoch, 10 steps
+  second.opts.checkpoint = first.opts.checkpoint;
+  second.opts.resume = true;
+  second.opts.epochs = 3;
+  CHECK(second.fit().epochs == 3);
+  Whole third;
+  third.opts.checkpoint = first.opts.checkpoint;
+  third.opts.resume = true;
+  check_same(third.fit().history, expected.history);
+  check_same_bits(third.model, whole.model);
+  // Nothing is left to do: the same again.
+  Whole fourth;
+  fourth.opts = third.opts, fourth.opts.validation = &fourth.validation;
+  check_same(fourth.fit().history, expected.history);
+  check_same_bits(fourth.model, whole.model);
+}
+
+TEST_CASE("a checkpoint of another run is refused, and nothing is changed") {
+  const Scratch scratch;
+  Whole first;
+  first.opts.epochs = 1;
+  first.opts.checkpoint = scratch / "run.safetensors";
+  first.fit();
+  const auto refused = [&](auto&& change) {
+    Whole second;
+    second.opts.checkpoint = scratch / "run.safetensors";
+    second.opts.resume = true;
+    change(second);
+    const auto before = second.model;
+    auto same = before;
+    const auto error = error_of([&] { second.fit(); });
+    check_same_bits(second.model, same);
+    return error.substr(0, error.find(' ')) + error.substr(std::min(error.size(), error.find("safetensors") + 11));
+  };
+  CHECK(refused([](auto& run) { run.opts.seed = 4; }) ==
+        "[fit]: the checkpoint is of a run with another seed: 3 and not 4");
+  CHECK(refused([](auto& run) { run.opts.batch = 8; }) ==
+        "[fit]: the checkpoint is of a run with another batch: 16 and not 8");
+  CHECK(refused([](auto& run) { run.data = corners<float>(10, 1); }) ==
+        "[fit]: the checkpoint is of a run with another samples: 200 and not 10");
+  CHECK(refused([](auto& run) {
+          run.opts.validation_name = "test", run.opts.watch = "test_loss";
+        }).starts_with("[fit]: the checkpoint has a history of other columns: "));
+  CHECK(refused([](auto& run) {
+          run.model = nn::Sequential<float>(nn::Linear<float>(2, 3));
+          run.model.initialise(1), run.opts.keep_best = false;
+        }).starts_with("[restore]: differs from the model: "));
+  CHECK(refused([](auto& run) {
+          nn::load_checkpoint(run.opts.checkpoint);
+          nn::save_checkpoint(run.opts.checkpoint, nn::Checkpoint());
+        }) == "[checkpoint]: \"fit.samples\" is not there");
+  CHECK(
+      refused([&](auto&) { std::filesystem::remove(scratch / "run.safetensors"); }).starts_with("[load_safetensors]"));
+}
+
+TEST_CASE("training ends when nothing gets better, and the best is kept") {
+  auto data = corners<float>(60, 1), validation = corners<float>(60, 2);
+  nn::Sequential<float> model(nn::Linear<float>(2, 3));
+  model.initialise(1);
+  nn::GradientDescent<float> descent(0.1);
+  auto opts = options<float>(100);
+  opts.validation = &validation;
+  // A number that is best in the third epoch.
+  std::size_t epoch = 0;
+  opts.metrics = {{"made up",
+                   [&](const auto&, const auto&) { return std::vector{5, 3, 1, 2, 4, 0}[epoch++ % 6] + 0.0; }, false,
+                   true}};
+  opts.watch = "validation_made up";
+  opts.patience = 2;
+  opts.keep_best = true;
+  std::vector<nn::Sequential<float>> models;
+  opts.after_epoch = [&](nn::Moment&) { models.push_back(model); };
+  const auto report = nn::fit(model, descent, cross_entropy<float>(), data, opts);
+  CHECK(report.end == End::stopped_early);
+  CHECK(report.epochs == 5);
+  CHECK(report.best_epoch == 3);
+  CHECK(report.best == 1);
+  REQUIRE(models.size() == 5);
+  check_same_bits(model, models[2]);
+  CHECK(!same_bits(models[2].parameters()[0].parameter.value(), models[4].parameters()[0].parameter.value()));
+
+  opts.min_delta = 2.5;  // 5, 3, 1: the third is better than the first, the second is not
+  epoch = 0;
+  CHECK(nn::fit(model, descent, cross_entropy<float>(), data, opts).best_epoch == 3);
+  opts.min_delta = 4.5;
+  epoch = 0;
+  const auto none = nn::fit(model, descent, cross_entropy<float>(), data, opts);
+  CHECK(none.best_epoch == 1);
+  CHECK(none.epochs == 3);
+}
+
+TEST_CASE("the history is written as CSV and as JSON lines") {
+  const Scratch scratch;
+  Whole run;
+  run.opts.epochs = 3;
+  run.opts.metrics.push_back({"odd", [](const auto&, const auto&) { return std::nan(""); }, false, true});
+  run.opts.history = scratch / "history.csv";
+  run.opts.after_epoch = [&](nn::Moment& now) {  // as it goes: what was before is there already
+    CHECK(lines(bytes_of(run.opts.history)).size() == (now.epoch == 1 ? 0 : now.epoch));
+  };
+  const auto report = run.fit();
+  const auto csv = lines(bytes_of(run.opts.history));
+  REQUIRE(csv.size() == 4);
+  CHECK(csv[0] == "epoch,loss,validation_loss,validation_accuracy,validation_odd,learning_rate,seconds");
+  nn::CsvOptions as_numbers;
+  as_numbers.regression = true;
+  as_numbers.drop = {5};
+  const auto read = nn::read_csv<double>(run.opts.history, as_numbers);
+  CHECK(read.inputs(2, 1) == report.history.column("loss")[2]);  // the same double
+  CHECK(read.feature_names[1] == "loss");
+
+  run.opts.history = scratch / "history.jsonl";
+  run.opts.after_epoch = [&](nn::Moment& now) { CHECK(lines(bytes_of(run.opts.history)).size() == now.epoch - 1); };
+  const auto again = run.fit();
+  const auto json = lines(bytes_of(run.opts.history));
+  REQUIRE(json.size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto object = nlohmann::json::parse(json[i]);
+    CHECK(object.size() == 7);
+    CHECK(object.at("epoch") == i + 1);
+    CHECK(object.at("loss").get<double>() == again.history.column("loss")[i]);
+    CHECK(object.at("validation_odd").is_null());
+  }
+  run.opts.history = scratch / "nowhere" / "history.csv";
+  CHECK(error_of([&] { run.fit(); }).find("nowhere/history.csv: cannot be written") != std::string::npos);
+}
+
+TEST_CASE("callbacks see where training stands, and may end it") {
+  Whole run;
+  std::vector<std::size_t> steps;
+  run.opts.after_step = [&](nn::Moment& now) {
+    CHECK(now.steps == 13);
+    CHECK(std::isfinite(now.loss));
+    CHECK(now.history.rows() == now.epoch - 1);
+    steps.push_back(now.step);
+    if (steps.size() > 1) return;
+    const auto before = run.model.parameters()[0].parameter.value();
+    now.store();
+    CHECK(!same_bits(before, run.model.parameters()[0].parameter.value()));
+  };
+  run.opts.after_epoch = [](nn::Moment& now) {
+    CHECK(now.history.column("loss").back() == now.loss);
+    now.stop = now.epoch == 2;
+  };
+  const auto report = run.fit();
+  CHECK(report.end == End::stopped);
+  CHECK(report.epochs == 2);
+  CHECK(steps.size() == 26);
+  CHECK(steps[12] == 13);
+  CHECK(steps[13] == 1);
+}
+
+TEST_CASE("Ctrl-C ends training after the step, and saves first") {
+  const Scratch scratch;
+  static int others = 0;
+  const auto before = std::signal(SIGINT, [](int) { ++others; });
+  Whole whole;
+  const auto expected = whole.fit();
+  Whole run;
+  run.opts.checkpoint = scratch / "run.safetensors";
+  std::size_t steps = 0;
+  run.opts.after_step = [&](nn::Moment&) {
+    if (++steps == 30) std::raise(SIGINT);
+  };
+  const auto report = run.fit();
+  CHECK(report.end == End::interrupted);
+  CHECK(report.steps == 30);
+  CHECK(report.epochs == 2);
+  CHECK(others == 0);
+  std::raise(SIGINT);  // the handler of before is back
+  CHECK(others == 1);
+  std::signal(SIGINT, before);
+  Whole second;
+  second.opts.checkpoint = run.opts.checkpoint;
+  second.opts.resume = true;
+  check_same(second.fit().history, expected.history);
+  check_same_bits(second.model, whole.model);
+}
+
+TEST_CASE("a loss that is not finite ends training, and saves nothing") {
+  const Scratch scratch;
+  Whole run;
+  nn::GradientDescent<float> descent(0.01);
+  run.opts.plateau.reset();
+  run.opts.schedule = [](std::size_t step) { return step < 20 ? 0.01 : 1e38; };
+  run.opts.checkpoint = scratch / "run.safetensors";
+  run.opts.after_step = [](nn::Moment& now) { CHECK(std::isfinite(now.loss)); };
+  const auto report = nn::fit(run.model, descent, cross_entropy<float>(), run.data, run.opts);
+  CHECK(report.end == End::not_finite);
+  CHECK(report.epochs == 1);
+  CHECK(nn::load_checkpoint(run.opts.checkpoint).number<int>("fit.epochs") == 1);
+  for (const auto& [name, parameter] : run.model.parameters())  // of the best epoch
+    for (const float element : parameter.value()) CHECK(std::isfinite(element));
+}
+
+TEST_CASE("options out of range are refused") {
+  const auto refused = [](auto&& change) {
+    Whole run;
+    change(run.opts);
+    return error_of([&] { run.fit(); });
+  };
+  CHECK(refused([](auto& o) { o.epochs = 0; }) == "[fit] needs epochs, samples, and samples in a batch: 0, 200 and 16");
+  CHECK(refused([](auto& o) { o.batch = 0; }) == "[fit] needs epochs, samples, and samples in a batch: 5, 200 and 0");
+  CHECK(refused([](auto& o) { o.schedule = nn::constant_rate(1); }) ==
+        "[fit] the learning rate follows a schedule or a plateau, not both");
+  CHECK(refused([](auto& o) { o.min_delta = -1; }) == "[fit] min_delta must be finite and not negative: -1");
+  CHECK(refused([](auto& o) { o.resume = true; }) == "[fit] there is no checkpoint to resume from");
+  CHECK(refused([](auto& o) { o.validation = nullptr; }) == "[fit] metrics need validation data");
+  CHECK(refused([](auto& o) { o.watch = "luck"; }) ==
+        "[fit] there is no column \"luck\" to watch, only epoch, loss, validation_loss, validation_accuracy, "
+        "learning_rate, seconds");
+}
+
+TEST_CASE("progress is a line for some twenty epochs, and a bar on a terminal") {
+  Whole run;
+  run.opts.epochs = 41;
+  std::ostringstream text;
+  run.opts.progress = &text;
+  run.opts.plateau.reset();
+  run.fit();
+  const auto shown = lines(text.str());
+  REQUIRE(shown.size() == 1 + 1 + 13 + 1);  // the header, the first, each third, the last
+  CHECK(shown[0].find("validation_accuracy") != std::string::npos);
+  CHECK(shown[1].find("      1") < shown[1].find('.'));
+  CHECK(text.str().find('\r') == std::string::npos);
+  for (const auto& line : shown) CHECK(line.size() == shown[0].size());
+
+  CHECK(nn::duration_text(4.9) == "4 s");
+  CHECK(nn::duration_text(125) == "2:05 min");
+  CHECK(nn::duration_text(3725) == "1:02:05 h");
+  CHECK(nn::duration_text(std::nan("")) == "?");
+  CHECK(!nn::is_terminal(text));
+
+  std::ostringstream terminal;
+  {
+    nn::Progress bar(terminal, true, 4, 100);
+    bar.advance(10, 2, 50);  // too soon to be shown
+    CHECK(terminal.str().empty());
+    std::this_thread::sleep_for(std::chrono::milliseconds(120));
+    bar.advance(40, 2, 50);
+    CHECK(terminal.str().find("\r  epoch 2/4 [============            ] ") == 0);
+    CHECK(terminal.str().find(" samples/s, 0 s left") != std::string::npos);
+  }
+  CHECK(terminal.str().ends_with("\r\033[K"));  // gone in the end
+}
+
+TEST_CASE("an evaluator gives what the model gives, in batches of any size") {
+  auto data = corners<double>(50, 1);
+  auto model = network<double>();
+  nn::Evaluator<double> evaluator(model, cross_entropy<double>());
+  const auto check = [&] {
+    const auto expected = model(data.data().inputs).value();
+    const auto mean = nn::softmax_cross_entropy(Variable<double>(expected), data.data().targets).value();
+    for (const std::size_t batch : {1, 7, 50, 64}) {
+      CAPTURE(batch);
+      const auto result = evaluator(data, batch);
+      CHECK(result.predictions.shape() == Shape{50, 3});
+      CHECK(result.targets == data.data().targets);
+      CHECK(result.loss == doctest::Approx(*mean.data()).epsilon(1e-12));
+      for (std::size_t i = 0; i < expected.size(); ++i)
+        CHECK(result.predictions.data()[i] == doctest::Approx(expected.data()[i]).epsilon(1e-12));
+    }
+  };
+  model.training(true);
+  const double before = evaluator(data).loss;
+  CHECK(model.training());
+  model.training(false);
+  check();
+  nn::Adam<double> adam(0.05);
+  nn::fit(model, adam, cross_entropy<double>(), data, options<double>(2));
+  CHECK(evaluator(data).loss == before);  // not asked yet to look
+  evaluator.load();
+  check();
+  CHECK(evaluator(data).loss < before);
+  CHECK(std::isnan(nn::Evaluator<double>(model)(data).loss));
+  CHECK(error_of([&] { evaluator(data, 0); }) == "[evaluate] needs samples, and at least one in a batch: 50 and 0");
+}

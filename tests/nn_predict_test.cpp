@@ -1,0 +1,153 @@
+#include <fstream>
+#include <network.hpp>
+#include <sstream>
+
+#include "nn_programs.hpp"
+#include "scratch.hpp"
+
+namespace {
+
+std::vector<std::string> lines(const std::string& text) {
+  std::istringstream stream(text);
+  std::vector<std::string> result;
+  for (std::string line; std::getline(stream, line);) result.push_back(line);
+  return result;
+}
+
+std::vector<std::string> fields(const std::string& line) {
+  std::istringstream stream(line);
+  std::vector<std::string> result;
+  for (std::string field; std::getline(stream, field, ',');) result.push_back(field);
+  return result;
+}
+
+/// A table of prices, with a header, and the same without the target.
+struct Prices {
+  std::string with = "size,kind,price,room\n", without = "size,kind,room\n";
+  Prices() {
+    for (int i = 0; i < 200; ++i) {
+      const std::string size = std::to_string(i * 37 % 101), kind(1, "abc"[i % 3]), room = std::to_string(i % 5);
+      with += size + "," + kind + "," + std::to_string(3.5 * (i * 37 % 101) + 100 * (i % 3)) + "," + room + "\n";
+      without += size + "," + kind + "," + room + "\n";
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("predict gives what the network itself gives") {
+  const Scratch scratch;
+  const auto model = scratch / "digits.safetensors";
+  REQUIRE(train_mlp("--epochs 2 --loss cross-entropy --dropout 0.1 --save " + model.string()).code == 0);
+  const auto text = lines(predict("--model " + model.string() + " --file " DIGITS_CSV).text);
+  REQUIRE(text.size() == 1798);
+  CHECK(text[0].starts_with("class,probability 0,probability 1,"));
+
+  const auto description = load_description(model);
+  auto network = build<float>(description);
+  nn::load(network, model);
+  const auto digits = nn::read_csv<float>(DIGITS_CSV);
+  const autodiff::Array<float> scaled = digits.inputs / 16;  // pixels are from 0 to 16
+  const auto expected = autodiff::softmax(network(scaled)).value();
+  std::size_t right = 0;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    const auto row = fields(text[i + 1]);
+    REQUIRE(row.size() == 11);
+    for (std::size_t c = 0; c < 10; ++c)
+      CHECK(std::stof(row[c + 1]) == doctest::Approx(expected(i, c)).epsilon(1e-4).scale(1e-3));
+    right += row[0] == std::to_string(int(digits.targets(i)));
+  }
+  CHECK(right > 1600);
+
+  const auto output = (scratch / "predictions.csv").string();
+  CHECK(predict("--model " + model.string() + " --file " DIGITS_CSV " --output " + output).text.empty());
+  CHECK(lines(bytes_of(output)) == text);
+}
+
+TEST_CASE("predict reads a table with its target or without, and gives values in their units") {
+  const Scratch scratch;
+  const Prices prices;
+  write_bytes(scratch / "with.csv", prices.with);
+  write_bytes(scratch / "without.csv", prices.without);
+  write_bytes(scratch / "plain.csv", prices.with.substr(prices.with.find('\n') + 1));
+  write_bytes(scratch / "plain_without.csv", prices.without.substr(prices.without.find('\n') + 1));
+  const auto file = [&](const std::string& name) { return " --file " + (scratch / name).string(); };
+  const auto model = " --model " + (scratch / "prices").string();
+  const std::string train = "--epochs 60 --learning-rate 0.01 --save " + (scratch / "prices").string();
+  REQUIRE(train_mlp(train + " --target price --categorical kind" + file("with.csv")).code == 0);
+  const auto text = predict(model + file("with.csv"));
+  CHECK(text.code == 0);
+  const auto rows = lines(text.text);
+  REQUIRE(rows.size() == 201);
+  CHECK(rows[0] == "price");
+  const auto truth = lines(prices.with);
+  double worst = 0;
+  for (std::size_t i = 1; i < rows.size(); ++i)
+    worst = std::max(worst, std::abs(std::stod(rows[i]) - std::stod(fields(truth[i])[2])));
+  CHECK(worst < 60);  // of 0 to 550
+  CHECK(predict(model + file("without.csv")).text == text.text);
+
+  // Without names, columns are known by their numbers.
+  REQUIRE(train_mlp(train + " --target 3 --categorical 2" + file("plain.csv")).code == 0);
+  const auto plain = lines(predict(model + file("plain.csv")).text);
+  REQUIRE(plain.size() == 201);
+  CHECK(plain[0] == "column 3");
+  CHECK(std::vector(plain.begin() + 1, plain.end()) == std::vector(rows.begin() + 1, rows.end()));
+  CHECK(lines(predict(model + file("plain_without.csv")).text) == plain);
+
+  // Classes by name, of a table that has more kinds than were seen.
+  REQUIRE(train_mlp(train + " --target kind" + file("with.csv")).code == 0);
+  const auto classes = lines(predict(model + file("with.csv")).text);
+  CHECK(classes[0] == "class,score a,score b,score c");
+}
+
+TEST_CASE("predict refuses other files with one clear line and exit code 2") {
+  const Scratch scratch;
+  const auto model = (scratch / "iris").string();
+  REQUIRE(train_mlp("--data iris --epochs 1 --save " + model).code == 0);
+  write_bytes(scratch / "three.csv", "1,2,3\n4,5,6\n");
+  write_bytes(scratch / "text.csv", "1,2,x,4\n4,5,6,7\n");
+  nn::save_safetensors(scratch / "other", {}, {});
+  nn::save_safetensors(scratch / "hostile", {}, {{"train_mlp", "{\"inputs\": 4}"}});
+  const auto refused = [&](const std::string& network, const std::string& file, const std::string& message) {
+    CAPTURE(file);
+    const auto run = predict("--model " + network + " --file " + file, true);
+    CHECK(run.code == 2);
+    CHECK(run.lines() == 1);
+    CHECK(run.text.starts_with("predict: "));
+    CHECK(run.text.find(message) != std::string::npos);
+  };
+  refused(model, "/nowhere.csv", "[read_csv] /nowhere.csv: cannot be opened");
+  refused(model, (scratch / "three.csv").string(),
+          "needs the 4 features column 1 to column 4 that the model was trained");
+  refused(model, (scratch / "text.csv").string(), "text.csv:1: column 3 is not a finite number: \"x\"");
+  refused("/nowhere", DIGITS_CSV, "[load_safetensors] /nowhere: cannot be opened");
+  refused((scratch / "other").string(), DIGITS_CSV, "is not a network of train_mlp");
+  refused((scratch / "hostile").string(), DIGITS_CSV, "its description of the network cannot be understood");
+  CHECK(predict("", true).text == "predict: --model is required\n");
+}
+
+TEST_CASE("predict reads images from IDX files") {
+  const Scratch scratch;
+  // Sixteen pictures of a bright left or right half, in the four files of MNIST.
+  using namespace std::string_literals;
+  std::string images = "\0\0\x08\3\0\0\0\x10\0\0\0\2\0\0\0\2"s, labels = "\0\0\x08\1\0\0\0\x10"s;
+  for (int i = 0; i < 16; ++i) {
+    const char bright = char(200 + i), dark = char(i);
+    for (int row = 0; row < 2; ++row) images += i % 2 == 0 ? std::string{bright, dark} : std::string{dark, bright};
+    labels += char(i % 2);
+  }
+  for (const std::string part : {"train", "t10k"}) {
+    write_bytes(scratch / (part + "-images-idx3-ubyte"), images);
+    write_bytes(scratch / (part + "-labels-idx1-ubyte"), labels);
+  }
+  const auto model = (scratch / "model").string();
+  const auto run = train_mlp("--data mnist --data-dir " + scratch.path().string() + " --epochs 60 --save " + model);
+  CHECK(run.code == 0);
+  CHECK(run.last_line() == "test accuracy 1.0000");
+  const auto rows =
+      lines(predict("--model " + model + " --file " + (scratch / "t10k-images-idx3-ubyte").string()).text);
+  REQUIRE(rows.size() == 17);
+  CHECK(rows[0] == "class,score 0,score 1");
+  for (std::size_t i = 1; i < rows.size(); ++i) CHECK(rows[i][0] == char('0' + (i - 1) % 2));
+}
