@@ -26,12 +26,12 @@ class UseThreads {
   int before_;
 };
 
-/// Calls run(f, i) for i in [0, parts) on a team of so many threads; parallel_for is what to call.
-void run_parts(std::size_t parts, int team, void (*run)(const void* f, std::size_t i), const void* f) noexcept;
+/// Calls run(f, i) for i in [0, parts) on so many threads, the caller's among them; parallel_for is what to call.
+void run_parts(std::size_t parts, int threads, void (*run)(const void* f, std::size_t i), const void* f) noexcept;
 
-/// Calls f(i) for i in [0, parts), on min(parts, threads()) threads, each of which takes neighbouring parts; where that
-/// is one, in order on the calling thread. f must not throw: std::terminate is called if it does on several threads.
-/// It allocates nothing once the threads run.
+/// Calls f(i) for i in [0, parts), on at most min(parts, threads()) threads, each of which takes the next part that
+/// nobody has begun; on one thread where that is one, or while another thread uses the team. f must not throw:
+/// std::terminate is called if it does on several threads. It allocates nothing once the threads run.
 template <class F>
 void parallel_for(std::size_t parts, const F& f) {
   const int team = parts > 1 ? static_cast<int>(std::min(parts, static_cast<std::size_t>(threads()))) : 1;
