@@ -31,8 +31,8 @@ void relax() {
 
 class Team {
  public:
-  static constexpr std::size_t most_parts = 0xffff;
-  static constexpr int most_threads = 0xff;
+  static constexpr std::size_t most_parts = 256;
+  static constexpr int most_threads = 256;
 
   /// Null where another thread is using the team.
   static Team* free() {
@@ -42,24 +42,23 @@ class Team {
 
   void run(std::size_t parts, int threads, void (*call)(const void*, std::size_t), const void* f) {
     try {
-      for (; helpers_ + 1 < threads; ++helpers_) std::thread(&Team::help, this, helpers_).detach();
+      for (; helpers_ + 1 < threads; ++helpers_) std::thread(&Team::help, this, helpers_ + 1).detach();
     } catch (const std::system_error&) {  // fewer will do
     }
     call_ = call, f_ = f, done_ = 0;
-    const std::uint64_t turn = (state_ >> 40) + 1;
-    state_ = turn << 40 | std::uint64_t(threads) << 32 | std::uint64_t(parts) << 16;
-    if (asleep_ > 0) state_.notify_all();
-    while (take_part(0)) {
-    }
+    loop_ = Loop((loop_ >> 20) + 1) << 20 | Loop(threads) << 10 | Loop(parts);
+    if (asleep_ > 0) loop_.notify_all();
+    take_parts(0, loop_);
     for (int spins = 0; done_.load(std::memory_order_acquire) < parts; ++spins)
       spins < 1000 ? relax() : std::this_thread::yield();
     mutex_.unlock();
   }
 
  private:
-  /// The number of the loop (24 bits), how many threads may take part (8), how many parts there are and how many are
-  /// taken (16 each): in one word, so that nobody takes a part of a loop that is over.
-  std::atomic<std::uint64_t> state_ = 0;
+  /// The number of a loop, and in the last 20 bits how many threads may take part and how many parts there are.
+  using Loop = std::uint64_t;
+  std::atomic<Loop> loop_ = 0;
+  std::atomic<Loop> taken_[most_parts] = {};  // the last loop whose part of this number was taken
   std::atomic<std::size_t> done_ = 0;
   std::atomic<int> asleep_ = 0;
   void (*call_)(const void*, std::size_t) = nullptr;
@@ -67,32 +66,34 @@ class Team {
   int helpers_ = 0;
   std::mutex mutex_;  // of the one thread that runs a loop
 
-  /// Runs one part, if there is one left for this thread.
-  bool take_part(int thread) {
-    std::uint64_t state = state_.load();
-    for (;;) {
-      const std::uint64_t next = state & 0xffff, parts = state >> 16 & 0xffff, threads = state >> 32 & 0xff;
-      if (next >= parts || static_cast<std::uint64_t>(thread) >= threads) return false;
-      if (state_.compare_exchange_weak(state, state + 1)) {
-        // The loop cannot end before this part is done: call_ and f_ are its own.
-        call_(f_, next);
-        done_.fetch_add(1, std::memory_order_release);
-        return true;
-      }
+  /// Runs the parts of a loop that nobody has begun: at first a thread's own share, the same in each loop, since what
+  /// it works on may still be in its cache. A loop that is over has none left.
+  bool take_parts(std::size_t thread, Loop loop) {
+    const std::size_t parts = loop & 0x3ff, threads = loop >> 10 & 0x3ff;
+    if (thread >= threads) return false;
+    bool any = false;
+    for (std::size_t k = 0, first = thread * parts / threads; k < parts; ++k) {
+      const std::size_t i = first + k < parts ? first + k : first + k - parts;
+      Loop before = taken_[i];
+      if (before >= loop || !taken_[i].compare_exchange_strong(before, loop)) continue;
+      call_(f_, i);  // both stay what they are until this part is done
+      done_.fetch_add(1, std::memory_order_release);
+      any = true;
     }
+    return any;
   }
 
-  void help(int number) {
+  void help(std::size_t number) {
     in_part = true;
     for (int idle = 0;;) {
-      const std::uint64_t before = state_;
-      if (take_part(number + 1)) {
+      const Loop loop = loop_;
+      if (take_parts(number, loop)) {
         idle = 0;
       } else if (++idle < 3000) {  // some tenth of a millisecond
         relax();
       } else {
         ++asleep_;
-        state_.wait(before);
+        loop_.wait(loop);
         --asleep_, idle = 0;
       }
     }
@@ -113,8 +114,7 @@ UseThreads::~UseThreads() { own_threads = before_; }
 
 void run_parts(std::size_t parts, int threads, void (*run)(const void*, std::size_t), const void* f) noexcept {
   in_part = true;
-  Team* team = parts <= Team::most_parts ? Team::free() : nullptr;
-  if (team)
+  if (Team* team = parts <= Team::most_parts ? Team::free() : nullptr)
     team->run(parts, std::min(threads, Team::most_threads), run, f);
   else
     for (std::size_t i = 0; i < parts; ++i) run(f, i);
