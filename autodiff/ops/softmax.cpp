@@ -68,9 +68,7 @@ void CrossEntropy<classes>::forward(Operand<T> y, Operand<const T> x, Operand<co
 }
 template <bool classes>
 template <int I, class V>
-requires(I == 0 || (I == 2 && !classes)) V CrossEntropy<classes>::vjp(const V& ct, const V&, const V& x, const V& z,
-                                                                      const V& target)
-const {
+V CrossEntropy<classes>::vjp(const V& ct, const V&, const V& x, const V& z, const V& target) const {
   const V row = expand_dims(ct, -1);
   if constexpr (I == 2)
     return -row * z;
