@@ -49,7 +49,7 @@ template <bool classes>
 struct CrossEntropy {
   static constexpr auto name = "softmax_cross_entropy";
   static constexpr auto reads = Reads::inputs;
-  static constexpr bool differentiable[] = {true, false, !classes};
+  static constexpr bool differentiable[3] = {true, false, !classes};  // Clang 14 needs the 3
   Shape shape(Dims x, Dims z, Dims target) const;
   template <class T>
   void forward(Operand<T> y, Operand<const T> x, Operand<const T> z, Operand<const T> target) const;
