@@ -82,7 +82,7 @@ TEST_CASE("bad options and files get one clear line and exit code 2") {
       {"--target 99 --file " DIGITS_CSV, "there is no column 99, only 1 to 65"},
       {"--target digit --file " DIGITS_CSV, "there is no column named \"digit\""},
       {"--resume", "--resume: needs --checkpoint"},
-      {"--resume --checkpoint /tmp/nowhere", "[load_safetensors] /tmp/nowhere: cannot be opened"},
+      {"--resume --checkpoint /nowhere.safetensors", "[load_safetensors] /nowhere.safetensors: cannot be opened"},
       {"--checkpoint /nowhere/c", "--checkpoint: is in no directory that exists"},
       {"--history /dev/null", "/dev/null: is not a regular file"},
       {"--plot curves.gif", "--plot: needs a name that ends in .svg, .html or .png"},
