@@ -10,7 +10,7 @@
 #include <immintrin.h>
 #endif
 
-// A team of our own, of some fifty lines. OpenMP waits at the end of each loop for all its threads, which takes
+// A team of our own. OpenMP waits at the end of each loop for all its threads, which takes
 // milliseconds where the machine is busy; TBB sends its threads to sleep between two loops, which takes longer than a
 // small product. Here helpers stay awake for a moment, and the caller waits only for parts that a helper has begun.
 
