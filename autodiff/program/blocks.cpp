@@ -65,8 +65,10 @@ void BlockCode<T>::run(T* const* memory, T* scratch, T** pointers, std::size_t f
   const auto call_all = [&](std::size_t n) {
     std::size_t ahead = at[static_cast<std::size_t>(At::element)] + n;
     for (const auto& call : calls) {
-      for (auto base : streams)
+      for (auto base : read)
         for (std::size_t i = 0; i < share; i += line) __builtin_prefetch(pointers[base] + ahead + i);
+      for (auto base : written)
+        for (std::size_t i = 0; i < share; i += line) __builtin_prefetch(pointers[base] + ahead + i, 1);
       ahead += share;
       const T* const x[] = {find(call.x[0]), find(call.x[1]), find(call.x[2])};
       call.block(call.self, find(call.y), x, call.single, n);

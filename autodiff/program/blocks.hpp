@@ -55,8 +55,8 @@ struct BlockCode {
   std::vector<Spread> rows, columns_of;  // spread once, and for every block
   std::vector<BlockCall<T>> calls;
   std::vector<ReduceCall<T>> reductions;
-  std::vector<std::uint32_t> streams;  // bases of what comes into the cache ahead of its block
-  std::size_t scratch = 0;             // elements a thread needs
+  std::vector<std::uint32_t> read, written;  // bases of what comes into the cache ahead of its block
+  std::size_t scratch = 0;                   // elements a thread needs
 
   std::size_t chunks() const { return (size + chunk - 1) / chunk; }
   std::size_t work() const { return size * (calls.size() + reductions.size()); }

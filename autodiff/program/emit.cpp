@@ -196,17 +196,18 @@ class Emitter {
   }
 
   /// What calls read and write element by element in buffers. Where calls are many, it pauses between blocks for so
-  /// long that the processor itself does not look ahead.
+  /// long that the processor itself does not look ahead; and what is written may have to be taken from another one's
+  /// cache, which has read it: that takes longer yet.
   void list_streams() {
-    std::set<std::uint32_t> streams;
-    const auto add = [&](const Place& place) {
-      if (place.at == At::element) streams.insert(place.base);
-    };
-    for (const auto& call : code_.calls) {
-      add(call.y);
-      std::for_each_n(call.x, call.count, add);
-    }
-    if (code_.calls.size() >= calls_a_stream * streams.size()) code_.streams.assign(streams.begin(), streams.end());
+    std::set<std::uint32_t> read, written;
+    for (const auto& call : code_.calls)
+      if (call.y.at == At::element) written.insert(call.y.base);
+    for (const auto& call : code_.calls)
+      for (const auto& x : std::span(call.x, call.count))
+        if (x.at == At::element && !written.contains(x.base)) read.insert(x.base);
+    if (code_.calls.size() < calls_a_stream * (read.size() + written.size())) return;
+    code_.read.assign(read.begin(), read.end());
+    code_.written.assign(written.begin(), written.end());
   }
 
   static constexpr std::uint32_t for_chunk = nowhere;
