@@ -116,6 +116,8 @@ class Products {
       weight_slopes_.push_back(Array(data_.weights[l].shape()));
     }
   }
+  Data& data() { return data_; }
+  const std::vector<Array>& weight_slopes() const { return weight_slopes_; }
   void operator()() {
     for (std::size_t l = 0; l < case_.layers(); ++l)
       multiply('N', 'N', case_.batch, case_.sizes[l + 1], case_.sizes[l], input(l), data_.weights[l], outputs_[l]);
@@ -141,19 +143,22 @@ class Products {
   std::vector<Array> outputs_, slopes_, weight_slopes_;
 };
 
-/// Adam's update of every parameter in one pass each, written by hand: what no fused Adam can do without.
+/// Adam's update of every parameter in one pass each, written by hand: what no fused Adam can do without. The weights
+/// and their slopes are those of the products, of which every core reads all weights.
 class AdamPass {
  public:
-  explicit AdamPass(const Case& c) {
-    const Data data(c);
-    for (const auto* list : {&data.weights, &data.biases})
-      for (const auto& p : *list) sets_.push_back({p, p, Array(p.shape(), 0.f), Array(p.shape(), 0.f)});
+  explicit AdamPass(Products& products) {
+    auto& data = products.data();
+    for (std::size_t l = 0; l < data.weights.size(); ++l) {
+      add(data.weights[l], products.weight_slopes()[l]);
+      add(data.biases[l], data.biases[l]);
+    }
   }
   void operator()() {
     for (auto& [p, g, m, v] : sets_) {
-      float *pp = p.data(), *mm = m.data(), *vv = v.data();
-      const float* gg = g.data();
-      const long n = static_cast<long>(p.size());
+      float *pp = p->data(), *mm = m.data(), *vv = v.data();
+      const float* gg = g->data();
+      const long n = static_cast<long>(p->size());
 #pragma omp parallel for simd if (n > 16384) schedule(static)
       for (long i = 0; i < n; ++i) {
         mm[i] = 0.9f * mm[i] + 0.1f * gg[i];
@@ -165,8 +170,11 @@ class AdamPass {
 
  private:
   struct Set {
-    Array p, g, m, v;
+    Array* p;
+    const Array* g;
+    Array m, v;
   };
+  void add(Array& p, const Array& g) { sets_.push_back({&p, &g, Array(p.shape(), 0.f), Array(p.shape(), 0.f)}); }
   std::vector<Set> sets_;
 };
 
@@ -251,7 +259,7 @@ void measure(const Case& c, bool adam, int threads, const Options& options) {
   const auto& rule = adam ? static_cast<const nn::Optimiser<float>&>(adam_rule) : descent;
   auto program = compile(data, rule, compiling);
   Products products(c);
-  AdamPass pass(c);
+  AdamPass pass(products);
   ByHand hand(c);
   ad::Tape<float> tape;
   volatile float sink = 0;
