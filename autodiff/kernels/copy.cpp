@@ -55,7 +55,7 @@ void copy_tiles(T* y, const T* x, Axis row, Axis column) {
           for (; j + L::size <= columns; j += L::size) {
             L square[L::size];
             for (std::size_t k = 0; k < L::size; ++k) square[k] = L::load(from + i + at(j + k, column.x));
-            transpose(square);
+            transpose<L::size>(square);
             for (std::size_t k = 0; k < L::size; ++k) square[k].store(to + at(i + k, row.y) + j);
           }
           for (; j < columns; ++j) {

@@ -53,7 +53,7 @@ struct Product {
 };
 
 template <class T>
-void scale(const Product<T>& p) {
+[[gnu::noinline]] void scale(const Product<T>& p) {
   if (p.beta == 1) return;
   for (std::size_t i = 0; i < p.m; ++i) {
     T* row = p.c + i * p.ldc;
@@ -145,6 +145,7 @@ void multiply_panel(const Product<T>& p) {
   }
   (std::make_index_sequence<most>());
   const FirstLanes<L> last(ragged ? p.n - (V - 1) * L::size : 0);
+  if (p.m <= most) return tile[p.m - 1](p, 0, last);
   std::size_t i = 0;
   for (std::size_t tiles = (p.m + most - 1) / most; tiles > 0; --tiles) {
     const std::size_t rows = (p.m - i + tiles - 1) / tiles;  // even tiles rather than a last one of few rows
@@ -153,23 +154,30 @@ void multiply_panel(const Product<T>& p) {
   }
 }
 
-// Copies the transpose of a panel of B, in squares of a register a side.
-template <class T>
+// Copies the transpose of a panel of B, in squares.
+template <class T, std::size_t side>
 void transpose_panel(const Product<T>& p, T* to) {
   using L = NativeLanes<T>;
-  for (std::size_t j = 0; j < p.n; j += L::size) {
-    const std::size_t columns = std::min(L::size, p.n - j);
-    for (std::size_t i = 0; i < p.k; i += L::size) {
-      const std::size_t rows = std::min(L::size, p.k - i);
+  for (std::size_t j = 0; j < p.n; j += side) {
+    const std::size_t columns = std::min(side, p.n - j);
+    for (std::size_t i = 0; i < p.k; i += side) {
+      const std::size_t rows = std::min(side, p.k - i);
       const FirstLanes<L> first(rows % L::size);
       const T* from = p.b + j * p.ldb + i;
-      L square[L::size];
-      for (std::size_t s = 0; s < L::size; ++s)
+      L square[side];
+      for (std::size_t s = 0; s < side; ++s)
         square[s] = s >= columns ? L(0) : rows == L::size ? L::load(from + s * p.ldb) : first.load(from + s * p.ldb);
-      transpose(square);
+      transpose<side>(square);
       for (std::size_t s = 0; s < rows; ++s) square[s].store(to + (i + s) * tile_columns<T> + j);
     }
   }
+}
+template <class T>
+void transpose_panel(const Product<T>& p, T* to) {
+  constexpr std::size_t tiny = 4, size = NativeLanes<T>::size;
+  if constexpr (tiny < size)
+    if (p.n <= tiny && p.k <= tiny) return transpose_panel<T, tiny>(p, to);
+  transpose_panel<T, size>(p, to);
 }
 
 template <class T, bool transpose_a>
@@ -183,10 +191,11 @@ void multiply_one_panel(const Product<T>& p) {
   }
 }
 
+constexpr std::size_t depth = 256;  // a panel of B stays in the cache
+
 template <class T, bool transpose_a>
-void multiply_panels(const Product<T>& p) {
-  constexpr std::size_t depth = 256, width = tile_columns<T>;  // a panel of B stays in the cache
-  if (p.k <= depth && p.n <= width && !p.transpose_b) return multiply_one_panel<T, transpose_a>(p);
+[[gnu::noinline]] void multiply_panels(const Product<T>& p) {
+  constexpr std::size_t width = tile_columns<T>;
   alignas(64) T packed[depth * width];
   for (std::size_t k = 0; k < p.k; k += depth) {
     Product<T> slab = p;
@@ -204,9 +213,16 @@ void multiply_panels(const Product<T>& p) {
   }
 }
 
+template <class T, bool transpose_a>
+void multiply_tiles(const Product<T>& p) {
+  if (p.k <= depth && p.n <= tile_columns<T> && !p.transpose_b)
+    multiply_one_panel<T, transpose_a>(p);
+  else
+    multiply_panels<T, transpose_a>(p);
+}
 template <class T>
 void multiply_tiles(const Product<T>& p) {
-  p.transpose_a ? multiply_panels<T, true>(p) : multiply_panels<T, false>(p);
+  p.transpose_a ? multiply_tiles<T, true>(p) : multiply_tiles<T, false>(p);
 }
 
 // Where the tiles win. One column wastes their lanes, one row reads B in large steps, and a transposed B has to be
@@ -299,6 +315,15 @@ Parts parts(const Product<T>& p, bool in_tiles) {
   return {columns, step, (length + step - 1) / step};
 }
 
+template <class T>
+[[gnu::noinline]] void multiply_parts(const Product<T>& p, bool in_tiles) {
+  const Parts split = parts(p, in_tiles);
+  parallel_for(split.count, [&](std::size_t i) {
+    const auto part = split.columns ? p.columns(i * split.step, split.step) : p.rows(i * split.step, split.step);
+    in_tiles ? multiply_tiles(part) : multiply(part);
+  });
+}
+
 }  // namespace
 
 template <class T>
@@ -308,12 +333,8 @@ void gemm(bool transpose_a, bool transpose_b, std::size_t m, std::size_t n, std:
   const Product<T> p{transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc};
   if (k == 0 || alpha == 0) return scale(p);
   const bool in_tiles = fits_tiles(p);
-  const auto run = [in_tiles](const Product<T>& part) { in_tiles ? multiply_tiles(part) : multiply(part); };
-  if (p.work() < 2 * least_work) return run(p);
-  const Parts split = parts(p, in_tiles);
-  parallel_for(split.count, [&](std::size_t i) {
-    run(split.columns ? p.columns(i * split.step, split.step) : p.rows(i * split.step, split.step));
-  });
+  if (p.work() >= 2 * least_work) return multiply_parts(p, in_tiles);
+  in_tiles ? multiply_tiles(p) : multiply(p);
 }
 
 #define INSTANTIATE(T)                                                                                      \

@@ -152,7 +152,7 @@ void store_row(L v, typename L::value_type* to, std::size_t n) {
 
 // A row no longer than a register. `end` is where memory ends.
 template <class T>
-void log_softmax_short_row(T* y, const T* x, std::size_t n, const T* end) {
+[[gnu::noinline]] void log_softmax_short_row(T* y, const T* x, std::size_t n, const T* end) {
   using L = NativeLanes<T>;
   const L row = keep_first(load_within<L>(x, n, end), n, lowest<T>);
   const L shifted = row - finite_or_zero(fold_first_lanes(row, n, larger));
@@ -161,7 +161,7 @@ void log_softmax_short_row(T* y, const T* x, std::size_t n, const T* end) {
 
 // As many of them as a register has lanes: their steps overlap, and one logarithm serves all. The same bits.
 template <class T>
-void log_softmax_short_rows(T* y, const T* x, std::size_t n, const T* end) {
+[[gnu::noinline]] void log_softmax_short_rows(T* y, const T* x, std::size_t n, const T* end) {
   using L = NativeLanes<T>;
   L row[L::size], e[L::size];
   alignas(64) T of_row[L::size];

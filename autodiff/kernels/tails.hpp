@@ -159,18 +159,18 @@ L fold_rows(const L (&row)[L::size], Op op) {
   return fold_rows<L::size / 2>(static_cast<const L*>(row), op);
 }
 
-/// Element j of row i changes places with element i of row j.
-template <std::size_t distance = 1, class L>
-void transpose(L (&row)[L::size]) {
-  if constexpr (distance < L::size) {
+/// Element j of row i changes places with element i of row j, in the first `side` rows, a power of two.
+template <std::size_t side, std::size_t distance = 1, class L>
+void transpose(L* row) {
+  if constexpr (distance < side) {
 #pragma GCC unroll 16
-    for (std::size_t i = 0; i < L::size; ++i) {
+    for (std::size_t i = 0; i < side; ++i) {
       if (i & distance) continue;
       const L a = row[i], b = row[i + distance];
       row[i] = blend_lanes<distance>(a, exchange_lanes<distance>(b));
       row[i + distance] = blend_lanes<distance>(exchange_lanes<distance>(a), b);
     }
-    transpose<2 * distance>(row);
+    transpose<side, 2 * distance>(row);
   }
 }
 

@@ -68,14 +68,17 @@ bool Matmul::accumulates(Dims a, Dims b) const { return a.size() == 2 && b.size(
 
 template <class T>
 void Matmul::accumulate(Operand<T> y, Operand<const T> a, Operand<const T> b, T alpha, T beta) const {
+  if (y.shape.size() > 2) return accumulate_batches(y, a, b, alpha, beta);
+  const Stored left = stored(a, transpose_a), right = stored(b, transpose_b);
+  kernels::gemm<T>(left.transposed, right.transposed, y.shape[0], y.shape[1], matrix(a.shape, transpose_a).columns,
+                   alpha, a.data, left.distance, b.data, right.distance, beta, y.data, y.shape[1]);
+}
+
+template <class T>
+void Matmul::accumulate_batches(Operand<T> y, Operand<const T> a, Operand<const T> b, T alpha, T beta) const {
   const auto [m, k] = matrix(a.shape, transpose_a);
   const std::size_t n = y.shape.back();
   const Dims batches = y.shape.first(y.shape.size() - 2);
-  if (batches.empty()) {
-    const Stored left = stored(a, transpose_a), right = stored(b, transpose_b);
-    return kernels::gemm<T>(left.transposed, right.transposed, m, n, k, alpha, a.data, left.distance, b.data,
-                            right.distance, beta, y.data, n);
-  }
   for (std::size_t i = 0, end = count(batches); i < end; ++i)
     kernels::gemm<T>(transpose_a, transpose_b, m, n, k, alpha, a.data + batch_offset(i, batches, a.shape),
                      a.shape.back(), b.data + batch_offset(i, batches, b.shape), b.shape.back(), beta,

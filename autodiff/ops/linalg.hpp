@@ -23,6 +23,10 @@ struct Matmul {
   bool takes(std::size_t i, const View& x) const;
   template <int I, class V>
   V vjp(const V& ct, const V&, const V& a, const V& b) const;
+
+ private:
+  template <class T>
+  void accumulate_batches(Operand<T> y, Operand<const T> a, Operand<const T> b, T alpha, T beta) const;
 };
 
 namespace detail {

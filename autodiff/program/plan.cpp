@@ -15,6 +15,13 @@ namespace {
 
 constexpr std::size_t least_shared_work = 32768;  // element by element operations; less is done sooner than shared out
 
+// std::ranges::equal calls memcmp, which takes as long as a small instruction.
+bool same(Dims a, Dims b) {
+  bool equal = a.size() == b.size();
+  for (std::size_t i = 0; equal && i < a.size(); ++i) equal = a[i] == b[i];
+  return equal;
+}
+
 }  // namespace
 
 template <Real T>
@@ -200,7 +207,7 @@ void Plan<T>::bind(std::span<const Array<T>* const> inputs) {
     fail<ShapeError>("program", "takes ", graph_.inputs.size(), " inputs, not ", inputs.size());
   for (std::size_t k = 0; k < inputs.size(); ++k) {
     const Dims expected(graph_.nodes[graph_.inputs[k]].shape), given(inputs[k]->shape());
-    if (!std::ranges::equal(expected, given))
+    if (!same(expected, given))
       fail<ShapeError>("program", "input ", k, " must have the shape that it was compiled for: ", given, " and ",
                        expected);
   }
@@ -224,6 +231,25 @@ const T* Plan<T>::data_of(std::size_t input, const Array<T>& given) {
   kept_.resize(graph_.inputs.size());
   kept_[input] = given;
   return kept_[input].data();
+}
+
+template <Real T>
+[[gnu::always_inline]] inline void Plan<T>::run(const Instruction& instruction) {
+  const std::span<const Operand<const T>> x(operands_.data() + instruction.first, instruction.count);
+  const Operand<T>& y = instruction.y;
+  switch (instruction.kind) {
+    case Instruction::Kind::operation:
+      return instruction.operation->forward(y, x);
+    case Instruction::Kind::accumulation:
+      if (instruction.addend) std::copy_n(*instruction.addend, count(y.shape), y.data);
+      return instruction.operation->accumulate(y, x, instruction.alpha(), instruction.beta());
+    case Instruction::Kind::cluster:
+      return run(code_[instruction.code]);
+    case Instruction::Kind::block:
+      return code_[instruction.code].run_one_block(bases_[instruction.code].data());
+    case Instruction::Kind::copy:
+      return kernels::copy(y, x[0]);
+  }
 }
 
 template <Real T>
@@ -259,25 +285,6 @@ void Plan<T>::run_timed(const Instruction& instruction) {
   run(instruction);
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   report_.steps[static_cast<std::size_t>(&instruction - instructions_.data())].seconds += elapsed.count();
-}
-
-template <Real T>
-void Plan<T>::run(const Instruction& instruction) {
-  const std::span<const Operand<const T>> x(operands_.data() + instruction.first, instruction.count);
-  const Operand<T>& y = instruction.y;
-  switch (instruction.kind) {
-    case Instruction::Kind::operation:
-      return instruction.operation->forward(y, x);
-    case Instruction::Kind::accumulation:
-      if (instruction.addend) std::copy_n(*instruction.addend, count(y.shape), y.data);
-      return instruction.operation->accumulate(y, x, instruction.alpha(), instruction.beta());
-    case Instruction::Kind::cluster:
-      return run(code_[instruction.code]);
-    case Instruction::Kind::block:
-      return code_[instruction.code].run_one_block(bases_[instruction.code].data());
-    case Instruction::Kind::copy:
-      return kernels::copy(y, x[0]);
-  }
 }
 
 template <Real T>
