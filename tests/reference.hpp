@@ -7,12 +7,13 @@
 #include <map>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace test {
 
 /// A row: its numbers, by the case and the step.
-inline const std::vector<double>& reference(const std::string& what, int step = 0) {
+inline const std::vector<double>& reference(std::string_view what, int step = 0) {
   static const auto rows = [] {
     std::map<std::pair<std::string, int>, std::vector<double>> rows;
     std::ifstream file(REFERENCE "/optimisers.csv");
@@ -25,7 +26,7 @@ inline const std::vector<double>& reference(const std::string& what, int step = 
     }
     return rows;
   }();
-  const auto row = rows.find({what, step});
+  const auto row = rows.find({std::string(what), step});
   INFO(what << ", step " << step);
   REQUIRE(row != rows.end());
   return row->second;

@@ -3,10 +3,11 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <autodiff/autodiff.hpp>
-#include <autodiff/kernels/lanes.hpp>
+#include <autodiff/kernels/tails.hpp>
 #include <autodiff/kernels/threads.hpp>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <iostream>
 #include <numeric>
 
@@ -85,7 +86,7 @@ void by_hand(const Array& x, Results& results) {
       sum = sum + y;
       slope.store(to + i);
     }
-    totals[p] = xsimd::hadd(sum.v);
+    totals[p] = ad::kernels::first_lane(ad::kernels::fold_lanes(sum, std::plus()));
   });
   results.value = std::accumulate(totals.begin(), totals.end(), 0.0);
 }
