@@ -45,13 +45,6 @@ void set_state(States<T>& states, std::size_t number, const Array<T>& value) {
   std::ranges::copy(value, state.begin());
 }
 
-template <Real T>
-std::vector<const Array<T>*> pointers(const std::vector<Array<T>>& arrays) {
-  std::vector<const Array<T>*> result;
-  for (const auto& a : arrays) result.push_back(&a);
-  return result;
-}
-
 }  // namespace
 
 /// The plans of a ShapedProgram, those used last in front.
@@ -136,11 +129,6 @@ const std::vector<Array<T>>& Program<T>::run(std::span<const Array<T>* const> in
 }
 
 template <Real T>
-const std::vector<Array<T>>& Program<T>::operator()(const std::vector<Array<T>>& inputs) {
-  return plan_->run(detail::pointers(inputs));
-}
-
-template <Real T>
 const Array<T>& Program<T>::state(std::size_t number) const {
   return detail::state_at(*plan_->states(), number);
 }
@@ -169,11 +157,6 @@ ShapedProgram<T>& ShapedProgram<T>::operator=(ShapedProgram&&) noexcept = defaul
 template <Real T>
 const std::vector<Array<T>>& ShapedProgram<T>::run(std::span<const Array<T>* const> inputs) {
   return plans_->find(inputs).run(inputs);
-}
-
-template <Real T>
-const std::vector<Array<T>>& ShapedProgram<T>::operator()(const std::vector<Array<T>>& inputs) {
-  return run(detail::pointers(inputs));
 }
 
 template <Real T>

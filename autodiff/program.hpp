@@ -62,11 +62,45 @@ template <Real T>
 class Plan;
 template <Real T>
 class PlanCache;
+
+template <Real T>
+std::vector<const Array<T>*> pointers(const std::vector<Array<T>>& arrays) {
+  std::vector<const Array<T>*> result;
+  for (const auto& a : arrays) result.push_back(&a);
+  return result;
+}
+
 }  // namespace detail
+
+/// The ways to call a program, all of which come to its `run`: with a vector of arrays, or with the inputs one by one.
+/// Those may be lazy expressions, arrays of other types, and numbers, too, which are copied into arrays at each call.
+template <Real T, class P>
+class Calls {
+ public:
+  const std::vector<Array<T>>& operator()(const std::vector<Array<T>>& inputs) {
+    return static_cast<P*>(this)->run(detail::pointers(inputs));
+  }
+  template <class... Inputs>
+  requires((ArrayLike<Inputs> || Number<Inputs>)&&...) const std::vector<Array<T>>& operator()(
+      const Inputs&... inputs) {
+    const auto run = [this](const auto&... arrays) -> const auto& {
+      const std::array<const Array<T>*, sizeof...(Inputs)> all{&arrays...};
+      return static_cast<P*>(this)->run(all);
+    };
+    return run(as_array(inputs)...);
+  }
+
+ private:
+  static const Array<T>& as_array(const Array<T>& input) { return input; }
+  template <class E>
+  static Array<T> as_array(const E& input) {
+    return to_array<T>(input);
+  }
+};
 
 /// Runs in place of the operations that it was compiled from. Belongs to one thread at a time.
 template <Real T>
-class Program {
+class Program : public Calls<T, Program<T>> {
  public:
   /// See compile().
   Program(const std::vector<Variable<T>>& inputs, const std::vector<Variable<T>>& outputs,
@@ -79,12 +113,6 @@ class Program {
   /// run. Throws ShapeError for inputs of another number or shape, before anything is changed, and whatever the
   /// operations throw for the values they meet, such as a class out of range; updates that came before it are made.
   const std::vector<Array<T>>& run(std::span<const Array<T>* const> inputs);
-  const std::vector<Array<T>>& operator()(const std::vector<Array<T>>& inputs);
-  template <std::same_as<Array<T>>... Inputs>
-  const std::vector<Array<T>>& operator()(const Inputs&... inputs) {
-    const std::array<const Array<T>*, sizeof...(Inputs)> all{&inputs...};
-    return run(all);
-  }
 
   /// The value of the state of this number, in the order of the updates. Throws ValueError for one that is not there.
   const Array<T>& state(std::size_t number) const;
@@ -122,7 +150,7 @@ struct Recording {
 /// A program for each shape of the inputs that it meets, compiled at the first meeting, all with the same states: for
 /// the last, smaller batch of an epoch. Belongs to one thread at a time.
 template <Real T>
-class ShapedProgram {
+class ShapedProgram : public Calls<T, ShapedProgram<T>> {
  public:
   /// Records a run on a fresh tape, for inputs of the shapes that are given; it is called again for other shapes.
   using Record = std::function<Recording<T>(Tape<T>& tape, const std::vector<Variable<T>>& inputs)>;
@@ -136,12 +164,6 @@ class ShapedProgram {
   /// One run, as that of a Program. Throws what `record` and compile throw at the first meeting with a shape, and
   /// ShapeError when states would change their number or shapes then; the states stay as they are.
   const std::vector<Array<T>>& run(std::span<const Array<T>* const> inputs);
-  const std::vector<Array<T>>& operator()(const std::vector<Array<T>>& inputs);
-  template <std::same_as<Array<T>>... Inputs>
-  const std::vector<Array<T>>& operator()(const Inputs&... inputs) {
-    const std::array<const Array<T>*, sizeof...(Inputs)> all{&inputs...};
-    return run(all);
-  }
 
   /// Compiles for inputs of these shapes, without a run, if that was not done yet.
   void prepare(const std::vector<Array<T>>& inputs);

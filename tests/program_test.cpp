@@ -141,6 +141,30 @@ TEST_CASE("outputs and states of a program may be its next inputs") {
   }
 }
 
+TEST_CASE("inputs may be lazy expressions, arrays of other types, and numbers") {
+  ad::Tape<double> tape;
+  const auto x = tape.variable({1, 2, 3}), rate = tape.variable(0.5);
+  const auto record = [](ad::Tape<double>&, const std::vector<ad::Variable<double>>& in) {
+    return ad::Recording<double>{{in[0] * in[1]}, {}};
+  };
+  auto program = ad::compile({x, rate}, {x * rate});
+  ad::ShapedProgram<double> shaped(record);
+  const xt::xarray<float> single{1.5f, 2, 4};
+  const xt::xtensor<int, 1> whole{3, 4, 5};
+  const ad::Array<double> doubles = xt::xarray<double>{6, 7, 8};
+  const auto check = [&](auto& program) {
+    CHECK(program(single, 2)[0] == xt::xarray<double>{3, 4, 8});
+    CHECK(program(whole + 1, 0.5f)[0] == xt::xarray<double>{2, 2.5, 3});
+    CHECK(program(doubles, 3)[0] == xt::xarray<double>{18, 21, 24});
+    CHECK(program({doubles, ad::Array<double>(ad::Shape{}, 2.0)})[0] == xt::xarray<double>{12, 14, 16});
+  };
+  CHECK_THROWS_AS(program(single, whole), ad::ShapeError);
+  CHECK(program(doubles, 3)[0] == xt::xarray<double>{18, 21, 24});
+  CHECK(shaped(whole, whole)[0] == xt::xarray<double>{9, 16, 25});
+  CHECK(shaped(2, 4)[0]() == 8);
+  check(program), check(shaped);
+}
+
 TEST_CASE("constants are folded, equal nodes merged, reshapes free, the rest runs in one cluster") {
   Tape<double> tape;
   const auto x = tape.variable(sample({6}, -1, 1)), c = tape.constant(sample({6}, -1, 1, 2));
