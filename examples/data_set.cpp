@@ -82,6 +82,19 @@ nn::Dataset<T> read_table(const std::string& file, const std::string& task, Tabl
 }
 
 template <Real T>
+nn::Dataset<T> read_more(const std::string& file, const Table& table, const nn::Dataset<T>& before) {
+  auto options = table.options();
+  if (!table.target.empty()) options.targets = {column(table.target)};
+  options.regression = before.classes.empty();
+  options.classes = before.classes;
+  auto data = nn::read_csv<T>(file, options);
+  if (data.features() != before.features() || data.feature_names != before.feature_names)
+    autodiff::fail<nn::DataError>("table", file, ": the features must be those of training: ", data.features(), " and ",
+                                  before.features());
+  return data;
+}
+
+template <Real T>
 autodiff::Array<T> read_inputs(const std::string& file, const Table& table, const std::vector<std::string>& features,
                                const std::vector<std::string>& targets) {
   // Columns without a name are known by their number.
@@ -125,6 +138,7 @@ nn::Split<T> read_mnist(const std::string& directory) {
 
 #define DATA_SET(T)                                                                                          \
   template nn::Dataset<T> read_table(const std::string&, const std::string&, Table&);                        \
+  template nn::Dataset<T> read_more(const std::string&, const Table&, const nn::Dataset<T>&);                \
   template autodiff::Array<T> read_inputs(const std::string&, const Table&, const std::vector<std::string>&, \
                                           const std::vector<std::string>&);                                  \
   template nn::Split<T> read_mnist(const std::string&);

@@ -29,6 +29,10 @@ std::vector<std::string> missing_names();
 template <autodiff::Real T>
 nn::Dataset<T> read_table(const std::string& file, const std::string& task, Table& table);
 
+/// More samples of the table, with the features and classes of those read before. Throws nn::DataError for others.
+template <autodiff::Real T>
+nn::Dataset<T> read_more(const std::string& file, const Table& table, const nn::Dataset<T>& before);
+
 /// More samples of the table, with their target or without, as inputs (samples, features) of these names. Throws
 /// nn::DataError.
 template <autodiff::Real T>

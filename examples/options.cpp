@@ -71,6 +71,9 @@ void declare_data(CLI::App& app, Options& options) {
   app.get_option("--data")->default_str("digits, or csv with --file");
   app.add_option("--file", options.file, "A table, may be gzip; by default numbers, and the target in the last column")
       ->type_name("FILE");
+  app.add_option("--test", options.test, "A table of the samples to test with")
+      ->type_name("FILE")
+      ->default_str("a fifth of those in --file");
   app.add_option("--data-dir", options.data_dir, "Where the four files of MNIST are, may be gzip")->type_name("DIR");
   app.add_option("--target", options.table.target, "The column to predict, by its name or by its number from 1")
       ->type_name("COLUMN")
@@ -180,6 +183,7 @@ void settle(Options& options) {
   if (given.empty()) options.data = options.file.empty() ? "digits" : "csv";
   need(options.data != "csv" || !options.file.empty(), "--data", "csv needs --file");
   need(options.data == "csv" || options.file.empty(), "--file", "is for --data csv");
+  need(options.data == "csv" || options.test.empty(), "--test", "is for --data csv");
   need(!options.mnist() || !options.data_dir.empty(), "--data", "mnist needs --data-dir");
   need(options.mnist() || options.data_dir.empty(), "--data-dir", "is for --data mnist");
   const auto& table = options.table;

@@ -10,7 +10,7 @@
 #include "data_set.hpp"
 
 struct Options {
-  std::string data, file, data_dir;
+  std::string data, file, test, data_dir;
   Table table;
   std::string task = "automatic";
   std::string scaling = "automatic";

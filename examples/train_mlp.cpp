@@ -33,7 +33,13 @@ Parts<T> read(const Options& options, Description& description) {
     data = nn::Split<T>(read_mnist<T>(options.data_dir));
   } else {
     Table table = options.table;
-    data = nn::split(read_table<T>(options.file, options.task, table), test_fraction, options.seed);
+    auto all = read_table<T>(options.file, options.task, table);
+    if (options.test.empty()) {
+      data = nn::split(all, test_fraction, options.seed);
+    } else {
+      data.test = read_more(options.test, table, all);
+      data.train = std::move(all);
+    }
     description.table = table;
   }
   if (options.validation == 0) return {std::move(data.train), {}, std::move(data.test)};

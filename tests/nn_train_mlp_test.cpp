@@ -75,6 +75,7 @@ TEST_CASE("bad options and files get one clear line and exit code 2") {
       {"extra", "not expected: extra"},
       {"--data mnist", "--data: mnist needs --data-dir"},
       {"--data csv", "--data: csv needs --file"},
+      {"--data iris --test t.csv", "--test: is for --data csv"},
       {"--data pixels", "--data: pixels not in {"},
       {"--data iris --target 2", "--data: has columns to choose for csv only"},
       {"--data mnist --data-dir /nowhere", "-ubyte.gz: cannot be opened"},
@@ -153,6 +154,41 @@ TEST_CASE("train_mlp tells the task by the target") {
   CHECK(classes.text.find("network   2-256-3 relu") != std::string::npos);
   CHECK(accuracy(classes) > 0.5);
   CHECK(train_mlp(file + " --drop kind --task regression --target 1").last_line().starts_with("test R2"));
+}
+
+TEST_CASE("train_mlp tests with a table of its own") {
+  const Scratch scratch;
+  const auto table = [](int first, int last, bool kinds = true) {
+    std::string text = kinds ? "size,kind,grade\n" : "size,grade\n";
+    for (int i = first; i < last; ++i) {
+      const int size = i * 37 % 101;
+      text += std::to_string(size) + (kinds ? std::string(",") + "xyz"[i % 3] : "");
+      text += size < 20 ? ",low\n" : size < 60 ? ",middle\n" : ",top\n";
+    }
+    return text;
+  };
+  write_bytes(scratch / "train.csv", table(0, 200));
+  write_bytes(scratch / "test.csv", table(200, 230));
+  write_bytes(scratch / "top.csv", "size,kind,grade\n98,x,top\n99,z,top\n");
+  write_bytes(scratch / "narrow.csv", table(200, 230, false));
+  write_bytes(scratch / "other.csv", "size,kind,grade\n98,x,best\n");
+  const auto run = [&](const std::string& test, bool errors = false) {
+    return train_mlp("--epochs 60 --loss cross-entropy --categorical kind --file " + (scratch / "train.csv").string() +
+                         " --test " + (scratch / test).string(),
+                     errors);
+  };
+  const auto tested = run("test.csv");
+  CHECK(tested.text.find("200 samples to train, 30 to test") != std::string::npos);
+  CHECK(accuracy(tested) > 0.9);
+  CHECK(accuracy(run("top.csv")) == 1);  // the only class there is the third, as in training
+  for (const auto& [test, message] : {std::pair("narrow.csv", "kind"), std::pair("other.csv", "best")}) {
+    const auto refused = run(test, true);
+    CAPTURE(refused.text);
+    CHECK(refused.code == 2);
+    CHECK(refused.lines() == 1);
+    CHECK(refused.text.find(test) != std::string::npos);
+    CHECK(refused.text.find(message) != std::string::npos);
+  }
 }
 
 TEST_CASE("one thread and two give the same bits") {

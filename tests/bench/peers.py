@@ -207,6 +207,11 @@ def ours(train_step, threads, seconds, case=""):
     return {each["case"]: each["step_us"] for each in found if each["optimiser"] == "gradient-descent"}
 
 
+def add_venv_option(parser):
+    parser.add_argument("--venv", default=os.path.join(tempfile.gettempdir(), "xtensor-autodiff-peers"),
+                        help="where the virtual environment is or will be (%(default)s)")
+
+
 def environment(folder):
     """The Python of a virtual environment with all that is needed."""
     python = os.path.join(folder, "bin", "python")
@@ -248,8 +253,7 @@ def show(row):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train-step", help="our benchmark, such as build/tests/bench/train_step")
-    parser.add_argument("--venv", default=os.path.join(tempfile.gettempdir(), "xtensor-autodiff-peers"),
-                        help="where the virtual environment is or will be (%(default)s)")
+    add_venv_option(parser)
     parser.add_argument("--case", default="", help="only cases whose name holds this text")
     parser.add_argument("--threads", default="1,2", help="numbers of threads (%(default)s)")
     parser.add_argument("--seconds", type=float, default=1, help="for each side, in each round (%(default)s)")
