@@ -52,13 +52,10 @@ void Description::target_scaling(const nn::Scaling& s) {
 
 template <Real T>
 nn::Sequential<T> build(const Description& description) {
-  // He's variance makes up for the half that functions like relu set to zero.
-  const bool rectifies = description.activation.ends_with("lu") || description.activation == "softplus";
-  const auto initialiser = rectifies ? nn::he_uniform() : nn::xavier_uniform();
   nn::Sequential<T> model;
   std::size_t inputs = description.inputs;
   for (const std::size_t width : description.hidden) {
-    model.add(nn::Linear<T>(inputs, width, initialiser)).add(nn::Activation<T>(description.activation));
+    model.add(nn::Linear<T>(inputs, width)).add(nn::Activation<T>(description.activation));
     if (description.dropout > 0) model.add(nn::Dropout<T>(description.dropout));
     inputs = width;
   }
