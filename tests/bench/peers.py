@@ -214,18 +214,18 @@ def ours(train_step, threads, seconds, case=""):
     return {each["case"]: each["step_us"] for each in found if each["optimiser"] == "gradient-descent"}
 
 
-def add_venv_option(parser):
-    parser.add_argument("--venv", default=os.path.join(tempfile.gettempdir(), "xtensor-autodiff-peers"),
+def add_venv_option(parser, name="peers"):
+    parser.add_argument("--venv", default=os.path.join(tempfile.gettempdir(), f"xtensor-autodiff-{name}"),
                         help="where the virtual environment is or will be (%(default)s)")
 
 
-def environment(folder):
+def environment(folder, modules="torch, jax", packages=("torch", "jax")):
     """The Python of a virtual environment with all that is needed."""
     python = os.path.join(folder, "bin", "python")
     if not os.path.exists(python):
         venv.create(folder, with_pip=True)
-    if subprocess.run([python, "-c", "import torch, jax"], stderr=subprocess.DEVNULL).returncode != 0:
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "torch", "jax"], check=True)
+    if subprocess.run([python, "-c", f"import {modules}"], stderr=subprocess.DEVNULL).returncode != 0:
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
     return python
 
 
