@@ -41,10 +41,10 @@ TEST_CASE("weights and biases of train_mlp start as those of scikit-learn") {
   auto model = build<double>(description);
   model.initialise(3);
   // Of its MLPRegressor of this size: standard deviations and largest values.
-  for (const auto& [name, parameter] : model.parameters()) {
-    CAPTURE(name);
-    const auto& values = parameter.value();
-    const bool first = name.starts_with("0");
+  for (const auto& named : model.parameters()) {
+    CAPTURE(named.name);
+    const auto& values = named.parameter.value();
+    const bool first = named.name.starts_with("0");
     CHECK(xt::stddev(values)() == doctest::Approx(first ? 0.0315 : 0.0283).epsilon(0.05));
     CHECK(xt::amax(xt::abs(values))() == doctest::Approx(first ? 0.0547 : 0.0490).epsilon(0.01));
   }
