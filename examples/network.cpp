@@ -13,6 +13,16 @@ constexpr const char* key = "train_mlp";
 
 constexpr std::size_t most_units = 1'000'000;
 
+/// Starts as in scikit-learn: weights as Glorot and Bengio have them and biases in the same range, so that not all
+/// kinks of functions like relu lie at the mean of the data. Where features are few, He's variance for relu makes
+/// weights of the first layer so large that the function is rougher than the data, and stays so: errors of regression
+/// double.
+template <Real T>
+nn::Linear<T> linear(std::size_t inputs, std::size_t outputs) {
+  const double bound = std::sqrt(6 / static_cast<double>(inputs + outputs));
+  return {inputs, outputs, nn::xavier_uniform(), nn::uniform(-bound, bound)};
+}
+
 std::vector<double> numbers(const Array<double>& array) { return {array.begin(), array.end()}; }
 
 std::optional<nn::Scaling> scaling(const std::vector<double>& shift, const std::vector<double>& factor) {
@@ -55,11 +65,11 @@ nn::Sequential<T> build(const Description& description) {
   nn::Sequential<T> model;
   std::size_t inputs = description.inputs;
   for (const std::size_t width : description.hidden) {
-    model.add(nn::Linear<T>(inputs, width)).add(nn::Activation<T>(description.activation));
+    model.add(linear<T>(inputs, width)).add(nn::Activation<T>(description.activation));
     if (description.dropout > 0) model.add(nn::Dropout<T>(description.dropout));
     inputs = width;
   }
-  model.add(nn::Linear<T>(inputs, description.outputs));
+  model.add(linear<T>(inputs, description.outputs));
   return model;
 }
 

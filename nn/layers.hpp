@@ -9,11 +9,12 @@ namespace nn {
 ///
 /// `weight` is W (inputs, outputs), `bias` is b (outputs). Samples are rows here, so W is the transpose of the matrix
 /// in the lecture's a = b + W h, whose h is a column; weight(i, j) leads from unit i to unit j. The node is named "a".
-/// Biases start at zero. Throws ValueError without inputs or outputs; calling it throws what matmul throws.
+/// Throws ValueError without inputs or outputs; calling it throws what matmul throws.
 template <Real T = float>
 class Linear : public Module<T> {
  public:
-  Linear(std::size_t inputs, std::size_t outputs, Initialiser initialiser = xavier_uniform());
+  /// What weights and biases start from.
+  Linear(std::size_t inputs, std::size_t outputs, Initialiser weights = xavier_uniform(), Initialiser biases = zeros());
   Variable<T> forward(const Variable<T>& x) override;
   void members(Members<T>& m) override;
 

@@ -91,6 +91,14 @@ TEST_CASE("the first numbers are the same on every machine") {
   CHECK(nn::truncated_normal(0, 1)({3}, two)(2) == 0x1.42edd5ac2460cp-2);
 }
 
+TEST_CASE("biases start at zero, or as a layer is told") {
+  nn::Linear<double> usual(2, 3), told(2, 3, nn::zeros(), nn::constant(0.5));
+  usual.initialise(1), told.initialise(1);
+  CHECK(xt::all(xt::equal(usual.bias.value(), 0)));
+  CHECK(xt::all(xt::equal(told.weight.value(), 0)));
+  CHECK(xt::all(xt::equal(told.bias.value(), 0.5)));
+}
+
 TEST_CASE("draws below a number are even") {
   nn::Random random(3);
   std::vector<int> counts(7);

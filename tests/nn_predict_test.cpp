@@ -35,6 +35,21 @@ struct Prices {
 
 }  // namespace
 
+TEST_CASE("weights and biases of train_mlp start as those of scikit-learn") {
+  Description description;
+  description.inputs = 8, description.hidden = {2000}, description.outputs = 500, description.activation = "relu";
+  auto model = build<double>(description);
+  model.initialise(3);
+  // Of its MLPRegressor of this size: standard deviations and largest values.
+  for (const auto& named : model.parameters()) {
+    CAPTURE(named.name);
+    const auto& values = named.parameter.value();
+    const bool first = named.name.starts_with("0");
+    CHECK(xt::stddev(values)() == doctest::Approx(first ? 0.0315 : 0.0283).epsilon(0.05));
+    CHECK(xt::amax(xt::abs(values))() == doctest::Approx(first ? 0.0547 : 0.0490).epsilon(0.01));
+  }
+}
+
 TEST_CASE("predict gives what the network itself gives") {
   const Scratch scratch;
   const auto model = scratch / "digits.safetensors";

@@ -144,24 +144,31 @@ class Jax:
 LIBRARIES = {"torch": Torch, "jax": Jax}
 
 
-def work(name, threads):
-    """In a process of its own: answers each line {way, batch, sizes, seconds} with what was measured."""
+def serve(start):
+    """In a process of its own: says the version that `start` returns, then what its other result, a function, answers
+    to each task."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever else is printed is no answer
-    library = LIBRARIES[name](threads)
-    print(json.dumps({"version": library.version}), file=answers, flush=True)
-    steps = {}
+    version, answer = start()
+    print(json.dumps({"version": version}), file=answers, flush=True)
     for line in sys.stdin:
-        task = json.loads(line)
-        key = task["way"], task["batch"], tuple(task["sizes"])
-        if key not in steps:
-            steps[key] = library.step(*key)
-            # Ten steps are compared between all ways.
-            losses = [steps[key]().item() for _ in range(10)]
-            answer = {"loss": losses[-1]}
-        else:
-            answer = {"us": 1e6 * best_of_turns(steps[key], library.synchronise, task["seconds"])}
-        print(json.dumps(answer), file=answers, flush=True)
+        print(json.dumps(answer(**json.loads(line))), file=answers, flush=True)
+
+
+def work(name, threads):
+    library = LIBRARIES[name](threads)
+    steps = {}
+
+    def measured(way, batch, sizes, seconds):
+        key = way, batch, tuple(sizes)
+        if key in steps:
+            return {"us": 1e6 * best_of_turns(steps[key], library.synchronise, seconds)}
+        steps[key] = library.step(*key)
+        # Ten steps are compared between all ways.
+        losses = [steps[key]().item() for _ in range(10)]
+        return {"loss": losses[-1]}
+
+    return library.version, measured
 
 
 def bound(threads):
@@ -173,15 +180,15 @@ def bound(threads):
 
 
 class Peer:
-    """A library in a process with so many threads."""
+    """A command that serves, in a process with so many threads."""
 
-    def __init__(self, python, name, threads):
+    def __init__(self, command, threads):
         environment = dict(os.environ, OMP_NUM_THREADS=str(threads))
         if threads == 1:
             environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
         self.process = subprocess.Popen(
-            [python, __file__, "--work", name, "--threads", str(threads)], env=environment, preexec_fn=bound(threads),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            [*command, "--threads", str(threads)], env=environment, preexec_fn=bound(threads), stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True)
         self.version = self.answer()["version"]
 
     def answer(self):
@@ -207,18 +214,18 @@ def ours(train_step, threads, seconds, case=""):
     return {each["case"]: each["step_us"] for each in found if each["optimiser"] == "gradient-descent"}
 
 
-def add_venv_option(parser):
-    parser.add_argument("--venv", default=os.path.join(tempfile.gettempdir(), "xtensor-autodiff-peers"),
+def add_venv_option(parser, name="peers"):
+    parser.add_argument("--venv", default=os.path.join(tempfile.gettempdir(), f"xtensor-autodiff-{name}"),
                         help="where the virtual environment is or will be (%(default)s)")
 
 
-def environment(folder):
+def environment(folder, modules="torch, jax", packages=("torch", "jax")):
     """The Python of a virtual environment with all that is needed."""
     python = os.path.join(folder, "bin", "python")
     if not os.path.exists(python):
         venv.create(folder, with_pip=True)
-    if subprocess.run([python, "-c", "import torch, jax"], stderr=subprocess.DEVNULL).returncode != 0:
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "torch", "jax"], check=True)
+    if subprocess.run([python, "-c", f"import {modules}"], stderr=subprocess.DEVNULL).returncode != 0:
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
     return python
 
 
@@ -263,7 +270,7 @@ def main():
     options = parser.parse_args()
     threads = [int(n) for n in options.threads.split(",")]
     if options.work:
-        return work(options.work, threads[0])
+        return serve(lambda: work(options.work, threads[0]))
     if not options.train_step:
         parser.error("--train-step is needed")
 
@@ -273,7 +280,7 @@ def main():
     print(f"{'batch: sizes':28}threads{'ours':>12}" + "".join(f"{column:>15}" for column in COLUMNS), flush=True)
     rows, versions = [], {}
     for count in threads:
-        peers = {name: Peer(python, name, count) for name in LIBRARIES}
+        peers = {name: Peer([python, __file__, "--work", name], count) for name in LIBRARIES}
         versions = {name: peer.version for name, peer in peers.items()}
         rows += measure(peers, names, count, options)
         for peer in peers.values():
