@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <autodiff/autodiff.hpp>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <iomanip>
 #include <iostream>
@@ -24,7 +25,8 @@ struct Options {
 /// The samples as the network was shown them: a table as that of training, or an IDX file.
 template <Real T>
 Array<T> read(const Options& options, const Description& description) {
-  const bool idx = options.file.find("-idx") != std::string::npos || !description.table;
+  const bool idx =
+      std::filesystem::path(options.file).filename().string().find("-idx") != std::string::npos || !description.table;
   auto inputs = idx ? nn::read_idx<T>(options.file)
                     : read_inputs<T>(options.file, *description.table, description.features, description.targets);
   const std::size_t samples = inputs.dimension() == 0 ? 0 : inputs.shape(0);

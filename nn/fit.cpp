@@ -56,6 +56,7 @@ class Run {
   void write_history(bool first) const;
   void load();
   void save();
+  void store();
   std::optional<End> over() const;
   void run_steps();
   void finish_epoch();
@@ -269,9 +270,20 @@ void Run<T>::run_steps() {
     }
     if (!end_ && interrupt_.interrupted()) end_ = End::interrupted;
     const bool due = options_.checkpoint_steps > 0 && state_.step % options_.checkpoint_steps == 0;
-    if (!end_ && due && state_.step < order.size() && !options_.checkpoint.empty()) step_.store(), save();
+    if (!end_ && due && state_.step < order.size() && !options_.checkpoint.empty()) {
+      store();
+      if (!end_) save();
+    }
   }
+  store();
+}
+
+/// Brings the parameters into the model. The loss of a step says nothing of the update that follows it.
+template <Real T>
+void Run<T>::store() {
   step_.store();
+  for (const auto& array : kept(model_))
+    if (!std::ranges::all_of(array.value(), [](T x) { return std::isfinite(x); })) end_ = End::not_finite;
 }
 
 template <Real T>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace nn {
 
@@ -72,16 +73,14 @@ Scaling standardise(const Array<T>& values) {
   const std::size_t samples = values.shape(0), features = values.shape(1);
   const double n = static_cast<double>(samples);
   Array<double> mean = xt::zeros<double>({features}), square = mean, factor = mean;
+  std::vector<bool> varies(features);  // a constant feature, too, deviates from its mean, by rounding
   for (std::size_t i = 0; i < values.size(); ++i) mean(i % features) += values.data()[i] / n;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const double off = values.data()[i] - mean(i % features);
     square(i % features) += off * off / n;
+    if (values.data()[i] != values.data()[i % features]) varies[i % features] = true;
   }
-  for (std::size_t j = 0; j < features; ++j) {
-    // A constant feature deviates by rounding alone.
-    const bool constant = std::sqrt(square(j)) <= 1e-12 * std::abs(mean(j));
-    factor(j) = constant ? 0 : 1 / std::sqrt(square(j));
-  }
+  for (std::size_t j = 0; j < features; ++j) factor(j) = varies[j] && square(j) > 0 ? 1 / std::sqrt(square(j)) : 0;
   return {mean, factor};
 }
 

@@ -177,3 +177,11 @@ TEST_CASE("a confusion matrix counts and prints") {
   CHECK_THROWS_AS(nn::ConfusionMatrix({"a"}).accuracy(), autodiff::ValueError);
   CHECK_THROWS_AS(nn::accuracy(scores, Array<double>{0}), autodiff::ShapeError);
 }
+
+TEST_CASE("a feature that is constant in many samples stays so when it is standardised") {
+  autodiff::Array<float> values(autodiff::Shape{200'000, 2}, 0.1f);  // the sum of so many is not exact
+  for (std::size_t i = 0; i < values.shape(0); ++i) values(i, 1) = i % 2 ? 1.f : 3.f;
+  const auto scaling = nn::standardise(values);
+  CHECK(scaling.factor(0) == 0);
+  CHECK(scaling.factor(1) == doctest::Approx(1));
+}

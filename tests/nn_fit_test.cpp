@@ -410,6 +410,24 @@ TEST_CASE("a loss that is not finite ends training, and saves nothing") {
     for (const float element : parameter.value()) CHECK(std::isfinite(element));
 }
 
+TEST_CASE("weights that are not finite are noticed before they are saved, though the loss was finite") {
+  const Scratch scratch;
+  for (const bool last : {false, true}) {  // in the last step, no other loss follows
+    CAPTURE(last);
+    Whole run;
+    nn::GradientDescent<float> descent(0.01);
+    run.opts.plateau.reset();
+    run.opts.epochs = 1;
+    const std::size_t steps = (run.data.size() + run.opts.batch - 1) / run.opts.batch, bad = last ? steps - 1 : 2;
+    run.opts.schedule = [bad](std::size_t step) { return step == bad ? 1e300 : 0.01; };
+    run.opts.checkpoint = scratch / "run.safetensors", run.opts.checkpoint_steps = 1;
+    const auto report = nn::fit(run.model, descent, cross_entropy<float>(), run.data, run.opts);
+    CHECK(report.end == End::not_finite);
+    CHECK(report.steps == bad + 1);
+    CHECK(nn::load_checkpoint(run.opts.checkpoint).number<std::size_t>("fit.steps") == bad);
+  }
+}
+
 TEST_CASE("options out of range are refused") {
   const auto refused = [](auto&& change) {
     Whole run;
