@@ -82,6 +82,8 @@ class PlanCache {
   };
 
   void compile(std::span<const Array<T>* const> inputs) {
+    if (!plans_.empty() && inputs.size() != plans_.front().shapes.size())
+      fail<ShapeError>("program", "takes ", plans_.front().shapes.size(), " inputs, not ", inputs.size());
     Tape<T> tape;
     std::vector<Variable<T>> entered;
     Entry entry;

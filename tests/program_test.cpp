@@ -1,5 +1,6 @@
 // Programs as their users see them: replay, states, updates, other shapes, reports and errors. That every operation
 // gives in a program what it gives on a tape is tested with its cases.
+#include <autodiff/op.hpp>
 #include "cases.hpp"
 
 using namespace test;
@@ -23,6 +24,42 @@ std::string error_of(F f) {
 }
 
 }  // namespace
+
+namespace {
+
+/// Of which a pass must not take a product for the whole: something else is added.
+struct AddSquare {
+  static constexpr auto name = "add_square";
+  static constexpr ad::Linear linear[] = {ad::Linear::plus, ad::Linear::no};
+  template <class S>
+  static S f(const S& a, const S& b) {
+    return a + b * b;
+  }
+  template <int I, class S>
+  requires(I == 1) static S vjp(const S& ct, const S&, const S&, const S& b) { return ct * 2 * b; }
+};
+
+}  // namespace
+
+TEST_CASE("an operation that adds more than its linear argument keeps it") {
+  ad::Tape<double> tape;
+  const ad::Array<double> values = xt::xarray<double>{{1, 2}, {3, 4}};
+  const auto a = tape.variable(values), b = tape.variable(values);
+  auto program =
+      ad::compile({a, b}, {ad::record(AddSquare{}, matmul(a, b), b), ad::record(AddSquare{}, a, b) + matmul(a, b)});
+  const auto& results = program(values, values);
+  CHECK(results[0] == xt::xarray<double>{{8, 14}, {24, 38}});
+  CHECK(results[1] == xt::xarray<double>{{9, 16}, {27, 42}});
+}
+
+TEST_CASE("a program for several shapes keeps the number of its inputs") {
+  ad::ShapedProgram<double> program([](ad::Tape<double>&, const std::vector<ad::Variable<double>>& in) {
+    return ad::Recording<double>{{in.at(0) * in.at(1)}, {}};
+  });
+  CHECK(program(2, 3)[0]() == 6);
+  CHECK_THROWS_WITH_AS(program(2), "[program] takes 2 inputs, not 1", ad::ShapeError);
+  CHECK(program(2, 4)[0]() == 8);
+}
 
 TEST_CASE("states are read and set, and keep their shape") {
   Tape<double> tape;

@@ -104,7 +104,8 @@ class Absorber {
     for (std::size_t k = 0; k < node.arity; ++k)
       if (auto t = term(node, k)) terms.push_back(std::move(*t));
     if (node.arity == 1 || sum) return terms.size() == node.arity ? terms : std::vector<Term>();
-    if (terms.size() > 1) terms.resize(1);  // one value times one value
+    if (is_unit(0) || is_unit(1)) return {};  // what the other argument adds is no term
+    if (terms.size() > 1) terms.resize(1);    // one value times one value
     return terms;
   }
 
