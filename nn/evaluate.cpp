@@ -34,13 +34,19 @@ std::vector<Named<T>> all_of(Module<T>& model) {
   return result;
 }
 
+template <Real T>
+void copy_states(autodiff::ShapedProgram<T>& to, const autodiff::ShapedProgram<T>& from) {
+  for (std::size_t i = 0; i < from.states(); ++i) to.state(i, from.state(i));
+}
+
 }  // namespace
 
 template <Real T>
 Evaluator<T>::Evaluator(Module<T>& model, Loss<T> loss, const autodiff::CompileOptions& options)
     : model_(model),
       loss_(std::move(loss)),
-      program_([this](autodiff::Tape<T>&, const auto& inputs) { return record(inputs); }, options) {}
+      predict_([this](autodiff::Tape<T>&, const auto& inputs) { return record(inputs); }, options),
+      judge_([this](autodiff::Tape<T>&, const auto& inputs) { return record(inputs); }, options) {}
 
 template <Real T>
 autodiff::Recording<T> Evaluator<T>::record(const std::vector<Variable<T>>& inputs) {
@@ -56,7 +62,11 @@ autodiff::Recording<T> Evaluator<T>::record(const std::vector<Variable<T>>& inpu
 
 template <Real T>
 const Array<T>& Evaluator<T>::operator()(const Array<T>& inputs) {
-  return program_(inputs)[0];
+  if (predict_.states() == 0 && judge_.states() > 0) {
+    predict_.prepare({inputs});
+    copy_states(predict_, judge_);
+  }
+  return predict_(inputs)[0];
 }
 
 template <Real T>
@@ -73,7 +83,11 @@ Evaluation<T> Evaluator<T>::operator()(Source<T>& data, std::size_t batch) {
     numbers.resize(std::min(batch, samples - begin));
     std::iota(numbers.begin(), numbers.end(), begin);
     const auto& part = arrays(numbers);
-    const auto& outputs = loss_ ? program_(part.inputs, part.targets) : program_(part.inputs);
+    if (loss_ && judge_.states() == 0 && predict_.states() > 0) {
+      judge_.prepare({part.inputs, part.targets});
+      copy_states(judge_, predict_);
+    }
+    const auto& outputs = loss_ ? judge_(part.inputs, part.targets) : predict_(part.inputs);
     if (begin == 0) {
       const auto whole = [&](const Array<T>& of_part) {
         Shape shape = of_part.shape();
@@ -97,9 +111,11 @@ Evaluation<T> Evaluator<T>::operator()(Source<T>& data, std::size_t batch) {
 
 template <Real T>
 void Evaluator<T>::load() {
-  if (program_.states() == 0) return;
-  std::size_t number = 0;
-  for (const auto& [name, parameter] : all_of(model_)) program_.state(number++, parameter.value());
+  for (auto* program : {&predict_, &judge_}) {
+    if (program->states() == 0) continue;
+    std::size_t number = 0;
+    for (const auto& [name, parameter] : all_of(model_)) program->state(number++, parameter.value());
+  }
 }
 
 template class Evaluator<float>;

@@ -17,12 +17,13 @@ struct Evaluation {
 };
 
 /// The model in inference, and a loss if one is given, recorded once for each shape of batch and run as programs. The
-/// model must outlive this; it stays as it is, and what is asked of it is answered with the parameters that it had when
-/// this was made, or at the last `load`.
+/// model must outlive this; it stays as it is, and what is asked of it is answered with the parameters that it had at
+/// the first call, or at the last `load`.
 template <Real T>
 class Evaluator {
  public:
   explicit Evaluator(Module<T>& model, Loss<T> loss = {}, const autodiff::CompileOptions& options = {});
+  Evaluator(const Evaluator&) = delete;  // its programs refer to it
 
   /// The predictions for inputs (samples, ...), to be read until the next call. Throws what model and compile throw.
   const Array<T>& operator()(const Array<T>& inputs);
@@ -37,7 +38,7 @@ class Evaluator {
 
   Module<T>& model_;
   Loss<T> loss_;
-  autodiff::ShapedProgram<T> program_;
+  autodiff::ShapedProgram<T> predict_, judge_;  // of inputs; of inputs and targets
 };
 
 extern template class Evaluator<float>;

@@ -22,6 +22,7 @@ class TrainingStep {
  public:
   /// Throws ValueError for options out of range.
   TrainingStep(Module<T>& model, Optimiser<T>& optimiser, Loss<T> loss, const StepOptions& options = {});
+  TrainingStep(const TrainingStep&) = delete;  // its programs refer to it
 
   /// One step on a batch, at the optimiser's learning rate; gives the loss that the batch had before it. Throws what
   /// the model, the loss and compile throw.

@@ -446,7 +446,7 @@ TEST_CASE("options out of range are refused") {
         "learning_rate, seconds");
 }
 
-TEST_CASE("progress is a line for some twenty epochs, and a bar on a terminal") {
+TEST_CASE("progress is a line for some twenty epochs") {
   Whole run;
   run.opts.epochs = 41;
   std::ostringstream text;
@@ -459,24 +459,6 @@ TEST_CASE("progress is a line for some twenty epochs, and a bar on a terminal") 
   CHECK(shown[1].find("      1") < shown[1].find('.'));
   CHECK(text.str().find('\r') == std::string::npos);
   for (const auto& line : shown) CHECK(line.size() == shown[0].size());
-
-  CHECK(nn::duration_text(4.9) == "4 s");
-  CHECK(nn::duration_text(125) == "2:05 min");
-  CHECK(nn::duration_text(3725) == "1:02:05 h");
-  CHECK(nn::duration_text(std::nan("")) == "?");
-  CHECK(!nn::is_terminal(text));
-
-  std::ostringstream terminal;
-  {
-    nn::Progress bar(terminal, true, 4, 100);
-    bar.advance(10, 2, 50);  // too soon to be shown
-    CHECK(terminal.str().empty());
-    std::this_thread::sleep_for(std::chrono::milliseconds(120));
-    bar.advance(40, 2, 50);
-    CHECK(terminal.str().find("\r  epoch 2/4 [============            ] ") == 0);
-    CHECK(terminal.str().find(" samples/s, 0 s left") != std::string::npos);
-  }
-  CHECK(terminal.str().ends_with("\r\033[K"));  // gone in the end
 }
 
 TEST_CASE("an evaluator gives what the model gives, in batches of any size") {

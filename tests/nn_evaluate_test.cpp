@@ -1,0 +1,43 @@
+// What an evaluator gives is compared with the model itself.
+#include <type_traits>
+
+#include "nn_support.hpp"
+
+using autodiff::Array;
+
+namespace {
+
+template <class T>
+constexpr bool moves = std::is_move_constructible_v<T> || std::is_copy_constructible_v<T>;
+
+}  // namespace
+
+TEST_CASE("an evaluator with a loss is asked for predictions alone, too, in any order and of one set of parameters") {
+  for (const bool predictions_first : {false, true}) {
+    CAPTURE(predictions_first);
+    nn::Sequential model(nn::Linear<double>(2, 3), nn::Activation<double>("tanh"), nn::Linear<double>(3, 2));
+    model.initialise(1);
+    const Array<double> inputs = xt::xarray<double>{{0, 1}, {1, 0}, {1, 1}};
+    nn::MemorySource<double> data(nn::classification<double>(inputs, Array<double>(xt::xarray<double>{0, 1, 1})));
+    nn::Evaluator<double> evaluator(model, nn::loss<double>("cross-entropy"));
+    const auto before = model(inputs).value();
+    const auto predicted = [&] { return evaluator(inputs); };
+    const auto judged = [&] { return evaluator(data, 3).predictions; };
+    const auto check = [&](const Array<double>& of_model) {
+      for (const auto& predictions : {predicted(), judged()})
+        for (std::size_t i = 0; i < of_model.size(); ++i)
+          CHECK(predictions.flat(i) == doctest::Approx(of_model.flat(i)).epsilon(1e-12));
+    };
+    predictions_first ? void(predicted()) : void(judged());
+    model.initialise(2);
+    check(before);  // not asked yet to look, whichever is asked
+    evaluator.load();
+    check(model(inputs).value());
+    CHECK(model(inputs).value() != before);
+  }
+}
+
+TEST_CASE("what holds programs that refer to it stays where it is") {
+  CHECK(!moves<nn::Evaluator<float>>);
+  CHECK(!moves<nn::TrainingStep<float>>);
+}
