@@ -27,7 +27,26 @@ std::string error_of(F f) {
 
 namespace {
 
-/// Of which a pass must not take a product for the whole: something else is added.
+// Of these, a pass must not take the linear arguments for the whole: something else is added.
+
+struct Shift {
+  static constexpr auto name = "shift";
+  static constexpr ad::Linear linear[] = {ad::Linear::plus};
+  template <class S>
+  static S f(const S& a) {
+    return a + 1;
+  }
+};
+
+struct AddShifted {
+  static constexpr auto name = "add_shifted";
+  static constexpr ad::Linear linear[] = {ad::Linear::plus, ad::Linear::minus};
+  template <class S>
+  static S f(const S& a, const S& b) {
+    return a - b + 3;
+  }
+};
+
 struct AddSquare {
   static constexpr auto name = "add_square";
   static constexpr ad::Linear linear[] = {ad::Linear::plus, ad::Linear::no};
@@ -45,11 +64,15 @@ TEST_CASE("an operation that adds more than its linear argument keeps it") {
   ad::Tape<double> tape;
   const ad::Array<double> values = xt::xarray<double>{{1, 2}, {3, 4}};
   const auto a = tape.variable(values), b = tape.variable(values);
-  auto program =
-      ad::compile({a, b}, {ad::record(AddSquare{}, matmul(a, b), b), ad::record(AddSquare{}, a, b) + matmul(a, b)});
+  auto program = ad::compile({a, b}, {ad::record(AddSquare{}, matmul(a, b), b),
+                                      ad::record(AddSquare{}, a, b) + matmul(a, b), ad::record(Shift{}, matmul(a, b)),
+                                      ad::record(AddShifted{}, matmul(a, b), b), ad::record(AddShifted{}, a * b, b)});
   const auto& results = program(values, values);
   CHECK(results[0] == xt::xarray<double>{{8, 14}, {24, 38}});
   CHECK(results[1] == xt::xarray<double>{{9, 16}, {27, 42}});
+  CHECK(results[2] == xt::xarray<double>{{8, 11}, {16, 23}});
+  CHECK(results[3] == xt::xarray<double>{{9, 11}, {15, 21}});
+  CHECK(results[4] == xt::xarray<double>{{3, 5}, {9, 15}});
 }
 
 TEST_CASE("a program for several shapes keeps the number of its inputs") {

@@ -1,6 +1,7 @@
 // Absorbing: what is scaled and added after an accumulating operation becomes part of it. A step of gradient descent,
 // W - rate * (h^T d), becomes one product into W.
 #include <algorithm>
+#include <cmath>
 
 #include "passes.hpp"
 
@@ -61,19 +62,24 @@ class Absorber {
   }
 
  private:
-  /// What the argument contributes, if the node depends linearly on it.
-  std::optional<Term> term(const GraphNode<T>& node, std::size_t k) const {
+  /// What the argument contributes, if the node is the sum of its terms, or a product of one value and others.
+  std::optional<Term> term(const GraphNode<T>& node, std::size_t k, bool sum) const {
     const Input& input = node.inputs[k];
     if (!graph_.is_whole(input) || graph_.nodes[input.node].size() != node.size()) return std::nullopt;
     switch (node.operation->linear(k)) {
       case Linear::plus:
-        return Term{input, 1, {}};
+        return sum ? std::optional(Term{input, 1, {}}) : std::nullopt;
       case Linear::minus:
-        return Term{input, -1, {}};
+        return sum ? std::optional(Term{input, -1, {}}) : std::nullopt;
       case Linear::scales: {
         if (node.arity != 2 || !graph_.is_single(node.inputs[1 - k])) return std::nullopt;
         const auto& by = graph_.nodes[node.inputs[1 - k].node];
-        if (by.source == Source::constant) return Term{input, slope(*node.operation, k, *by.recorded->data()), {}};
+        if (by.source == Source::constant) {
+          const T value = *by.recorded->data();
+          const T slope = k == 0 ? value_at<T>(*node.operation, 1, value) : value_at<T>(*node.operation, value, 1);
+          if (!std::isfinite(slope)) return std::nullopt;  // 0 / tiny is 0, and 0 * (1 / tiny) is not
+          return Term{input, static_cast<double>(slope), {}};
+        }
         if (node.operation->linear(1 - k) != Linear::scales) return std::nullopt;
         return Term{input, 1, node.inputs[1 - k]};
       }
@@ -82,30 +88,16 @@ class Absorber {
     }
   }
 
-  /// What an operation that scales makes of 1.
-  static double slope(const Primitive<T>& operation, std::size_t k, T by) {
-    const T one = 1;
-    const T* x[] = {&by, &by};
-    x[k] = &one;
-    T y;
-    operation.block()(operation.self(), &y, x, 0, 1);
-    return static_cast<double>(y);
-  }
-
   /// The one or two terms that an elementwise node is the sum of; none if it is anything else.
   std::vector<Term> terms_of(std::uint32_t i) const {
     const auto& node = graph_.nodes[i];
     if (node.source != Source::operation || !node.live || !node.operation->block() || node.arity > 2) return {};
     std::vector<Term> terms;
-    const auto is_unit = [&](std::size_t k) {
-      return node.operation->linear(k) == Linear::plus || node.operation->linear(k) == Linear::minus;
-    };
-    const bool sum = node.arity == 2 && is_unit(0) && is_unit(1);
+    const bool sum = is_sum(node);
     for (std::size_t k = 0; k < node.arity; ++k)
-      if (auto t = term(node, k)) terms.push_back(std::move(*t));
-    if (node.arity == 1 || sum) return terms.size() == node.arity ? terms : std::vector<Term>();
-    if (is_unit(0) || is_unit(1)) return {};  // what the other argument adds is no term
-    if (terms.size() > 1) terms.resize(1);    // one value times one value
+      if (auto t = term(node, k, sum)) terms.push_back(std::move(*t));
+    if (sum) return terms.size() == node.arity ? terms : std::vector<Term>();
+    if (terms.size() > 1) terms.resize(1);  // one value times one value
     return terms;
   }
 

@@ -71,6 +71,25 @@ Graph<T> build_graph(const std::vector<Variable<T>>& inputs, const std::vector<V
 template <Real T>
 std::string describe(const GraphNode<T>& node);
 
+/// What an elementwise operation of one or two arguments makes of two numbers.
+template <Real T>
+T value_at(const Primitive<T>& operation, T a, T b) {
+  const T* x[] = {&a, &b, nullptr};
+  T y;
+  operation.block()(operation.self(), &y, x, 0, 1);
+  return y;
+}
+
+/// Whether the node is an elementwise sum or difference of all its arguments, one or two, and of nothing else:
+/// x + 1 and x + y * y, too, depend on x as a sum does.
+template <Real T>
+bool is_sum(const GraphNode<T>& node) {
+  if (node.source != Source::operation || !node.operation->block() || node.arity == 0 || node.arity > 2) return false;
+  for (std::size_t k = 0; k < node.arity; ++k)
+    if (const Linear how = node.operation->linear(k); how != Linear::plus && how != Linear::minus) return false;
+  return value_at<T>(*node.operation, 0, 0) == 0;
+}
+
 /// How often each node is read; outputs and next values count, too.
 template <Real T>
 std::vector<std::uint32_t> count_uses(const Graph<T>& graph);

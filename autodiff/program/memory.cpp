@@ -19,12 +19,9 @@ Fusion fuse_products(const Graph<T>& graph, const Schedule& schedule) {
     if (!group.cluster) continue;
     for (auto i : group.nodes) {
       const auto& node = graph.nodes[i];
-      if (node.arity != 2 || !node.operation->block()) continue;
-      const auto is_unit = [&](std::size_t k) {
-        return node.operation->linear(k) == Linear::plus || node.operation->linear(k) == Linear::minus;
-      };
+      if (node.arity != 2 || !is_sum(node)) continue;
       const bool both_minus = node.operation->linear(0) == Linear::minus && node.operation->linear(1) == Linear::minus;
-      if (!is_unit(0) || !is_unit(1) || both_minus) continue;
+      if (both_minus) continue;
       for (const auto& input : node.inputs) {
         const auto p = input.node;
         if (schedule.group_of[p] != schedule.group_of[i] || uses[p] != 1 || !graph.nodes[p].operation->block() ||
