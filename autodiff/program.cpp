@@ -163,7 +163,7 @@ const std::vector<Array<T>>& ShapedProgram<T>::run(std::span<const Array<T>* con
 
 template <Real T>
 void ShapedProgram<T>::prepare(const std::vector<Array<T>>& inputs) {
-  plans_->find(detail::pointers(inputs));
+  plans_->find(this->pointers(inputs));
 }
 
 template <Real T>

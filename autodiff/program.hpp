@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,8 @@ struct CompileOptions {
   /// How many threads a run uses; 0: what the process is set to, usually one a core. Results do not depend on it.
   int threads = 0;
   /// Give the same bits as the tape: without the passes that round otherwise (scales and sums absorbed into products,
-  /// multiply-adds, reductions by blocks, transposes read in place).
+  /// multiply-adds, reductions by blocks, transposes read in place), and in which a factor that is zero at a run leaves
+  /// out what it multiplies, be it NaN.
   bool exact = false;
   /// Stop a run at the first value that is not finite, with a ValueError that names its node, shapes and index. Slow;
   /// exact.
@@ -62,14 +64,6 @@ template <Real T>
 class Plan;
 template <Real T>
 class PlanCache;
-
-template <Real T>
-std::vector<const Array<T>*> pointers(const std::vector<Array<T>>& arrays) {
-  std::vector<const Array<T>*> result;
-  for (const auto& a : arrays) result.push_back(&a);
-  return result;
-}
-
 }  // namespace detail
 
 /// The ways to call a program, all of which come to its `run`: with a vector of arrays, or with the inputs one by one.
@@ -78,7 +72,7 @@ template <Real T, class P>
 class Calls {
  public:
   const std::vector<Array<T>>& operator()(const std::vector<Array<T>>& inputs) {
-    return static_cast<P*>(this)->run(detail::pointers(inputs));
+    return static_cast<P*>(this)->run(pointers(inputs));
   }
   template <class... Inputs>
   requires((ArrayLike<Inputs> || Number<Inputs>)&&...) const std::vector<Array<T>>& operator()(
@@ -90,12 +84,21 @@ class Calls {
     return run(as_array(inputs)...);
   }
 
+ protected:
+  std::span<const Array<T>* const> pointers(const std::vector<Array<T>>& inputs) {
+    pointers_.clear();
+    for (const auto& input : inputs) pointers_.push_back(&input);
+    return pointers_;
+  }
+
  private:
   static const Array<T>& as_array(const Array<T>& input) { return input; }
   template <class E>
   static Array<T> as_array(const E& input) {
     return to_array<T>(input);
   }
+
+  std::vector<const Array<T>*> pointers_;  // kept, so that the next call takes no memory
 };
 
 /// Runs in place of the operations that it was compiled from. Belongs to one thread at a time.

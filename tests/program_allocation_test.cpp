@@ -56,6 +56,17 @@ TEST_CASE("elementwise work on several threads takes no memory") {
   CHECK_EQ(allocations(), before);
 }
 
+TEST_CASE("reductions over axes that are no neighbours, and inputs in a vector, take no memory") {
+  ad::Tape<float> tape;
+  const auto x = tape.variable(sample({5, 30, 7}, 0.5, 1));
+  auto program = ad::compile({x}, {sum(x, {0, 2}), max(x, {0, 2}), variance(x, {0, 2}), norm(x, {0, 2})});
+  const std::vector<Array<float>> inputs{ad::to_array<float>(sample({5, 30, 7}, 0.5, 1, 2))};
+  for (int i = 0; i < 3; ++i) program(inputs);
+  const std::size_t before = allocations();
+  for (int i = 0; i < 10; ++i) program(inputs);
+  CHECK_EQ(allocations(), before);
+}
+
 TEST_CASE("of large products, oneDNN takes a block a part and gives it back") {
   // dnnl_sgemm packs its operands into memory of its own at each call, and offers no way to hand it any.
   CHECK_LE(allocations_a_step(64, {784, 128, 10}, 1, "gradient-descent"), 5 * 4);

@@ -204,7 +204,7 @@ void reduce(T* y, const T* x, Dims shape, std::uint32_t reduced) {
     if (const std::size_t n = count(shape)) std::memcpy(y, x, n * sizeof(T));
     return;
   }
-  std::vector<T> partial, previous;
+  thread_local std::vector<T> partial, previous;  // kept: programs take no memory after their first run
   std::size_t inner = 1;
   while (axes-- > 0) {
     if (!drop[axes]) {
