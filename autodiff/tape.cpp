@@ -222,9 +222,14 @@ std::string Variable<T>::name() const {
 }
 
 template <Real T>
-const Variable<T>& Variable<T>::named(const std::string& name) const {
+const Variable<T>& Variable<T>::named(const std::string& name) const& {
   if (recorded()) tape().name(index_, name);
   return *this;
+}
+template <Real T>
+Variable<T> Variable<T>::named(const std::string& name) && {
+  std::as_const(*this).named(name);
+  return std::move(*this);
 }
 
 template <Real T>

@@ -64,7 +64,8 @@ class Variable {
   /// Its full name with scopes, "layer1/W", or "" when it has none.
   std::string name() const;
   /// Names the node (in the current scope) and returns the variable itself: `auto h = tanh(a).named("h")`.
-  const Variable& named(const std::string& name) const;
+  const Variable& named(const std::string& name) const&;
+  Variable named(const std::string& name) &&;
 
   /// The array, to be changed in place: null unless it is a plain value that nobody else shares.
   Array<T>* exclusive() { return !anchor_ && value_.use_count() == 1 ? value_.get() : nullptr; }

@@ -69,6 +69,9 @@ TEST_CASE("names and scopes") {
   const auto latest = tape.variable(5.0, "x");
   CHECK_EQ(tape.find("x").index(), latest.index());
   CHECK_EQ(detach(x).named("plain").name(), "");
+  const auto& kept = tanh(x).named("kept");  // lives as long as its reference
+  CHECK_EQ(kept.name(), "kept");
+  static_assert(!std::is_reference_v<decltype(tanh(x).named("h"))>);
 }
 
 TEST_CASE("a paused tape records nothing") {
