@@ -62,10 +62,27 @@ nn::CsvOptions Table::options(std::size_t removed) const {
   return options;
 }
 
-template <Real T>
-nn::Dataset<T> read_table(const std::string& file, const std::string& task, Table& table) {
+namespace {
+
+nn::CsvOptions with_target(const Table& table) {
   auto options = table.options();
   if (!table.target.empty()) options.targets = {column(table.target)};
+  return options;
+}
+
+/// "3 (size, kind, ...)": the first few.
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 8;
+  std::string text = std::to_string(names.size());
+  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text += (i ? ", " : " (") + names[i];
+  return text + (names.empty() ? "" : names.size() > most ? ", ...)" : ")");
+}
+
+}  // namespace
+
+template <Real T>
+nn::Dataset<T> read_table(const std::string& file, const std::string& task, Table& table) {
+  auto options = with_target(table);
   const auto read = [&](bool regression) {
     options.regression = regression;
     auto data = nn::read_csv<T>(file, options);
@@ -83,14 +100,14 @@ nn::Dataset<T> read_table(const std::string& file, const std::string& task, Tabl
 
 template <Real T>
 nn::Dataset<T> read_more(const std::string& file, const Table& table, const nn::Dataset<T>& before) {
-  auto options = table.options();
-  if (!table.target.empty()) options.targets = {column(table.target)};
+  auto options = with_target(table);
   options.regression = before.classes.empty();
   options.classes = before.classes;
   auto data = nn::read_csv<T>(file, options);
-  if (data.features() != before.features() || data.feature_names != before.feature_names)
-    autodiff::fail<nn::DataError>("table", file, ": the features must be those of training: ", data.features(), " and ",
-                                  before.features());
+  if (data.feature_names != before.feature_names || data.features() != before.features())
+    autodiff::fail<nn::DataError>("table", file,
+                                  ": the features must be those of training: ", listed(data.feature_names), " and ",
+                                  listed(before.feature_names));
   return data;
 }
 

@@ -13,10 +13,10 @@ constexpr const char* key = "train_mlp";
 
 constexpr std::size_t most_units = 1'000'000;
 
-/// Starts as in scikit-learn: weights as Glorot and Bengio have them and biases in the same range, so that not all
-/// kinks of functions like relu lie at the mean of the data. Where features are few, He's variance for relu makes
-/// weights of the first layer so large that the function is rougher than the data, and stays so: errors of regression
-/// double.
+/// Starts as in scikit-learn (but for logistic units): weights as Glorot and Bengio have them and biases in the same
+/// range, so that not all kinks of functions like relu lie at the mean of the data. Where features are few, He's
+/// variance for relu makes weights of the first layer so large that the function is rougher than the data, and stays
+/// so: errors of regression double.
 template <Real T>
 nn::Linear<T> linear(std::size_t inputs, std::size_t outputs) {
   const double bound = std::sqrt(6 / static_cast<double>(inputs + outputs));

@@ -150,7 +150,7 @@ int outcome(const nn::FitReport& report, const Options& options) {
     std::cout << "\nnothing got better in " << options.patience << " epochs: the best was epoch " << report.best_epoch
               << '\n';
   if (report.end == End::not_finite)
-    std::cerr << "train_mlp: the loss is not finite any more in epoch " << report.epochs + 1
+    std::cerr << "train_mlp: the loss or the weights are not finite any more in epoch " << report.epochs + 1
               << ": a smaller learning rate may help\n";
   if (report.end == End::interrupted)
     std::cerr << "train_mlp: interrupted after step " << report.steps

@@ -278,7 +278,8 @@ void Run<T>::run_steps() {
   store();
 }
 
-/// Brings the parameters into the model. The loss of a step says nothing of the update that follows it.
+/// Brings the parameters into the model, and ends training where they are not finite: the loss of a step says nothing
+/// of the update that follows it.
 template <Real T>
 void Run<T>::store() {
   step_.store();

@@ -52,6 +52,8 @@ struct Product {
   }
 };
 
+// What small products do not need is not inlined: they would pay for its registers and its stack.
+
 template <class T>
 [[gnu::noinline]] void scale(const Product<T>& p) {
   if (p.beta == 1) return;

@@ -150,7 +150,8 @@ void store_row(L v, typename L::value_type* to, std::size_t n) {
   n == L::size ? v.store(to) : v.store_part(to, n);
 }
 
-// A row no longer than a register. `end` is where memory ends.
+// A row no longer than a register. `end` is where memory ends. Not inlined: the constants of its loops would be loaded
+// for those of the others.
 template <class T>
 [[gnu::noinline]] void log_softmax_short_row(T* y, const T* x, std::size_t n, const T* end) {
   using L = NativeLanes<T>;

@@ -233,6 +233,7 @@ const T* Plan<T>::data_of(std::size_t input, const Array<T>& given) {
   return kept_[input].data();
 }
 
+// Inlined into the loop below: the call would take as long as a small instruction.
 template <Real T>
 [[gnu::always_inline]] inline void Plan<T>::run(const Instruction& instruction) {
   const std::span<const Operand<const T>> x(operands_.data() + instruction.first, instruction.count);
