@@ -5,8 +5,10 @@
 #include <cstring>
 #include <fstream>
 #include <span>
+#include <sstream>
 
 #include "atomic_file.hpp"
+#include "data_error.hpp"
 #include "safetensors_header.hpp"
 
 namespace nn {
@@ -18,22 +20,23 @@ namespace {
 
 constexpr std::uint64_t max_header = 100'000'000;  // of the format
 
-using Placed = std::pair<const std::string, Extent>;
+using Arrays = std::map<std::string, Extent>;
 
 /// The arrays as they follow each other in the file. Refuses bytes of two arrays, or of none.
-std::vector<const Placed*> in_order(const SafetensorsHeader& header, std::uint64_t data_bytes, const Source& source) {
-  std::vector<const Placed*> order;
-  for (const Placed& placed : header.arrays) order.push_back(&placed);
-  std::ranges::sort(order, {}, [](const Placed* p) { return std::pair(p->second.begin, p->second.end); });
+std::vector<Arrays::const_iterator> in_order(const Arrays& arrays, std::uint64_t data_bytes, const Source& source) {
+  std::vector<Arrays::const_iterator> order;
+  order.reserve(arrays.size());
+  for (auto array = arrays.begin(); array != arrays.end(); ++array) order.push_back(array);
+  std::ranges::sort(order, {}, [](auto array) { return std::pair(array->second.begin, array->second.end); });
   std::uint64_t end = 0;
-  for (const Placed* placed : order) {
-    const Extent& extent = placed->second;
+  for (const auto& array : order) {
+    const auto& [name, extent] = *array;
     if (extent.begin != end)
-      source.refuse(extent.stated, in_quotes(placed->first) + " begins at byte " + std::to_string(extent.begin) +
+      source.refuse(extent.stated, in_quotes(name) + " begins at byte " + std::to_string(extent.begin) +
                                        " of the data, and what is before it ends at " + std::to_string(end));
     end = extent.end;
     if (end > data_bytes)
-      source.refuse(extent.stated, in_quotes(placed->first) + " ends at byte " + std::to_string(end) +
+      source.refuse(extent.stated, in_quotes(name) + " ends at byte " + std::to_string(end) +
                                        " of the data, and there are " + std::to_string(data_bytes));
   }
   if (end != data_bytes)
@@ -70,6 +73,13 @@ void save_safetensors(const std::filesystem::path& path, const std::map<std::str
   if (length > max_header)
     fail<ValueError>("save_safetensors", "names and metadata take ", length, " bytes, more than the ", max_header,
                      " of the format");
+  // What cannot be loaded is not saved.
+  try {
+    std::istringstream written(text);
+    parse_safetensors_header(written, length, {"save_safetensors", path.string()});
+  } catch (const DataError& error) {
+    throw ValueError(error.what());
+  }
 
   AtomicFile file("save_safetensors", path);
   file.write(std::as_bytes(std::span(&length, 1)));
@@ -97,17 +107,15 @@ Safetensors load_safetensors(const std::filesystem::path& path) {
   if (length > max_header || length > bytes - header_begin)
     source.refuse(0, "the header would take " + std::to_string(length) + " bytes, of " +
                          std::to_string(bytes - header_begin) + " and " + std::to_string(max_header) + " at most");
-  std::string text(length, '\0');
-  read(file, text.data(), length, source);
-  SafetensorsHeader header = parse_safetensors_header(text, source);
-  text = {};
+  SafetensorsHeader header = parse_safetensors_header(file, length, source);
 
   Safetensors result{{}, std::move(header.metadata)};
-  for (const Placed* placed : in_order(header, bytes - header_begin - length, source)) {
-    const auto& [name, extent] = *placed;
+  for (const auto& array : in_order(header.arrays, bytes - header_begin - length, source)) {
+    auto node = header.arrays.extract(array);  // from one map into the other: no array is in both
+    Extent& extent = node.mapped();
     std::vector<std::byte> data(extent.end - extent.begin);
     read(file, data.data(), data.size(), source);
-    result.tensors.emplace(name, Tensor(extent.dtype, extent.shape, std::move(data)));
+    result.tensors.emplace(std::move(node.key()), Tensor(extent.dtype, std::move(extent.shape), std::move(data)));
   }
   return result;
 }

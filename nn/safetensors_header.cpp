@@ -1,6 +1,7 @@
 #include "safetensors_header.hpp"
 
 #include <algorithm>
+#include <istream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -19,23 +20,64 @@ namespace {
 constexpr std::string_view metadata_name = "__metadata__";
 constexpr std::size_t max_axes = 64;  // as in NumPy
 
-/// A position in a text that all its copies share, so that it is known how far the parser has come.
+// Of a name, a text, a number or white space the parser keeps several copies, so that none may be long.
+constexpr std::uint64_t max_piece = 1 << 20;
+// Each array and text, however short, takes nodes of maps: all may take this much more in memory than in the file.
+constexpr std::uint64_t max_excess = 16 << 20;
+constexpr std::uint64_t array_overhead = 256, text_overhead = 176;  // not less than what they take
+
+/// The bytes of the header as the parser takes them, none of which are kept here.
+class Input {
+ public:
+  Input(std::istream& from, std::uint64_t length, const Source& source)
+      : from_(*from.rdbuf()), length_(length), source_(source) {}
+
+  bool ended() const { return at_ == length_; }
+  char peek() const {
+    const auto next = from_.sgetc();
+    if (next == std::char_traits<char>::eof()) source_.refuse("cannot be read to the end");
+    // The parser would take it for the end.
+    if (next == 0) source_.refuse(offset(), "the header is not JSON: it holds a zero byte");
+    return std::char_traits<char>::to_char_type(next);
+  }
+  void next() {
+    from_.sbumpc();
+    if (++at_ - kept_from_ > max_piece)
+      source_.refuse(offset(), "the header has a name, a text, a number or white space of more than " +
+                                   std::to_string(max_piece) + " bytes");
+  }
+  /// The parser has no more use for what it has kept so far.
+  void end_piece() { kept_from_ = at_; }
+  /// Bytes taken.
+  std::uint64_t count() const { return at_; }
+  /// The byte of the file that comes next.
+  std::uint64_t offset() const { return header_begin + at_; }
+
+ private:
+  std::streambuf& from_;
+  std::uint64_t length_, at_ = 0, kept_from_ = 0;
+  const Source& source_;
+};
+
+/// What the parser reads from. All copies share one place in the input; the end has none.
 class Cursor {
  public:
   using iterator_category = std::input_iterator_tag;
   using value_type = char;
   using difference_type = std::ptrdiff_t;
   using pointer = const char*;
-  using reference = const char&;
+  using reference = char;
 
-  explicit Cursor(const char*& at) : at_(&at) {}
-  reference operator*() const { return **at_; }
-  Cursor& operator++() { return ++*at_, *this; }
-  friend bool operator==(const Cursor& a, const Cursor& b) { return *a.at_ == *b.at_; }
+  explicit Cursor(Input* input = nullptr) : input_(input) {}
+  reference operator*() const { return input_->peek(); }
+  Cursor& operator++() { return input_->next(), *this; }
+  friend bool operator==(const Cursor& a, const Cursor& b) { return a.ended() == b.ended(); }
   friend bool operator!=(const Cursor& a, const Cursor& b) { return !(a == b); }
 
  private:
-  const char** at_;
+  bool ended() const { return input_ == nullptr || input_->ended(); }
+
+  Input* input_;
 };
 
 /// Bytes of an array, or the largest number where they are too many to count.
@@ -59,11 +101,10 @@ std::string_view after(std::string_view text, std::string_view mark) {
 /// does, or keeps more than it holds.
 class Events {
  public:
-  Events(std::string_view text, const Source& source) : text_(text), at_(text.data()), source_(source) {}
+  Events(Input& input, const Source& source) : input_(input), source_(source) {}
 
   SafetensorsHeader parse() {
-    const char* end = text_.data() + text_.size();
-    json::sax_parse(Cursor(at_), Cursor(end), this);
+    json::sax_parse(Cursor(&input_), Cursor(), this);
     return std::move(header_);
   }
 
@@ -74,6 +115,7 @@ class Events {
   bool binary(json::binary_t&) { return value("binary"); }
 
   bool number_unsigned(json::number_unsigned_t number) {
+    input_.end_piece();
     if (inside_ != Inside::list) return value("a number");
     if (list_->size() == (list_ == &shape_ ? max_axes : 2))
       refuse(list_ == &shape_ ? "has more than 64 axes" : "must have two data_offsets");
@@ -81,9 +123,13 @@ class Events {
     return true;
   }
 
-  bool string(std::string& text) {
+  // The parser's own strings have room for more than they hold, so they are not kept, but copied.
+
+  bool string(const std::string& text) {
+    input_.end_piece();
     if (inside_ == Inside::metadata) {
-      header_.metadata[key_] = std::move(text);
+      hold(text_overhead + key_.size() + text.size());
+      header_.metadata.emplace(key_, text);
     } else if (inside_ == Inside::array && key_ == "dtype") {
       for (auto d = Dtype{}; d <= Dtype::f64; d = static_cast<Dtype>(static_cast<int>(d) + 1))
         if (to_string(d) == text) dtype_ = d, has_dtype_ = true;
@@ -94,8 +140,9 @@ class Events {
     return true;
   }
 
-  bool key(std::string& key) {
-    key_ = std::move(key);
+  bool key(const std::string& key) {
+    input_.end_piece();
+    key_ = key;
     if (inside_ == Inside::file) {
       name_ = key_;
       if (header_.arrays.contains(name_) || (name_ == metadata_name && has_metadata_)) refuse("is there twice");
@@ -158,9 +205,8 @@ class Events {
  private:
   enum class Inside { nothing, file, metadata, array, list };
 
-  std::uint64_t offset() const { return header_begin + static_cast<std::uint64_t>(at_ - text_.data()); }
   [[noreturn]] void refuse(const std::string& rule) const {
-    source_.refuse(offset(), (inside_ == Inside::nothing ? "the header" : in_quotes(name_)) + " " + rule);
+    source_.refuse(input_.offset(), (inside_ == Inside::nothing ? "the header" : in_quotes(name_)) + " " + rule);
   }
   /// Refuses what can stand nowhere, or not here.
   bool value(const std::string& what) const {
@@ -170,21 +216,32 @@ class Events {
     refuse("must be an object, not " + what);
   }
 
+  /// Counts memory before it is taken for what the header says.
+  void hold(std::uint64_t bytes) {
+    held_ += bytes;
+    if (held_ > input_.count() + max_excess)
+      source_.refuse(input_.offset(), "the header has too many arrays or texts: up to here they would take " +
+                                          std::to_string(held_) + " bytes of memory, of " +
+                                          std::to_string(input_.count()) + " and " + std::to_string(max_excess) +
+                                          " at most");
+  }
+
   void finish_array() {
     if (!has_dtype_ || !has_shape_ || !has_offsets_) refuse("must have dtype, shape and data_offsets");
     const std::uint64_t begin = offsets_[0], end = offsets_[1];
     if (end < begin) refuse("ends before it begins");
-    Extent extent{dtype_, Shape(shape_.begin(), shape_.end()), begin, end, offset()};
+    Extent extent{dtype_, Shape(shape_.begin(), shape_.end()), begin, end, input_.offset()};
     if (bytes(dtype_, extent.shape) != end - begin)
       refuse("is " + std::string(to_string(dtype_)) + " " + autodiff::to_string(extent.shape) +
              ", which does not take the " + std::to_string(end - begin) + " bytes of its data_offsets");
+    hold(array_overhead + name_.size() + shape_.size() * sizeof(std::size_t));
     header_.arrays.emplace(name_, std::move(extent));
   }
 
-  std::string_view text_;
-  const char* at_;
+  Input& input_;
   const Source& source_;
   SafetensorsHeader header_;
+  std::uint64_t held_ = 0;
   Inside inside_ = Inside::nothing;
   std::string name_, key_;  // of the array or metadata, and inside of it
   bool has_metadata_ = false, has_dtype_ = false, has_shape_ = false, has_offsets_ = false;
@@ -201,13 +258,11 @@ void Source::refuse(std::uint64_t offset, const std::string& rule) const {
   fail<DataError>(caller, path, ":offset ", offset, ": ", rule);
 }
 
-SafetensorsHeader parse_safetensors_header(std::string_view text, const Source& source) {
+SafetensorsHeader parse_safetensors_header(std::istream& file, std::uint64_t length, const Source& source) {
+  Input input(file, length, source);
   // The parser would skip a byte order mark, or white space.
-  if (!text.starts_with('{')) source.refuse(header_begin, "the header does not begin with {");
-  // And it takes a zero for the end.
-  if (const auto zero = text.find('\0'); zero != text.npos)
-    source.refuse(header_begin + zero, "the header is not JSON: it holds a zero byte");
-  return Events(text, source).parse();
+  if (input.ended() || file.peek() != '{') source.refuse(header_begin, "the header does not begin with {");
+  return Events(input, source).parse();
 }
 
 std::string safetensors_header(const SafetensorsHeader& header) {

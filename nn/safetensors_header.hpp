@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <map>
 #include <string>
 #include <string_view>
@@ -35,8 +36,10 @@ struct Source {
 /// Where the header begins: after its length.
 constexpr std::uint64_t header_begin = 8;
 
-/// What a header says, checked but for what it takes to know the file: every array has the bytes that it needs.
-SafetensorsHeader parse_safetensors_header(std::string_view text, const Source& source);
+/// What a header says that takes the next `length` bytes of the file, which is at header_begin. All is checked but for
+/// what it takes to know the rest of the file: every array has the bytes that it needs. What is returned takes 16 MiB
+/// more memory than the header has bytes at most, with the arrays' tensors less their elements.
+SafetensorsHeader parse_safetensors_header(std::istream& file, std::uint64_t length, const Source& source);
 
 /// The JSON of a header. Throws ValueError for text that is not UTF-8, and for an array named "__metadata__".
 std::string safetensors_header(const SafetensorsHeader& header);

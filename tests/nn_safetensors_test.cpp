@@ -6,6 +6,7 @@
 #include <nn/nn.hpp>
 #include <random>
 
+#include "allocations.hpp"
 #include "fuzz_safetensors.hpp"
 #include "scratch.hpp"
 
@@ -279,6 +280,57 @@ TEST_CASE("malformed files are refused with file and offset") {
   CHECK(of_axes(axes + ",1").find("\"x\" has more than 64 axes") != std::string::npos);
 }
 
+TEST_CASE("a header takes as much memory as the file has bytes and 16 MiB at most") {
+  const auto in_list = [](std::size_t n, const std::string& text) {
+    std::string all = text;
+    while (all.size() < n) all += "," + text;
+    return all;
+  };
+  // As many members as fit, each by a name of its own and as short as can be.
+  const auto members = [](std::size_t n, const std::string& value) {
+    std::string all;
+    for (std::size_t i = 0; all.size() < n; ++i) all += (i ? ",\"" : "\"") + std::to_string(i) + "\":" + value;
+    return "{" + all + "}";
+  };
+  const auto array = [&](const std::string& shape) {
+    return R"({"dtype":"U8","shape":[)" + shape + R"(],"data_offsets":[0,0]})";
+  };
+  const std::size_t n = 20'000'000;
+  const std::string long_text(n, 'x'), axes = in_list(2 * 63, "0");
+  const std::string many = ": the header has too many arrays or texts: up to here they would take ",
+                    large = ": the header has a name, a text, a number or white space of more than 1048576 bytes";
+  const std::pair<std::string, std::string> cases[] = {
+      {"{\"__metadata__\":" + members(n, "\"\"") + "}", many},
+      {members(n, array("0")), many},
+      {members(n, array(axes)), many},
+      {"{\"__metadata__\":{\"k\":\"" + long_text + "\"}}", large},
+      {"{\"" + long_text + "\":" + array("0") + "}", large},
+      {"{\"" + long_text + "\xff\":" + array("0") + "}", large},
+      {"{\"x\":" + array(std::string(n, '9')) + "}", large},
+      {"{" + std::string(n, ' ') + "}", large},
+      {"{\"x\":" + array(in_list(n, "0")) + "}", "\"x\" has more than 64 axes"},
+      // Just small enough to be read.
+      {"{\"__metadata__\":" + members(900'000, "\"\"") + "}", "accepted"},
+      {members(3'500'000, array("0")), "accepted"},
+      {"{\"__metadata__\":{\"k\":\"" + std::string(1'048'000, 'x') + "\"}}", "accepted"},
+  };
+  const Scratch scratch;
+  for (const auto& [header, expected] : cases) {
+    const auto begin = header.substr(0, 80);
+    CAPTURE(begin);
+    write_bytes(scratch / "w", file(header));
+    std::string said = "accepted";
+    start_counting();
+    try {
+      nn::load_safetensors(scratch / "w");
+    } catch (const nn::DataError& error) {
+      said = error.what();
+    }
+    CHECK(allocations().peak < header.size() + (16 << 20));
+    CHECK(said.find(expected) != said.npos);
+  }
+}
+
 TEST_CASE("a header longer than the format allows is refused before it is read") {
   const Scratch scratch;
   write_bytes(scratch / "w", std::string("\x01\xe1\xf5\x05\0\0\0\0", 8));  // 100,000,001
@@ -308,8 +360,15 @@ TEST_CASE("what no file can hold is refused before anything is written") {
   CHECK_THROWS_AS(nn::save_safetensors(scratch / "w", {{"__metadata__", one}}), autodiff::ValueError);
   CHECK_THROWS_AS(nn::save_safetensors(scratch / "w", {{"\xff", one}}), autodiff::ValueError);
   CHECK_THROWS_AS(nn::save_safetensors(scratch / "w", {}, {{"k", "\xc3"}}), autodiff::ValueError);
-  CHECK_THROWS_WITH_AS(nn::save_safetensors(scratch / "w", {}, {{"k", std::string(100'000'000, ' ')}}),
-                       doctest::Contains("of the format"), autodiff::ValueError);
+  std::map<std::string, std::string> texts;
+  for (int i = 0; i < 100; ++i) texts[std::to_string(i)] = std::string(1'000'000, ' ');
+  CHECK_THROWS_WITH_AS(nn::save_safetensors(scratch / "w", {}, texts), doctest::Contains("of the format"),
+                       autodiff::ValueError);
+  // What could not be loaded.
+  CHECK_THROWS_WITH_AS(nn::save_safetensors(scratch / "w", {}, {{"k", std::string(1 << 20, ' ')}}),
+                       doctest::Contains("of more than 1048576 bytes"), autodiff::ValueError);
+  CHECK_THROWS_WITH_AS(nn::save_safetensors(scratch / "w", {{"x", Array<float>(Shape(65, 1))}}),
+                       doctest::Contains("\"x\" has more than 64 axes"), autodiff::ValueError);
   CHECK(scratch.files() == 0);
   CHECK_THROWS_WITH_AS(Tensor(Dtype::f16, {3}, std::vector<std::byte>(4)), "[tensor] 4 bytes are not F16 (3)",
                        autodiff::ShapeError);
