@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -18,7 +19,10 @@
 
 namespace {
 
+using std::chrono::milliseconds, std::chrono::seconds;
+
 constexpr int most_milliseconds = 120;  // that a run gets
+constexpr seconds patience(120);        // with one that should end by itself: some hundred times what it takes
 
 [[noreturn]] void refuse(const std::string& what) { throw nn::DataError(what); }
 
@@ -36,10 +40,18 @@ pid_t start(std::vector<std::string> arguments) {
   return child;
 }
 
-/// Whether a run was killed; false if it had come to its end.
+/// Whether a run was killed; false if it had come to its end. One that does not end at all is killed and refused.
 bool killed(pid_t child) {
+  const auto last = std::chrono::steady_clock::now() + patience;
   int status = 0;
-  waitpid(child, &status, 0);
+  while (waitpid(child, &status, WNOHANG) == 0) {
+    if (std::chrono::steady_clock::now() > last) {
+      kill(child, SIGKILL);
+      waitpid(child, &status, 0);
+      refuse("train_mlp hangs: it has not ended after " + std::to_string(patience.count()) + " seconds");
+    }
+    std::this_thread::sleep_for(milliseconds(1));
+  }
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) return true;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) refuse("train_mlp has failed");
   return false;
