@@ -222,6 +222,7 @@ void Run<T>::load() {
   if (plateau_) {
     auto state = plateau_->state();
     each(state, get);
+    if (!(state.rate >= 0) || std::isinf(state.rate)) refuse("has a learning rate that cannot be: ", state.rate);
     plateau_->state(state);
   }
   if (options_.keep_best && state_.best_epoch > 0)

@@ -4,10 +4,8 @@
 #include <cstring>
 #include <limits>
 #include <nn/nn.hpp>
-#include <random>
 
 #include "allocations.hpp"
-#include "fuzz_safetensors.hpp"
 #include "scratch.hpp"
 
 using autodiff::Array;
@@ -372,81 +370,4 @@ TEST_CASE("what no file can hold is refused before anything is written") {
   CHECK(scratch.files() == 0);
   CHECK_THROWS_WITH_AS(Tensor(Dtype::f16, {3}, std::vector<std::byte>(4)), "[tensor] 4 bytes are not F16 (3)",
                        autodiff::ShapeError);
-}
-
-TEST_CASE("mutated files are read or refused") {
-  const std::string example = fuzz::safetensors_example();
-  std::uint64_t length = 0;
-  std::memcpy(&length, example.data(), 8);
-  const std::string pieces[] = {"{",
-                                "}",
-                                "[",
-                                "]",
-                                "\"",
-                                ":",
-                                ",",
-                                "0",
-                                "9",
-                                "-1",
-                                "1e9",
-                                "\\u0000",
-                                "18446744073709551615",
-                                "4294967296",
-                                "null",
-                                "[[[[",
-                                "{\"a\":",
-                                "\xff",
-                                "F64",
-                                "__metadata__"};
-  std::mt19937_64 random(1);
-  const auto below = [&](std::size_t n) { return std::size_t(random() % n); };
-  const Scratch scratch;
-  int read = 0, refused = 0;
-  for (int i = 0; i < 5000; ++i) {
-    std::string header = example.substr(8, length), data = example.substr(8 + length);
-    for (auto mutations = below(4); mutations > 0; --mutations) {
-      const std::size_t at = below(header.size() + 1);
-      const std::string& piece = pieces[below(std::size(pieces))];
-      switch (below(5)) {
-        case 0:
-          header.insert(at, piece);
-          break;
-        case 1:
-          header.replace(at, 1, piece);
-          break;
-        case 2:
-          header.erase(at, 1 + below(4));
-          break;
-        case 3:
-          header.insert(at, header, below(header.size() + 1), below(60));
-          break;
-        case 4:
-          data.resize(below(2 * data.size() + 1));
-          break;
-      }
-    }
-    std::string bytes = file(header, data);
-    switch (below(4)) {
-      case 0:
-        bytes[below(bytes.size())] ^= char(1 << below(8));
-        break;
-      case 1:
-        bytes[below(8)] = char(random());
-        break;
-      case 2:
-        bytes.resize(below(bytes.size()));
-        break;
-      default:
-        break;
-    }
-    write_bytes(scratch / "w", bytes);
-    try {
-      fuzz::read_safetensors(scratch / "w");
-      ++read;
-    } catch (const nn::DataError&) {
-      ++refused;
-    }
-  }
-  CHECK(read > 300);  // among others, those that were not changed
-  CHECK(refused > 3000);
 }

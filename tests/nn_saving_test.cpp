@@ -238,3 +238,25 @@ TEST_CASE("files that are no checkpoints are refused") {
         "[load_checkpoint] " + path + ": needs \"checkpoint 1\", and is \"checkpoint 2\"");
   CHECK(error_of([&] { nn::load_checkpoint(path + "x"); }).find("cannot be opened") != std::string::npos);
 }
+
+TEST_CASE("a checkpoint with a learning rate that cannot be is not gone on from") {
+  const Scratch scratch;
+  const auto fit = [&](bool resume) {
+    nn::Linear<double> model(2, 1);
+    model.initialise(1);
+    nn::Sgd<double> optimiser(0.1);
+    nn::MemorySource<double> data(nn::regression(Array<double>{{1, 2}, {3, 4}}, Array<double>{1, 2}));
+    nn::FitOptions<double> options;
+    options.epochs = 2, options.plateau = nn::PlateauOptions{};
+    options.checkpoint = scratch / "run.safetensors", options.resume = resume;
+    nn::fit(model, optimiser, nn::loss<double>("mean-squared-error"), data, options);
+  };
+  fit(false);
+  for (const char* rate : {"-1", "inf", "nan"}) {
+    auto checkpoint = nn::load_checkpoint(scratch / "run.safetensors");
+    checkpoint.set("plateau.rate", rate);
+    nn::save_checkpoint(scratch / "run.safetensors", checkpoint);
+    const auto error = error_of([&] { fit(true); });
+    CHECK(error.ends_with(std::string("has a learning rate that cannot be: ") + rate));
+  }
+}
