@@ -60,6 +60,10 @@ template <Real T>
 using Array = xt::xarray_container<xt::uvector<T, Allocator<T>>, xt::layout_type::row_major,
                                    xt::svector<std::size_t, 4, std::allocator<std::size_t>, true>>;
 
+/// The same as an argument of which another one decides the element type: any array is converted to it.
+template <Real T>
+using ArrayBeside = std::type_identity_t<Array<T>>;
+
 using Shape = Array<double>::shape_type;
 
 /// Anything that can stand for an array in an operation: an xtensor container or lazy expression.

@@ -68,7 +68,7 @@ Dataset<T> Dataset<T>::rows(std::span<const std::size_t> numbers) const {
 }
 
 template <Real T>
-Dataset<T> classification(Array<T> inputs, Array<T> labels) {
+Dataset<T> classification(Array<T> inputs, autodiff::ArrayBeside<T> labels) {
   constexpr std::size_t most_classes = 1000;
   if (labels.dimension() != 1) fail<ShapeError>("classification", "needs labels (samples): ", Dims(labels.shape()));
   Dataset<T> data{flattened("classification", std::move(inputs), labels), std::move(labels)};
@@ -85,7 +85,7 @@ Dataset<T> classification(Array<T> inputs, Array<T> labels) {
 }
 
 template <Real T>
-Dataset<T> regression(Array<T> inputs, Array<T> targets) {
+Dataset<T> regression(Array<T> inputs, autodiff::ArrayBeside<T> targets) {
   if (targets.dimension() == 1) targets.reshape(Shape{targets.shape(0), 1});
   if (targets.dimension() != 2 || targets.shape(1) == 0)
     fail<ShapeError>("regression", "needs targets (samples) or (samples, outputs): ", Dims(targets.shape()));

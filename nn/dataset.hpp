@@ -37,11 +37,11 @@ struct Dataset {
 /// The data set of inputs (samples, ...), each as one row of features, and classes (samples), named by their numbers
 /// from 0 to the largest. Throws ShapeError for other shapes, and ValueError for what is not a class below 1000.
 template <autodiff::Real T>
-Dataset<T> classification(autodiff::Array<T> inputs, autodiff::Array<T> labels);
+Dataset<T> classification(autodiff::Array<T> inputs, autodiff::ArrayBeside<T> labels);
 /// The data set of inputs (samples, ...), each as one row of features, and real values (samples) or (samples, outputs).
 /// Throws ShapeError for other shapes.
 template <autodiff::Real T>
-Dataset<T> regression(autodiff::Array<T> inputs, autodiff::Array<T> targets);
+Dataset<T> regression(autodiff::Array<T> inputs, autodiff::ArrayBeside<T> targets);
 
 /// Classes (samples) as (samples, classes): 1 for the class of the sample, 0 for all others. Throws ShapeError for
 /// another shape, and ValueError for what is not one of the classes.

@@ -95,6 +95,13 @@ template <Real T>
 FitReport fit(Module<T>& model, Optimiser<T>& optimiser, std::type_identity_t<Loss<T>> loss, Source<T>& data,
               const std::type_identity_t<FitOptions<T>>& options = {});
 
+/// The same on a source that is made for it.
+template <Real T>
+FitReport fit(Module<T>& model, Optimiser<T>& optimiser, std::type_identity_t<Loss<T>> loss, Source<T>&& data,
+              const std::type_identity_t<FitOptions<T>>& options = {}) {
+  return fit(model, optimiser, std::move(loss), data, options);
+}
+
 extern template FitReport fit(Module<float>&, Optimiser<float>&, Loss<float>, Source<float>&, const FitOptions<float>&);
 extern template FitReport fit(Module<double>&, Optimiser<double>&, Loss<double>, Source<double>&,
                               const FitOptions<double>&);

@@ -100,6 +100,9 @@ Sequential(First, Rest...) -> Sequential<typename First::value_type>;
 
 /// x + inner(x), a way around the inner module: what it adds is learnt. K. He, X. Zhang, S. Ren and J. Sun, "Deep
 /// residual learning for image recognition", CVPR 2016. Throws ShapeError when inner changes the shape.
+///
+/// One around another must be said with AnyModule, Residual(AnyModule<float>(Residual(f))): C++ takes
+/// Residual(Residual(f)) for Residual(f), as it does with any class.
 template <Real T = float>
 class Residual : public Module<T> {
  public:

@@ -118,6 +118,7 @@ class Minimiser {
   Point<T> evaluate(Flat<T> x) {
     unpack(x);
     std::vector<Array<T>> gradients;
+    for (const auto& array : parameters_) gradients.push_back(Array<T>(array.shape(), T(0)));
     ++evaluations_;
     Point<T> point{.x = std::move(x), .gradient = {}, .loss = double(function_(parameters_, gradients))};
     if (gradients.size() != parameters_.size())

@@ -33,7 +33,7 @@ struct LbfgsReport {
   std::string text() const;
 };
 
-/// The loss at these parameters; puts its gradients, of the shapes of the parameters, into the second argument.
+/// The loss at these parameters; sets the gradients, which come as zeros of the shapes of the parameters.
 template <Real T>
 using LossAndGradients = std::function<T(const std::vector<Array<T>>& parameters, std::vector<Array<T>>& gradients)>;
 

@@ -54,6 +54,11 @@ autodiff::Variable<T> mean_absolute_error(const autodiff::Variable<T>& predictio
 template <autodiff::Real T>
 autodiff::Variable<T> huber(const autodiff::Variable<T>& prediction, detail::Beside<T> target, double delta = 1,
                             Reduction reduction = Reduction::mean);
+/// The same with a delta of 1.
+template <autodiff::Real T>
+autodiff::Variable<T> huber(const autodiff::Variable<T>& prediction, detail::Beside<T> target, Reduction reduction) {
+  return huber(prediction, target, 1, reduction);
+}
 
 /// -(t log q + (1 - t) log(1 - q)) of every element, where q = logistic(logit) is the probability of 1 and t the
 /// target, from 0 to 1; in nats, likewise. From the logits, so that no probability is rounded to 0 or 1.

@@ -13,6 +13,7 @@
 namespace nn {
 
 using autodiff::Array;
+using autodiff::ArrayBeside;
 using autodiff::Dims;
 using autodiff::fail;
 using autodiff::Real;
@@ -91,7 +92,7 @@ ConfusionMatrix::ConfusionMatrix(std::vector<std::string> classes)
 }
 
 template <Real T>
-void ConfusionMatrix::add(const Array<T>& scores, const Array<T>& labels) {
+void ConfusionMatrix::add(const Array<T>& scores, const ArrayBeside<T>& labels) {
   const auto predicted = predictions("confusion_matrix", scores, labels);
   if (scores.shape(1) != classes_.size())
     fail<ShapeError>("confusion_matrix", "needs a score for each of ", classes_.size(),
@@ -185,7 +186,7 @@ std::ostream& operator<<(std::ostream& out, const ConfusionMatrix& matrix) {
 }
 
 template <Real T>
-double accuracy(const Array<T>& scores, const Array<T>& labels) {
+double accuracy(const Array<T>& scores, const ArrayBeside<T>& labels) {
   const auto predicted = predictions("accuracy", scores, labels);
   const auto right = std::inner_product(predicted.begin(), predicted.end(), labels.begin(), std::size_t{0},
                                         std::plus<>(), std::equal_to<>());
@@ -193,7 +194,7 @@ double accuracy(const Array<T>& scores, const Array<T>& labels) {
 }
 
 template <Real T>
-double top_k_accuracy(const Array<T>& scores, const Array<T>& labels, std::size_t k) {
+double top_k_accuracy(const Array<T>& scores, const ArrayBeside<T>& labels, std::size_t k) {
   check_classes("top_k_accuracy", scores, labels);
   const std::size_t classes = scores.shape(1);
   if (k == 0 || k > classes) fail<ValueError>("top_k_accuracy", "k is not from 1 to ", classes, ": ", k);
@@ -210,7 +211,7 @@ double top_k_accuracy(const Array<T>& scores, const Array<T>& labels, std::size_
 }
 
 template <Real T>
-PrecisionRecall precision_recall(const Array<T>& scores, const Array<T>& labels, Average average) {
+PrecisionRecall precision_recall(const Array<T>& scores, const ArrayBeside<T>& labels, Average average) {
   check_classes("precision_recall", scores, labels);
   ConfusionMatrix matrix(std::vector<std::string>(scores.shape(1)));
   matrix.add(scores, labels);
@@ -218,7 +219,7 @@ PrecisionRecall precision_recall(const Array<T>& scores, const Array<T>& labels,
 }
 
 template <Real T>
-double mean_absolute_error(const Array<T>& predictions, const Array<T>& targets) {
+double mean_absolute_error(const Array<T>& predictions, const ArrayBeside<T>& targets) {
   return mean_over_outputs("mean_absolute_error", predictions, targets, [](const auto& predicted, const auto& actual) {
     return std::inner_product(predicted.begin(), predicted.end(), actual.begin(), 0.0, std::plus<>(),
                               [](double p, double a) { return std::abs(p - a); }) /
@@ -227,19 +228,19 @@ double mean_absolute_error(const Array<T>& predictions, const Array<T>& targets)
 }
 
 template <Real T>
-double mean_squared_error(const Array<T>& predictions, const Array<T>& targets) {
+double mean_squared_error(const Array<T>& predictions, const ArrayBeside<T>& targets) {
   return mean_over_outputs("mean_squared_error", predictions, targets, mean_of_squares);
 }
 
 template <Real T>
-double root_mean_squared_error(const Array<T>& predictions, const Array<T>& targets) {
+double root_mean_squared_error(const Array<T>& predictions, const ArrayBeside<T>& targets) {
   return mean_over_outputs(
       "root_mean_squared_error", predictions, targets,
       [](const auto& predicted, const auto& actual) { return std::sqrt(mean_of_squares(predicted, actual)); });
 }
 
 template <Real T>
-double r2_score(const Array<T>& predictions, const Array<T>& targets) {
+double r2_score(const Array<T>& predictions, const ArrayBeside<T>& targets) {
   return mean_over_outputs("r2_score", predictions, targets, [](const auto& predicted, const auto& actual) {
     if (actual.size() == 1) return std::numeric_limits<double>::quiet_NaN();
     const double error = sum_of_squares(predicted, actual);

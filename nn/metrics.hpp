@@ -10,8 +10,8 @@
 
 namespace nn {
 
-/// How classes are averaged: each alike (macro), by how many samples it has (weighted), or by counting the samples of all
-/// together (micro), which is the accuracy, as a sample has one class.
+/// How classes are averaged: each alike (macro), by how many samples it has (weighted), or by counting the samples of
+/// all together (micro), which is the accuracy, as a sample has one class.
 enum class Average { macro, weighted, micro };
 
 /// Of what was taken for a class, the share that is of it; of what is of a class, the share that was taken for it; and
@@ -31,7 +31,7 @@ class ConfusionMatrix {
   /// Counts samples: scores (samples, classes), of which the largest in a row is the prediction, and the true classes
   /// (samples). Throws ShapeError for other shapes, ValueError for a class that does not exist; counts nothing then.
   template <autodiff::Real T>
-  void add(const autodiff::Array<T>& scores, const autodiff::Array<T>& labels);
+  void add(const autodiff::Array<T>& scores, const autodiff::ArrayBeside<T>& labels);
 
   /// How many samples of class `actual` were taken for class `predicted`. Throws ValueError out of range.
   std::size_t operator()(std::size_t actual, std::size_t predicted) const;
@@ -60,36 +60,36 @@ class ConfusionMatrix {
 
 /// The share of samples, from 0 to 1, whose prediction is right.
 template <autodiff::Real T>
-double accuracy(const autodiff::Array<T>& scores, const autodiff::Array<T>& labels);
+double accuracy(const autodiff::Array<T>& scores, const autodiff::ArrayBeside<T>& labels);
 
 /// The share of samples, from 0 to 1, whose class is among the k of the largest scores; of equal ones, the first count
 /// as larger, and NaN as larger than all. Throws ValueError unless k is from 1 to the number of classes.
 template <autodiff::Real T>
-double top_k_accuracy(const autodiff::Array<T>& scores, const autodiff::Array<T>& labels, std::size_t k);
+double top_k_accuracy(const autodiff::Array<T>& scores, const autodiff::ArrayBeside<T>& labels, std::size_t k);
 
 /// The precision, recall and F1 of all classes.
 template <autodiff::Real T>
-PrecisionRecall precision_recall(const autodiff::Array<T>& scores, const autodiff::Array<T>& labels,
+PrecisionRecall precision_recall(const autodiff::Array<T>& scores, const autodiff::ArrayBeside<T>& labels,
                                  Average average = Average::macro);
 
 // Of real values: predictions and targets of the same shape, (samples, outputs) or (samples), computed in double. With
 // several outputs, the mean of what each gives. All throw ShapeError for other shapes and for no elements.
 
 template <autodiff::Real T>
-double mean_absolute_error(const autodiff::Array<T>& predictions, const autodiff::Array<T>& targets);
+double mean_absolute_error(const autodiff::Array<T>& predictions, const autodiff::ArrayBeside<T>& targets);
 
 template <autodiff::Real T>
-double mean_squared_error(const autodiff::Array<T>& predictions, const autodiff::Array<T>& targets);
+double mean_squared_error(const autodiff::Array<T>& predictions, const autodiff::ArrayBeside<T>& targets);
 
 /// The root of the mean squared error: of each output, if there are several, and then their mean.
 template <autodiff::Real T>
-double root_mean_squared_error(const autodiff::Array<T>& predictions, const autodiff::Array<T>& targets);
+double root_mean_squared_error(const autodiff::Array<T>& predictions, const autodiff::ArrayBeside<T>& targets);
 
 /// The coefficient of determination R²: the share of the targets' variance that the predictions explain, 1 at best and
 /// below 0 for predictions worse than the mean. Targets that are all the same give 1 if they are met exactly and 0
 /// otherwise; a single sample gives NaN.
 template <autodiff::Real T>
-double r2_score(const autodiff::Array<T>& predictions, const autodiff::Array<T>& targets);
+double r2_score(const autodiff::Array<T>& predictions, const autodiff::ArrayBeside<T>& targets);
 
 /// A metric by name, as a trainer watches it. It is one of all samples, and need not be the mean over batches.
 template <autodiff::Real T>
@@ -100,7 +100,7 @@ struct Metric {
   /// Targets are classes (samples) rather than real values.
   bool takes_classes;
 
-  double operator()(const autodiff::Array<T>& predictions, const autodiff::Array<T>& targets) const {
+  double operator()(const autodiff::Array<T>& predictions, const autodiff::ArrayBeside<T>& targets) const {
     return function(predictions, targets);
   }
 };

@@ -45,6 +45,10 @@ class LayerNorm : public Module<T> {
  public:
   explicit LayerNorm(std::size_t features, double epsilon = 1e-5) : LayerNorm(Shape{features}, epsilon) {}
   explicit LayerNorm(Shape features, double epsilon = 1e-5);
+  /// LayerNorm({2, 3})
+  template <std::size_t Axes>
+  explicit LayerNorm(const std::size_t (&features)[Axes], double epsilon = 1e-5)
+      : LayerNorm(Shape(std::begin(features), std::end(features)), epsilon) {}
   Variable<T> forward(const Variable<T>& x) override;
   void members(Members<T>& m) override;
 

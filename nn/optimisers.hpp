@@ -24,7 +24,8 @@ class Slots {
   std::map<std::string, Variable<T>> slots_;
 };
 
-/// A rule, its learning rate, and its slots for every parameter it has met. A value: a copy goes on independently.
+/// A rule, its learning rate, and its slots for every parameter it has met. A value: a copy goes on independently. Each
+/// model needs one of its own: slots go by the names of parameters, which two models share.
 template <Real T>
 class Optimiser {
  public:

@@ -52,6 +52,8 @@ TrainingStep<T>::TrainingStep(Module<T>& model, Optimiser<T>& optimiser, Loss<T>
       options_(options),
       program_([this](Tape& tape, const auto& inputs) { return record(tape, inputs[0], inputs[1], inputs[2]); },
                options.compile) {
+  if (model.parameters().empty())
+    fail<ValueError>("training_step", "the model lists no parameters in members(): there is nothing to train");
   if (options.parts == 0) fail<ValueError>("training_step", "a batch has at least one part");
   for (const double limit : {options.clip_norm, options.clip_value})
     if (!(limit >= 0) || std::isinf(limit))

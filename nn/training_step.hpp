@@ -7,8 +7,9 @@
 namespace nn {
 
 struct StepOptions {
-  /// The batch goes through in so many parts, whose gradients are added up: less memory, the same step, but for layers
-  /// that look at a whole batch. Fewer where there are fewer samples.
+  /// The batch goes through in so many parts, whose gradients are added up as those of a mean over the samples: less
+  /// memory and, for a loss that is such a mean, the same step, but for layers that look at a whole batch. A sum, or a
+  /// mean that class weights divide, comes out otherwise. Fewer parts where there are fewer samples.
   std::size_t parts = 1;
   /// What the norm of all gradients together, and each of their elements, is held to; 0: nothing.
   double clip_norm = 0, clip_value = 0;
@@ -20,7 +21,7 @@ struct StepOptions {
 template <Real T>
 class TrainingStep {
  public:
-  /// Throws ValueError for options out of range.
+  /// Throws ValueError for options out of range, and for a model without parameters.
   TrainingStep(Module<T>& model, Optimiser<T>& optimiser, Loss<T> loss, const StepOptions& options = {});
   TrainingStep(const TrainingStep&) = delete;  // its programs refer to it
 

@@ -1,4 +1,4 @@
-// What an evaluator gives is compared with the model itself.
+// What an evaluator gives is compared with the model itself. And what a model must have to be trained.
 #include <type_traits>
 
 #include "nn_support.hpp"
@@ -40,4 +40,20 @@ TEST_CASE("an evaluator with a loss is asked for predictions alone, too, in any 
 TEST_CASE("what holds programs that refer to it stays where it is") {
   CHECK(!moves<nn::Evaluator<float>>);
   CHECK(!moves<nn::TrainingStep<float>>);
+}
+
+TEST_CASE("a model that lists no parameters is not trained in vain") {
+  struct Forgetful : nn::Module<double> {
+    nn::Linear<double> inner{2, 1};
+    autodiff::Variable<double> forward(const autodiff::Variable<double>& x) override { return inner(x); }
+  } model;
+  model.inner.initialise(1);
+  nn::GradientDescent<double> descent(0.1);
+  const auto data = [] {
+    return nn::MemorySource<double>(nn::regression(Array<double>{{1, 2}, {3, 4}}, Array<double>{1, 2}));
+  };
+  const auto loss = nn::loss<double>("squared-error");
+  CHECK(test::error_of([&] { nn::fit(model, descent, loss, data()); }) ==
+        "[training_step]: the model lists no parameters in members(): there is nothing to train");
+  CHECK(nn::fit(model.inner, descent, loss, data()).epochs == 10);
 }

@@ -66,6 +66,21 @@ TEST_CASE("L-BFGS walks down Rosenbrock's valley") {
   CHECK(report.evaluations < 65);
 }
 
+TEST_CASE("gradients are there to be set, element by element") {
+  std::vector p{one(3), Array<double>{{1, 2}}};
+  nn::lbfgs(p, [](const auto& at, auto& gradients) {
+    double loss = 0;
+    for (std::size_t i = 0; i < at.size(); ++i)
+      for (std::size_t k = 0; k < at[i].size(); ++k) {
+        loss += at[i].flat(k) * at[i].flat(k) / 2;
+        gradients.at(i).flat(k) += at[i].flat(k);  // they come as zeros
+      }
+    return loss;
+  });
+  CHECK(std::abs(p[0](0)) < 1e-6);
+  CHECK(std::abs(p[1](0, 1)) < 1e-6);
+}
+
 TEST_CASE("the loss never becomes larger, whatever the number of iterations") {
   double before = INFINITY;
   for (std::size_t n = 0; n < 40; ++n) {

@@ -184,6 +184,7 @@ TEST_CASE("a loss by name is the function of that name") {
     CHECK(std::isfinite(nn::loss<double>(name)(outputs, nn::takes_classes(name) ? classes : rows).item()));
   }
   CHECK(nn::loss<double>("huber")(outputs, rows).item() == nn::huber(outputs, rows).item());
+  CHECK(nn::huber(outputs, rows, nn::Reduction::sum).item() == nn::huber(outputs, rows, 1, nn::Reduction::sum).item());
   CHECK(nn::loss<double>("hinge")(outputs, classes).item() == nn::multiclass_hinge(outputs, classes).item());
   CHECK(nn::loss<double>("squared-error")(outputs, rows).item() == nn::squared_error(outputs, rows).item());
   CHECK_FALSE(nn::takes_classes("squared-error"));

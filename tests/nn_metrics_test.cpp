@@ -152,6 +152,16 @@ TEST_CASE("errors of real values refuse shapes that differ") {
   CHECK_THROWS_AS(nn::root_mean_squared_error(Array<double>(1.), Array<double>(1.)), autodiff::ShapeError);
 }
 
+TEST_CASE("classes and real values may be arrays of any type") {
+  const Array<float> scores{{1, 2}, {3, 1}, {0, 5}}, values{{1, 1}, {2, 2}, {3, 5}};
+  const xt::xarray<int> labels{1, 0, 0}, targets{{0, 0}, {1, 1}, {2, 2}};
+  CHECK(nn::accuracy(scores, labels) == doctest::Approx(2.0 / 3));
+  CHECK(nn::top_k_accuracy(scores, labels, 2) == 1);
+  CHECK(nn::mean_absolute_error(values, targets + 1) == doctest::Approx(1.0 / 3));
+  CHECK(nn::classification(scores, labels).targets == Array<float>{1, 0, 0});
+  CHECK(nn::regression(scores, targets).targets == Array<float>{{0, 0}, {1, 1}, {2, 2}});
+}
+
 TEST_CASE("metrics have names") {
   for (const auto& name : nn::metric_names()) {
     CAPTURE(name);

@@ -64,6 +64,13 @@ TEST_CASE("LayerNorm agrees with PyTorch over one axis and over two") {
   check_call(two, "layer_norm_matrices", {2, 3, 4});
 }
 
+TEST_CASE("the axes of LayerNorm are listed in braces or given as a shape") {
+  CHECK(nn::LayerNorm<float>({2, 3}).weight.shape() == autodiff::Shape{2, 3});
+  CHECK(nn::LayerNorm<float>({2, 3}, 0.1).weight.shape() == autodiff::Shape{2, 3});
+  CHECK(nn::LayerNorm<float>(autodiff::Shape{4}).weight.shape() == autodiff::Shape{4});
+  CHECK(nn::LayerNorm<float>{4, 0.1}.weight.shape() == autodiff::Shape{4});
+}
+
 TEST_CASE("gradients of normalising layers agree with differences to second order") {
   nn::BatchNorm<double> training(3), inference(3);
   nn::LayerNorm<double> within(3);
