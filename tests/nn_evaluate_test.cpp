@@ -54,6 +54,6 @@ TEST_CASE("a model that lists no parameters is not trained in vain") {
   };
   const auto loss = nn::loss<double>("squared-error");
   CHECK(test::error_of([&] { nn::fit(model, descent, loss, data()); }) ==
-        "[training_step]: the model lists no parameters in members(): there is nothing to train");
+        "[training_step] the model lists no parameters in members(): there is nothing to train");
   CHECK(nn::fit(model.inner, descent, loss, data()).epochs == 10);
 }
