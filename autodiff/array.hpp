@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <new>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -75,13 +76,16 @@ concept Number = std::is_arithmetic_v<std::decay_t<E>>;
 
 inline Shape to_shape(Dims dims) { return Shape(dims.begin(), dims.end()); }
 
+/// Throws ShapeError, which names the operation, for more than 32 axes, or more elements than memory can hold.
+void check_shape(std::string_view operation, Dims shape);
+
 /// An array of this shape whose elements are not set.
 template <Real T>
 Array<T> uninitialised(Dims shape) {
   return Array<T>(to_shape(shape));
 }
 
-/// Evaluates an expression, array or number into an Array<T>, converting the elements.
+/// Evaluates an expression, array or number into an Array<T>, converting the elements. Throws what check_shape throws.
 template <Real T, class E>
 Array<T> to_array(E&& e) {
   if constexpr (Number<E>) {
@@ -94,6 +98,8 @@ Array<T> to_array(E&& e) {
     static_assert(ArrayLike<E>, "an array, a lazy xtensor expression or a number is needed");
     using value_type = typename std::decay_t<E>::value_type;
     static_assert(std::is_arithmetic_v<value_type>, "[autodiff] elements must be real numbers");
+    const auto& lengths = e.shape();
+    check_shape("array", Shape(lengths.begin(), lengths.end()));
     if constexpr (std::same_as<value_type, T>)
       return Array<T>(std::forward<E>(e));
     else

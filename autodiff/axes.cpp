@@ -47,6 +47,7 @@ Shape Lengths::resolve(std::string_view operation, Dims from) const {
       product *= result.back();
     }
   }
+  check_shape(operation, result);  // before their product is relied on
   const std::size_t size = count(from);
   if (open && product && size % product == 0) result[*open] = size / product;
   if (count(result) != size || (open && !product))

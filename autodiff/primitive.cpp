@@ -4,10 +4,10 @@ namespace autodiff {
 
 View dense(Dims shape) {
   View view{to_shape(shape), Strides(shape.size()), 0};
-  std::ptrdiff_t step = 1;
+  std::size_t step = 1;  // unsigned: the shape may not have been checked yet
   for (std::size_t i = shape.size(); i-- > 0;) {
-    view.strides[i] = step;
-    step *= static_cast<std::ptrdiff_t>(shape[i]);
+    view.strides[i] = static_cast<std::ptrdiff_t>(step);
+    step *= shape[i];
   }
   return view;
 }

@@ -139,7 +139,7 @@ Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation
     shapes[i] = operands[i].shape;
   }
   const Shape shape = operation->shape(shapes);
-  if (shape.size() > 32) fail<ShapeError>(operation->name(), "arrays have at most 32 axes: ", Dims(shape));
+  check_shape(operation->name(), shape);
   auto value = std::make_shared<Array<T>>(shape);
   operation->forward(operand(*value), operands);
   if (tape && tape->stop_at_non_finite_)

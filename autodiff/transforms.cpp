@@ -40,6 +40,7 @@ template <Real T>
 Array<T> rows(std::string_view caller, const Variable<T>& y, const Variable<T>& x) {
   Shape shape = y.shape();
   shape.insert(shape.end(), x.shape().begin(), x.shape().end());
+  check_shape(caller, shape);
   Array<T> result(shape);
   T* to = result.data();
   for (std::size_t i = 0; i < y.size(); ++i) {

@@ -132,6 +132,41 @@ TEST_CASE("reductions and losses with no elements name the public function") {
                                         }}});
 }
 
+TEST_CASE("more elements than memory can hold are refused, though the product of the lengths may overflow to few") {
+  ad::Tape<double> tape;
+  constexpr std::size_t half = std::size_t(1) << 32, much = std::size_t(1) << 59;
+  const auto s = tape.variable(1.0), v = tape.variable(xt::zeros<double>({3}));
+  const auto none = tape.variable(xt::zeros<double>({0, 3}));
+  const auto wide = tape.variable(xt::zeros<double>({std::size_t(0), much})), tall = transpose(wide);
+  const Shape square{half, half};
+  check_failing<ad::ShapeError>(
+      tape, {{"[broadcast_to] |memory|(4294967296, 4294967296)", [&] { broadcast_to(s, square); }},
+             {"[broadcast_to] |memory|(1152921504606846976)", [&] { broadcast_to(s, {2 * much}); }},
+             {"[reshape] |memory|(4294967296, 4294967296)", [&] { reshape(none, square); }},
+             {"[reshape] |memory",
+              [&] {
+                reshape(v, {half, half, std::size_t(1), std::size_t(0)});
+              }},
+             {"[random_uniform] |memory", [&] { random_uniform(s, 0, square); }},
+             {"[random_normal] |memory|(4294967296, 4294967296)", [&] { random_normal(s, 0, square); }},
+             {"[one_hot] |memory", [&] { one_hot(v, much); }},
+             {"[pad] |memory",
+              [&] {
+                pad(v, {{2 * much, 0}});
+              }},
+             {"[pad] |axis 0",
+              [&] {
+                pad(v, {{std::size_t(-1), 1}});
+              }},
+             {"[matmul] |memory", [&] { matmul(tall, wide); }},
+             {"[concatenate] |axis 1", [&] { concatenate(std::vector(40, wide), 1); }},
+             {"[stack] |memory", [&] { stack(std::vector(40, wide)); }},
+             {"[jacobian] |memory", [&] { jacobian(tall, wide); }},
+             {"[array] |memory|(4294967296, 4294967296)", [&] {
+                tape.variable(xt::zeros<double>({half, half}));
+              }}});
+}
+
 TEST_CASE("axes that are not there, or named twice") {
   ad::Tape<double> tape;
   const auto a = tape.variable(xt::zeros<double>({4, 3}));

@@ -41,6 +41,7 @@ namespace detail {
 template <Real T>
 Variable<T> random_normal(const Variable<T>& key, const Variable<T>& step, const Shape& shape) {
   Tape<T>::check_operands("random_normal", std::array{key, step});
+  check_shape("random_normal", shape);
   const typename Tape<T>::Attempt attempt({&key, &step});
   Shape pairs = shape;
   pairs.push_back(2);

@@ -55,7 +55,8 @@ Shape Concatenate::shape(std::span<const Dims> x) const {
     bool same = each.size() == x[0].size();
     for (std::size_t i = 0; same && i < each.size(); ++i) same = i == at || each[i] == x[0][i];
     if (!same) fail<ShapeError>(name, "lengths must agree but along axis ", at, ": ", x[0], " and ", each);
-    result[at] += each[at];
+    if (__builtin_add_overflow(result[at], each[at], &result[at]))  // without elements, any length is there
+      fail<ShapeError>(name, "too long along axis ", at, ": ", x[0], " and ", each);
   }
   return result;
 }
@@ -98,12 +99,14 @@ Variable<T> pad(const Variable<T>& x, const std::vector<std::pair<std::size_t, s
   if (widths.size() != x.dimension())
     fail<ShapeError>("pad", "needs one pair of widths an axis: ", widths.size(), " pairs for ", Dims(x.shape()));
   Embed embed{{}, x.shape()};
+  std::size_t added;
   for (std::size_t i = 0; i < widths.size(); ++i) {
     const auto [front, back] = widths[i];
-    const auto start = static_cast<std::ptrdiff_t>(front), length = static_cast<std::ptrdiff_t>(x.shape(i));
-    embed.slice.ranges.push_back({start, start + length});
-    embed.whole[i] += front + back;
+    embed.slice.ranges.push_back({static_cast<std::ptrdiff_t>(front), static_cast<std::ptrdiff_t>(front + x.shape(i))});
+    if (__builtin_add_overflow(front, back, &added) || __builtin_add_overflow(embed.whole[i], added, &embed.whole[i]))
+      fail<ShapeError>("pad", "the widths of axis ", i, " are too large: ", front, " and ", back);
   }
+  check_shape("pad", embed.whole);
   const auto embedded = listed(embed, x);
   if (value == 0) return embedded;
   Array<T> border(embed.whole);
@@ -120,10 +123,13 @@ template <Real T>
 Variable<T> stack(const std::vector<Variable<T>>& xs, int axis) {
   if (xs.empty()) fail<ShapeError>("stack", "needs at least one array");
   Tape<T>::check_operands("stack", xs);
-  resolve_axis("stack", axis, xs[0].dimension() + 1, xs[0].shape());
+  const std::size_t at = resolve_axis("stack", axis, xs[0].dimension() + 1, xs[0].shape());
   for (const auto& x : xs)
     if (!std::ranges::equal(x.shape(), xs[0].shape()))
       fail<ShapeError>("stack", "shapes must be equal: ", Dims(xs[0].shape()), " and ", Dims(x.shape()));
+  Shape all = xs[0].shape();
+  all.insert(all.begin() + static_cast<std::ptrdiff_t>(at), xs.size());
+  check_shape("stack", all);
   std::vector<Variable<T>> expanded;
   for (const auto& x : xs) expanded.push_back(expand_dims(x, axis));
   return concatenate(expanded, axis);
