@@ -1,6 +1,8 @@
-// exp and tanh of registers against the standard library in long double, over the whole range of their arguments.
+// exp and tanh of registers against the standard library in long double, over the whole range of their arguments; and
+// that rules are written for registers as for variables.
 #include <doctest/doctest.h>
-#include <autodiff/kernels/lanes.hpp>
+#include <autodiff/autodiff.hpp>
+#include <autodiff/op.hpp>
 
 #include <bit>
 #include <cmath>
@@ -136,4 +138,42 @@ TEST_CASE_TEMPLATE("exp of registers at special arguments, and at the ends of it
   CHECK(y[6] == inf);
   CHECK(y[7] == std::numeric_limits<T>::denorm_min());
   CHECK(y[8] == 0);
+}
+
+namespace {
+
+/// What a rule may be written with, by the names that variables have.
+struct Everything {
+  static constexpr auto name = "everything";
+  template <class S>
+  static S f(const S& x) {
+    S y = pow(x, 2) + pow(x, 3u) * pow(x, -1L) + pow(x, 0.5) + pow(x, x) + pow(2, x);
+    y += square(x), y -= rsqrt(x), y *= 2, y /= reciprocal(x);
+    y = y + where(x > 1, 1, 0) + where(x > 1, x, 0) + where(x <= 1, 2.5, x) + where(x, 1, 0) + where(x, x, 0.5f);
+    y = y + neg(x) + sign(x) + abs(x) + maximum(x, 1) + minimum(1, x) + clip(x, 0.5, 2) + stop_gradient(x);
+    y = y + logistic(x) + softplus(x) + relu(x - 1) + selu(x - 1) + gelu(x) + silu(x);
+    y = y + elu(x - 1) + elu(x - 1, 2) + leaky_relu(x - 1) + leaky_relu(x - 1, 0.5);
+    y = y + sqrt(x) + exp(x) + expm1(x) + log(x) + log1p(x) + sin(x) + cos(x) + tan(x) + asin(x / 9) + acos(x / 9);
+    y = y + atan(x) + sinh(x) + cosh(x) + tanh(x) + erf(x) + atan2(x, 1) + atan2(1, x) + 1 / x;
+    const S above = x > 1;
+    return y + above * x + (x < 1) * 2 - (x != 1) * x;
+  }
+  template <int I, class S>
+  static S vjp(const S& ct, const S&, const S& x) {
+    return ct * f(x);
+  }
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("a rule calls the functions of variables, on registers and on variables", T, float, double) {
+  Tape<T> tape;
+  const auto x = tape.variable({T(0.25), T(0.5), T(1), T(1.5), T(2.25)});
+  const auto expected = Everything::f(x);
+  const auto y = record(Everything{}, x);
+  const auto slope = recorded_gradient(sum(y), x);
+  const auto plain = gradient(sum(y), x);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    for (T each : {y.value()(i), slope.value()(i), plain(i)})
+      CHECK(each == doctest::Approx(expected.value()(i)).epsilon(sizeof(T) == 4 ? 1e-6 : 1e-14));
 }

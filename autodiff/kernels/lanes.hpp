@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstring>
 #include <limits>
@@ -15,10 +16,12 @@
 
 namespace autodiff::kernels {
 
-/// The outcome of comparing two Lanes, one answer a lane.
-template <class B>
+/// The outcome of comparing two L = Lanes, one answer a lane; as a number, 1 for true and 0 for false. That L is the
+/// parameter lets calls find the functions of Lanes, as in where(x > 0, 1, 0).
+template <class L>
 struct Mask {
-  typename B::batch_bool_type bits;
+  typename L::batch_type::batch_bool_type bits;
+  operator L() const { return where(*this, L(1), L(0)); }
   friend Mask operator&&(Mask a, Mask b) { return {a.bits & b.bits}; }
   friend Mask operator||(Mask a, Mask b) { return {a.bits | b.bits}; }
   friend Mask operator!(Mask a) { return {!a.bits}; }
@@ -27,6 +30,7 @@ struct Mask {
 template <class B>
 struct Lanes {
   using value_type = typename B::value_type;
+  using batch_type = B;
   using T = value_type;
   static constexpr std::size_t size = B::size;
   B v;
@@ -76,19 +80,24 @@ struct Lanes {
   friend Lanes operator*(Lanes a, Lanes b) { return a.v * b.v; }
   friend Lanes operator/(Lanes a, Lanes b) { return a.v / b.v; }
   friend Lanes operator-(Lanes a) { return -a.v; }
+  Lanes& operator+=(Lanes a) { return *this = *this + a; }
+  Lanes& operator-=(Lanes a) { return *this = *this - a; }
+  Lanes& operator*=(Lanes a) { return *this = *this * a; }
+  Lanes& operator/=(Lanes a) { return *this = *this / a; }
 
   // a b + c, a b - c and c - a b, rounded once.
   friend Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return xsimd::fma(a.v, b.v, c.v); }
   friend Lanes multiply_subtract(Lanes a, Lanes b, Lanes c) { return xsimd::fms(a.v, b.v, c.v); }
   friend Lanes negated_multiply_add(Lanes a, Lanes b, Lanes c) { return xsimd::fnma(a.v, b.v, c.v); }
 
-  friend Mask<B> operator<(Lanes a, Lanes b) { return {a.v < b.v}; }
-  friend Mask<B> operator<=(Lanes a, Lanes b) { return {a.v <= b.v}; }
-  friend Mask<B> operator>(Lanes a, Lanes b) { return {a.v > b.v}; }
-  friend Mask<B> operator>=(Lanes a, Lanes b) { return {a.v >= b.v}; }
-  friend Mask<B> operator==(Lanes a, Lanes b) { return {a.v == b.v}; }
-  friend Mask<B> operator!=(Lanes a, Lanes b) { return {!(a.v == b.v)}; }  // xsimd 8 calls NaN != NaN false
-  friend Lanes where(Mask<B> m, Lanes a, Lanes b) { return xsimd::select(m.bits, a.v, b.v); }
+  friend Mask<Lanes> operator<(Lanes a, Lanes b) { return {a.v < b.v}; }
+  friend Mask<Lanes> operator<=(Lanes a, Lanes b) { return {a.v <= b.v}; }
+  friend Mask<Lanes> operator>(Lanes a, Lanes b) { return {a.v > b.v}; }
+  friend Mask<Lanes> operator>=(Lanes a, Lanes b) { return {a.v >= b.v}; }
+  friend Mask<Lanes> operator==(Lanes a, Lanes b) { return {a.v == b.v}; }
+  friend Mask<Lanes> operator!=(Lanes a, Lanes b) { return {!(a.v == b.v)}; }  // xsimd 8 calls NaN != NaN false
+  friend Lanes where(Mask<Lanes> m, Lanes a, Lanes b) { return xsimd::select(m.bits, a.v, b.v); }
+  friend Lanes where(Lanes condition, Lanes a, Lanes b) { return where(condition != 0, a, b); }
 
   friend Lanes abs(Lanes x) { return xsimd::abs(x.v); }
   friend Lanes sqrt(Lanes x) { return xsimd::sqrt(x.v); }
@@ -131,6 +140,12 @@ struct Lanes {
     return B::load_aligned(left);
   }
 };
+
+/// For whole exponents, which would call xsimd's template of any arguments.
+template <class B, std::integral I>
+Lanes<B> pow(const Lanes<B>& x, I p) {
+  return pow(x, Lanes<B>(static_cast<double>(p)));
+}
 
 /// The lanes of the instruction set that this translation unit is compiled for.
 template <class T>
