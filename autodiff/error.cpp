@@ -11,7 +11,8 @@ ErrorScope::~ErrorScope() { innermost = outer_; }
 
 std::string ErrorScope::path() {
   std::string path;
-  for (const ErrorScope* w = innermost; w; w = w->outer_) path = path.empty() ? w->name_ : w->name_ + "/" + path;
+  for (const ErrorScope* w = innermost; w; w = w->outer_)
+    if (!w->name_.empty()) path = path.empty() ? w->name_ : w->name_ + "/" + path;
   return path;
 }
 

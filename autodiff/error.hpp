@@ -45,6 +45,7 @@ inline std::string to_string(Dims shape) {
 }
 
 /// While it lives, errors of this thread say that they happened here: "layer1: [matmul] ...", inside those outside it.
+/// One without a name adds nothing.
 class [[nodiscard]] ErrorScope {
  public:
   explicit ErrorScope(std::string_view name);

@@ -8,9 +8,10 @@
 
 namespace autodiff {
 
-/// Throws ValueError that names the operation, the shapes of its result and inputs, and the first element of the
-/// result, which is dense, that is infinite or NaN; does nothing if there is none.
+/// Throws ValueError that names the operation, `what` with its shape and its first element that is infinite or NaN, and
+/// the shapes of the inputs, if any; does nothing if all elements are finite. `y` is dense.
 template <Real T>
-void require_finite(std::string_view operation, Operand<const T> y, std::span<const Dims> inputs);
+void require_finite(std::string_view operation, std::string_view what, Operand<const T> y,
+                    std::span<const Dims> inputs = {});
 
 }  // namespace autodiff

@@ -25,8 +25,9 @@ struct CompileOptions {
   /// multiply-adds, reductions by blocks, transposes read in place), and in which a factor that is zero at a run leaves
   /// out what it multiplies, be it NaN.
   bool exact = false;
-  /// Stop a run at the first value that is not finite, with a ValueError that names its node, shapes and index. Slow;
-  /// exact.
+  /// Stop a run at the first input, state or result that is not finite, with a ValueError that names it, its shape and
+  /// index; compile() itself stops at a variable that keeps such a value, and at results that no run computes anew.
+  /// Constants are let through, since an infinity may be meant, until a result is not finite. Slow; exact.
   bool stop_at_non_finite = false;
   /// Time each instruction, for the report.
   bool profile = false;

@@ -77,9 +77,10 @@ std::vector<Variable<T>> sweep(std::string_view caller, Sweep mode, const Variab
         fail<ShapeError>(operation->name(), "the gradient of argument ", j + 1,
                          " must have its shape: ", Dims(part.shape()), " and ", Dims(x[j].shape()));
       if (tape.stops_at_non_finite()) {
-        const ErrorScope scope("gradient of " + (tape.name(i).empty() ? tape.scope_of(i) : tape.name(i)));
+        const std::string where = tape.name(i).empty() ? tape.scope_of(i) : tape.name(i);
+        const ErrorScope scope(where.empty() ? "gradient" : "gradient of " + where);
         const Dims from[] = {Dims(ct.shape())};
-        require_finite<T>(operation->name(), operand(part.value()), from);
+        require_finite<T>(operation->name(), "the result", operand(part.value()), from);
       }
       if (reached[to])
         cotangents[to] += part;

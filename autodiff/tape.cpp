@@ -87,8 +87,10 @@ std::uint32_t Tape<T>::append(std::shared_ptr<const Primitive<T>> operation, std
 template <Real T>
 Variable<T> Tape<T>::leaf(const Variable<T>& value, const std::string& name, bool constant) {
   value.check_alive();
-  if (stop_at_non_finite_)
-    require_finite<T>(constant ? "constant" : "variable", operand(std::as_const(*value.value_)), {});
+  if (stop_at_non_finite_) {
+    const ErrorScope scope(name);
+    require_finite<T>(constant ? "constant" : "variable", "the value", operand(std::as_const(*value.value_)));
+  }
   const auto index = append(nullptr, value.value_, constant);
   if (!name.empty()) this->name(index, name);
   return recorded(index);
@@ -143,7 +145,7 @@ Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation
   auto value = std::make_shared<Array<T>>(shape);
   operation->forward(operand(*value), operands);
   if (tape && tape->stop_at_non_finite_)
-    require_finite<T>(operation->name(), operand(std::as_const(*value)), std::span<const Dims>(shapes));
+    require_finite<T>(operation->name(), "the result", operand(std::as_const(*value)), shapes);
   if (!tape || !tape->recording_) return Variable<T>(std::move(value), nullptr, 0, 0);
 
   // Plain values become constants here, after all that can fail; then the node's own inputs follow each other.

@@ -91,7 +91,8 @@ class Tape {
   bool recording() const { return recording_; }
 
   /// Hunts for the first value that is not finite: from now on, entering one, an operation that gives one, and a sweep
-  /// that meets one throw ValueError, which names scope, operation, shapes and the index. Off at first; slows down.
+  /// that meets one throw ValueError, which names scope, operation, shapes and the index. Arrays and numbers beside
+  /// variables are let through, since an infinity may be meant, until a result is not finite. Off at first; slows down.
   void stop_at_non_finite(bool on = true) { stop_at_non_finite_ = on; }
   bool stops_at_non_finite() const { return stop_at_non_finite_; }
 

@@ -327,7 +327,9 @@ TEST_CASE("the hunt for what is not finite stops at the first value, and says wh
   tape.stop_at_non_finite();
   const auto size = tape.size();
   CHECK_THROWS_WITH_AS(log(x), "net: [log] the result (2, 2) has -inf at (1, 0), from (2, 2)", ad::ValueError);
-  CHECK_THROWS_WITH_AS(tape.variable(array({1}, {std::nan("")})), "net: [variable] the result (1) has nan at (0)",
+  CHECK_THROWS_WITH_AS(tape.variable(array({1}, {std::nan("")})), "net: [variable] the value (1) has nan at (0)",
+                       ad::ValueError);
+  CHECK_THROWS_WITH_AS(tape.constant(array({1}, {INFINITY}), "c"), "net/c: [constant] the value (1) has inf at (0)",
                        ad::ValueError);
   CHECK_EQ(tape.size(), size);
   const auto y = sum(sqrt(x));
@@ -338,6 +340,12 @@ TEST_CASE("the hunt for what is not finite stops at the first value, and says wh
     CHECK(std::string(error.what()).find("gradient of net: [sqrt]") != std::string::npos);
     CHECK(std::string(error.what()).find("inf at (1, 0)") != std::string::npos);
   }
+  ad::Tape<double> bare;
+  const auto zero = bare.variable(0.0);
+  const auto root = sqrt(zero);
+  bare.stop_at_non_finite();
+  CHECK_THROWS_WITH_AS(ad::gradient(root, zero), "net/gradient: [sqrt] the result () has inf at (), from ()",
+                       ad::ValueError);
   tape.stop_at_non_finite(false);
   CHECK(std::isinf(ad::gradient(y, x)(1, 0)));
 }

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "../finite.hpp"
 #include "passes.hpp"
 
 namespace autodiff::detail {
@@ -72,6 +73,23 @@ void fold(Graph<T>& graph, bool exact, ProgramReport& report) {
     if (node.source != Source::constant && node.source != Source::state) node.recorded = nullptr;
   }
   same.redirect(graph.outputs), same.redirect(graph.nexts);
+}
+
+template <Real T>
+void require_finite_constants(const Graph<T>& graph) {
+  std::vector<bool> constant(graph.nodes.size());
+  for (std::uint32_t i = 0; i < graph.nodes.size(); ++i) {
+    const auto& node = graph.nodes[i];
+    const bool result = node.source == Source::operation;
+    constant[i] = result ? std::ranges::all_of(node.inputs, [&](const Input& x) { return constant[x.node]; })
+                         : node.source == Source::constant;
+    if (!constant[i] || !(result || node.variable)) continue;
+    const ErrorScope scope(node.where);
+    std::vector<Dims> shapes;
+    for (const auto& input : node.inputs) shapes.emplace_back(graph.nodes[input.node].shape);
+    require_finite<T>(result ? node.operation->name() : "variable", result ? "the result" : "the value",
+                      operand(*node.recorded), shapes);
+  }
 }
 
 namespace {
@@ -144,9 +162,10 @@ void drop_dead(Graph<T>& graph) {
   }
 }
 
-#define AUTODIFF_FOLD(T)                                \
-  template void fold(Graph<T>&, bool, ProgramReport&);  \
-  template void merge_equal(Graph<T>&, ProgramReport&); \
+#define AUTODIFF_FOLD(T)                                   \
+  template void fold(Graph<T>&, bool, ProgramReport&);     \
+  template void require_finite_constants(const Graph<T>&); \
+  template void merge_equal(Graph<T>&, ProgramReport&);    \
   template void drop_dead(Graph<T>&);
 AUTODIFF_FOLD(float)
 AUTODIFF_FOLD(double)

@@ -55,6 +55,7 @@ class Builder {
       if (node.operation) made.source = Source::operation, made.operation = node.operation;
       made.shape = node.value->shape();
       made.recorded = node.value;
+      made.variable = !node.operation && !node.constant;
       made.where = tape_->name(i).empty() ? tape_->scope_of(i) : tape_->name(i);
       for (auto j : tape_->inputs(i)) made.inputs.push_back({place[j]});
       made.arity = static_cast<std::uint32_t>(made.inputs.size());

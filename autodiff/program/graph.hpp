@@ -36,6 +36,7 @@ struct GraphNode {
   std::string where;                                   // "layer1/h" or "layer1", for people
   bool live = true;                                    // whether anybody needs it
   bool single = false;                                 // a constant whose elements are all equal
+  bool variable = false;                               // of the tape; here a constant, unless it is an input or state
 
   // alpha operation(inputs) + beta addend, where the addend is an input of the node behind those of the operation.
   std::uint32_t arity = 0;

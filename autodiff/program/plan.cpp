@@ -30,6 +30,7 @@ Plan<T>::Plan(const std::vector<Variable<T>>& inputs, const std::vector<Variable
     : options_(options), threads_(options.threads > 0 ? options.threads : kernels::threads()) {
   graph_ = build_graph(inputs, outputs, updates, report_);
   const bool exact = options.exact || options.stop_at_non_finite;
+  if (options.stop_at_non_finite) require_finite_constants(graph_);
   fold(graph_, exact, report_);
   merge_equal(graph_, report_);
   drop_dead(graph_);
@@ -256,6 +257,7 @@ template <Real T>
 template <Real T>
 const std::vector<Array<T>>& Plan<T>::run(std::span<const Array<T>* const> inputs) {
   bind(inputs);
+  if (options_.stop_at_non_finite) check_given(inputs);
   const kernels::UseThreads guard(threads_);
   for (const auto& move : memory_.before) copy(move);
   const Instruction* at = nullptr;
@@ -311,17 +313,26 @@ void Plan<T>::run(const BlockCode<T>& code) {
 }
 
 template <Real T>
+void Plan<T>::check_given(std::span<const Array<T>* const> inputs) const {
+  const auto check = [&](const char* role, std::size_t number, std::uint32_t node, const Array<T>& value) {
+    const ErrorScope scope(graph_.nodes[node].where);
+    require_finite<T>("program", role + std::to_string(number), operand(value));
+  };
+  for (std::size_t k = 0; k < inputs.size(); ++k) check("input ", k, graph_.inputs[k], *inputs[k]);
+  for (std::size_t k = 0; k < states_->size(); ++k) check("state ", k, graph_.states[k], (*states_)[k]);
+}
+
+template <Real T>
 void Plan<T>::run_checked(const Instruction& instruction) {
   const auto& node = graph_.nodes[instruction.node];
-  std::optional<ErrorScope> scope;
-  if (!node.where.empty()) scope.emplace(node.where);
+  const ErrorScope scope(node.where);
   options_.profile ? run_timed(instruction) : run(instruction);
   std::vector<View> views;
   std::vector<Dims> shapes;
   for (const auto& input : node.inputs) views.push_back(graph_.view_of(input));
   for (const auto& view : views) shapes.emplace_back(view.shape);
-  require_finite<T>(node.operation->name(), {pointers_[memory_.buffer_of[instruction.node]], Dims(node.shape), {}},
-                    shapes);
+  require_finite<T>(node.operation->name(), "the result",
+                    {pointers_[memory_.buffer_of[instruction.node]], Dims(node.shape), {}}, shapes);
 }
 
 template <Real T>

@@ -60,6 +60,7 @@ class Plan {
   void run(const Instruction& instruction);
   void run_timed(const Instruction& instruction);
   void run(const BlockCode<T>& code);
+  void check_given(std::span<const Array<T>* const> inputs) const;
   void run_checked(const Instruction& instruction);
   void copy(const Move& move);
   Scale scale(const Factor& factor, const GraphNode<T>& node) const;
