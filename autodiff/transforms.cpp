@@ -35,19 +35,22 @@ void check_vectors(std::string_view caller, const std::vector<Variable<T>>& xs, 
                        Dims(xs[i].shape()));
 }
 
-/// One sweep an element of y, each filling its part of an array of y's shape followed by x's.
+/// One sweep an element of y, each filling its parts of arrays of y's shape followed by that of an x.
 template <Real T>
-Array<T> rows(std::string_view caller, const Variable<T>& y, const Variable<T>& x) {
-  Shape shape = y.shape();
-  shape.insert(shape.end(), x.shape().begin(), x.shape().end());
-  check_shape(caller, shape);
-  Array<T> result(shape);
-  T* to = result.data();
+std::vector<Array<T>> rows(std::string_view caller, const Variable<T>& y, const std::vector<Variable<T>>& xs) {
+  std::vector<Array<T>> result;
+  for (const auto& x : xs) {
+    Shape shape = y.shape();
+    shape.insert(shape.end(), x.shape().begin(), x.shape().end());
+    check_shape(caller, shape);
+    result.emplace_back(shape);
+  }
   for (std::size_t i = 0; i < y.size(); ++i) {
     Array<T> unit = xt::zeros<T>(y.shape());
     unit.data()[i] = 1;
-    const auto row = sweep(caller, Sweep::plain, y, Variable<T>(std::move(unit)), std::span(&x, 1))[0];
-    to = std::copy_n(row.value().data(), x.size(), to);
+    const auto row = sweep<T>(caller, Sweep::plain, y, Variable<T>(std::move(unit)), xs);
+    for (std::size_t k = 0; k < xs.size(); ++k)
+      std::copy_n(row[k].value().data(), xs[k].size(), result[k].data() + i * xs[k].size());
   }
   return result;
 }
@@ -94,15 +97,18 @@ std::vector<Array<T>> hvp(const Variable<T>& y, const std::vector<Variable<T>>& 
 }
 
 template <Real T>
-Array<T> jacobian(const Variable<T>& y, const Variable<T>& x) {
-  return rows("jacobian", y, x);
+std::vector<Array<T>> jacobian(const Variable<T>& y, const std::vector<Variable<T>>& xs) {
+  return rows("jacobian", y, xs);
 }
 
 template <Real T>
-Array<T> hessian(const Variable<T>& y, const Variable<T>& x) {
+std::vector<std::vector<Array<T>>> hessian(const Variable<T>& y, const std::vector<Variable<T>>& xs) {
   const auto unit = seed("hessian", y);
   typename Tape<T>::Rollback rollback(y.tape());
-  return rows("hessian", sweep("hessian", Sweep::recorded, y, unit, std::span(&x, 1))[0], x);
+  std::vector<std::vector<Array<T>>> result;
+  for (const auto& slope : sweep<T>("hessian", Sweep::recorded, y, unit, xs))
+    result.push_back(rows("hessian", slope, xs));
+  return result;
 }
 
 #define AUTODIFF_TRANSFORMS(T)                                                                              \
@@ -112,8 +118,8 @@ Array<T> hessian(const Variable<T>& y, const Variable<T>& x) {
   template Array<T> jvp(const Variable<T>&, const std::vector<Variable<T>>&, const std::vector<Array<T>>&); \
   template std::vector<Array<T>> hvp(const Variable<T>&, const std::vector<Variable<T>>&,                   \
                                      const std::vector<Array<T>>&);                                         \
-  template Array<T> jacobian(const Variable<T>&, const Variable<T>&);                                       \
-  template Array<T> hessian(const Variable<T>&, const Variable<T>&);
+  template std::vector<Array<T>> jacobian(const Variable<T>&, const std::vector<Variable<T>>&);             \
+  template std::vector<std::vector<Array<T>>> hessian(const Variable<T>&, const std::vector<Variable<T>>&);
 AUTODIFF_TRANSFORMS(float)
 AUTODIFF_TRANSFORMS(double)
 

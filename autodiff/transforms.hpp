@@ -33,13 +33,14 @@ Array<T> jvp(const Variable<T>& y, const std::vector<Variable<T>>& xs, const std
 template <Real T>
 std::vector<Array<T>> hvp(const Variable<T>& y, const std::vector<Variable<T>>& xs, const std::vector<Array<T>>& v);
 
-/// All derivatives dy/dx: an array of y's shape followed by x's. One sweep an element of y.
+/// All derivatives dy/dx: for each x an array of y's shape followed by x's. One sweep an element of y.
 template <Real T>
-Array<T> jacobian(const Variable<T>& y, const Variable<T>& x);
+std::vector<Array<T>> jacobian(const Variable<T>& y, const std::vector<Variable<T>>& xs);
 
-/// All second derivatives of y (of one element): an array of x's shape twice over. One sweep an element of x.
+/// All second derivatives of y (of one element), in blocks: that of xs[i] and xs[j] is an array [i][j] of the shape of
+/// xs[i] followed by that of xs[j]. One sweep an element of the xs.
 template <Real T>
-Array<T> hessian(const Variable<T>& y, const Variable<T>& x);
+std::vector<std::vector<Array<T>>> hessian(const Variable<T>& y, const std::vector<Variable<T>>& xs);
 
 // The same for one x, or for several named one by one.
 
@@ -50,6 +51,14 @@ Array<T> gradient(const Variable<T>& y, const Variable<T>& x) {
 template <Real T>
 Variable<T> recorded_gradient(const Variable<T>& y, const Variable<T>& x) {
   return recorded_gradient(y, std::vector{x})[0];
+}
+template <Real T>
+Array<T> jacobian(const Variable<T>& y, const Variable<T>& x) {
+  return std::move(jacobian(y, std::vector{x})[0]);
+}
+template <Real T>
+Array<T> hessian(const Variable<T>& y, const Variable<T>& x) {
+  return std::move(hessian(y, std::vector{x})[0][0]);
 }
 template <Real T, class Cotangent>
 requires(ArrayLike<Cotangent> || Number<Cotangent>) Array<T> vjp(const Variable<T>& y, const Cotangent& cotangent,
@@ -90,6 +99,11 @@ template <Real T, std::same_as<Variable<T>>... Xs>
 requires(sizeof...(Xs) > 1) std::array < Variable<T>,
 sizeof...(Xs) > recorded_gradient(const Variable<T>& y, const Xs&... xs) {
   return detail::to_std_array<sizeof...(Xs)>(recorded_gradient(y, std::vector<Variable<T>>{xs...}));
+}
+template <Real T, std::same_as<Variable<T>>... Xs>
+requires(sizeof...(Xs) > 1) std::array < Array<T>,
+sizeof...(Xs) > jacobian(const Variable<T>& y, const Xs&... xs) {
+  return detail::to_std_array<sizeof...(Xs)>(jacobian(y, std::vector<Variable<T>>{xs...}));
 }
 template <Real T, class Cotangent, std::same_as<Variable<T>>... Xs>
 requires((ArrayLike<Cotangent> || Number<Cotangent>)&&sizeof...(Xs) > 1) std::array < Array<T>,

@@ -106,6 +106,28 @@ TEST_CASE("several xs at once") {
   for (std::size_t i = 0; i < 3; ++i) CHECK_EQ(difference(products[i], expected[i], 1e-13), "");
 }
 
+TEST_CASE("jacobians and hessians in several xs") {
+  Tape<double> tape;
+  const auto a = tape.variable(sample({2, 3}, -1, 1)), b = tape.variable(sample({3}, -1, 1, 2)), c = tape.variable(0.5);
+  const auto y = exp(a * b) * c;
+  const auto [ja, jb, jc] = jacobian(y, a, b, c);
+  const auto all = jacobian(y, {a, b, c});
+  CHECK_EQ(difference(ja, jacobian(y, a), 1e-300), "");
+  CHECK_EQ(difference(jb, jacobian(y, b), 1e-300), "");
+  CHECK_EQ(difference(jc, jacobian(y, c), 1e-300), "");
+  for (std::size_t i = 0; i < 3; ++i) CHECK_EQ(difference(all[i], std::array{ja, jb, jc}[i], 1e-300), "");
+
+  const auto total = sum(y);
+  const std::vector xs{a, b, c};
+  const auto size = tape.size();
+  const auto blocks = hessian(total, {a, b, c});
+  CHECK_EQ(tape.size(), size);
+  const auto slopes = recorded_gradient(total, xs);
+  for (std::size_t i = 0; i < 3; ++i)
+    for (std::size_t j = 0; j < 3; ++j) CHECK_EQ(difference(blocks[i][j], jacobian(slopes[i], xs[j]), 1e-13), "");
+  CHECK(jacobian(y, std::vector<ad::Variable<double>>()).empty());
+}
+
 TEST_CASE("sin, differentiated again and again") {
   Tape<double> tape;
   const auto x = tape.variable(array({3}, {-1.3, 0.2, 2.5}));
