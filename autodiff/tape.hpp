@@ -42,8 +42,12 @@ class Tape {
   Variable<T> variable(A&& value, const std::string& name = {}) {
     return leaf(to_variable<T>(std::forward<A>(value)), name, false);
   }
+  /// The elements of a vector, or the rows of a matrix. Throws ShapeError for rows of different lengths.
   Variable<T> variable(std::initializer_list<T> elements, const std::string& name = {}) {
     return leaf(Variable<T>(from(elements)), name, false);
+  }
+  Variable<T> variable(std::initializer_list<std::initializer_list<T>> rows, const std::string& name = {}) {
+    return leaf(Variable<T>(from(rows)), name, false);
   }
   /// Enters a value that has no gradient.
   template <class A>
@@ -52,6 +56,9 @@ class Tape {
   }
   Variable<T> constant(std::initializer_list<T> elements, const std::string& name = {}) {
     return leaf(Variable<T>(from(elements)), name, true);
+  }
+  Variable<T> constant(std::initializer_list<std::initializer_list<T>> rows, const std::string& name = {}) {
+    return leaf(Variable<T>(from(rows)), name, true);
   }
 
   /// How many nodes are recorded: variables, constants and operations.
@@ -162,6 +169,16 @@ class Tape {
   static Array<T> from(std::initializer_list<T> elements) {
     Array<T> a(Shape{elements.size()});
     std::copy(elements.begin(), elements.end(), a.begin());
+    return a;
+  }
+  static Array<T> from(std::initializer_list<std::initializer_list<T>> rows) {
+    const std::size_t length = rows.size() ? rows.begin()->size() : 0;
+    Array<T> a(Shape{rows.size(), length});
+    T* to = a.data();
+    for (const auto& row : rows) {
+      if (row.size() != length) fail<ShapeError>("tape", "rows must have one length: ", length, " and ", row.size());
+      to = std::copy(row.begin(), row.end(), to);
+    }
     return a;
   }
   static Tape* common(std::string_view operation, std::span<const Variable<T>> operands);

@@ -374,5 +374,14 @@ TEST_CASE("what users of NumPy write") {
   CHECK_EQ(difference(ad::pad(x, {{1, 0}}, 5).value(), array({3}, {5, 1, 2}), 1e-7), "");
   CHECK_EQ(difference(ad::one_hot<float>(xt::xarray<int>{1, 0}, 2).value(), array({2, 2}, {0, 1, 1, 0}), 1e-7), "");
   CHECK_EQ(difference(less(x, 2).value(), array({2}, {1, 0}), 1e-7), "");
+  const xt::xarray<double> ones{1, 1};
+  CHECK_EQ(difference(ad::concatenate({x, ones, 2 * ones}).value(), array({6}, {1, 2, 1, 1, 2, 2}), 1e-7), "");
+  CHECK_EQ(difference(ad::stack({ones, y}, 1).value(), array({2, 2}, {1, 3, 1, 4}), 1e-7), "");
+  CHECK_EQ(difference(ad::stack({sum(x), 7}).value(), array({2}, {3, 7}), 1e-7), "");
+  const auto rows = tape.variable({{1, 2, 3}, {4, 5, 6}}, "rows"), column = tape.constant({{1, 2}, {3, 4}, {5, 6}});
+  CHECK_EQ(difference(rows.value(), array({2, 3}, {1, 2, 3, 4, 5, 6}), 1e-7), "");
+  CHECK_EQ(difference(column.value(), array({3, 2}, {1, 2, 3, 4, 5, 6}), 1e-7), "");
+  CHECK_EQ(rows.name(), "rows");
+  CHECK_THROWS_WITH_AS(tape.variable({{1, 2}, {3}}), "[tape] rows must have one length: 2 and 1", ad::ShapeError);
   CHECK_EQ(vjp(x * y, xt::xarray<double>{1, 1}, std::vector{x, y})[1](0), 1);
 }

@@ -90,6 +90,28 @@ template <Real T>
 Variable<T> stack(std::initializer_list<Variable<T>> xs, int axis = 0) {
   return stack(std::vector<Variable<T>>(xs), axis);
 }
+
+/// One of a braced list of variables, arrays, lazy expressions and numbers.
+template <Real T>
+struct Part : Variable<T> {
+  template <class A>
+  requires(ArrayLike<A> || Number<A> || std::same_as<ElementOf<A>, T>) Part(A&& a)
+      : Variable<T>(to_variable<T>(std::forward<A>(a))) {}
+};
+// The same for variables and arrays mixed, at least one a variable, as in concatenate({x, xt::ones<double>({2})}).
+// Not templates, which could not tell T from such a list.
+inline Variable<float> concatenate(std::initializer_list<Part<float>> xs, int axis = 0) {
+  return concatenate(std::vector<Variable<float>>(xs.begin(), xs.end()), axis);
+}
+inline Variable<double> concatenate(std::initializer_list<Part<double>> xs, int axis = 0) {
+  return concatenate(std::vector<Variable<double>>(xs.begin(), xs.end()), axis);
+}
+inline Variable<float> stack(std::initializer_list<Part<float>> xs, int axis = 0) {
+  return stack(std::vector<Variable<float>>(xs.begin(), xs.end()), axis);
+}
+inline Variable<double> stack(std::initializer_list<Part<double>> xs, int axis = 0) {
+  return stack(std::vector<Variable<double>>(xs.begin(), xs.end()), axis);
+}
 /// The array cut into this many equal parts along an axis. Throws ShapeError when they would not be equal.
 template <Real T>
 std::vector<Variable<T>> split(const Variable<T>& x, std::size_t parts, int axis = 0);
