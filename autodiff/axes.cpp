@@ -32,6 +32,12 @@ std::uint32_t Axes::mask(std::string_view operation, Dims shape) const {
   return bits;
 }
 
+std::string Lengths::text() const {
+  std::string all;
+  for (auto length : lengths_) all += (all.empty() ? "" : ", ") + std::to_string(length);
+  return "(" + all + ")";
+}
+
 Shape Lengths::resolve(std::string_view operation, Dims from) const {
   Shape result;
   std::optional<std::size_t> open;
@@ -41,7 +47,7 @@ Shape Lengths::resolve(std::string_view operation, Dims from) const {
       open = i;
       result.push_back(1);
     } else if (lengths_[i] < 0) {
-      fail<ShapeError>(operation, "lengths are not negative, but for one -1: ", lengths_[i]);
+      fail<ShapeError>(operation, "lengths must not be negative, but for one -1: ", text());
     } else {
       result.push_back(static_cast<std::size_t>(lengths_[i]));
       product *= result.back();
@@ -49,10 +55,13 @@ Shape Lengths::resolve(std::string_view operation, Dims from) const {
   }
   check_shape(operation, result);  // before their product is relied on
   const std::size_t size = count(from);
-  if (open && product && size % product == 0) result[*open] = size / product;
-  if (count(result) != size || (open && !product))
-    fail<ShapeError>(operation, "the number of elements must stay the same: ", from, " and ", Dims(result),
-                     open ? " with one length to be found" : "");
+  if (!open && product != size)
+    fail<ShapeError>(operation, "the number of elements must stay the same: ", size, " of ", from, ", and ", product,
+                     " of ", text());
+  if (open && (product == 0 || size % product != 0))
+    fail<ShapeError>(operation, "no length for -1 keeps the number of elements: ", size, " of ", from, ", and ",
+                     product, " times that length of ", text());
+  if (open) result[*open] = size / product;
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -45,12 +46,14 @@ class Lengths {
   Lengths(const Range& lengths) {
     for (auto length : lengths) lengths_.push_back(static_cast<std::ptrdiff_t>(length));
   }
-  /// Throws ShapeError when they do not multiply to the elements of `from`.
+  /// The lengths, -1 where that was given, where `from` has as many elements. Throws ShapeError when they do not
+  /// multiply to these.
   Shape resolve(std::string_view operation, Dims from) const;
 
   friend bool operator==(const Lengths&, const Lengths&) = default;
 
  private:
+  std::string text() const;  // as they were given
   std::vector<std::ptrdiff_t> lengths_;
 };
 

@@ -47,7 +47,14 @@ class Variable {
     return *value_;
   }
   const Shape& shape() const { return value().shape(); }
-  std::size_t shape(std::size_t axis) const { return value().shape(axis); }
+  /// The length of an axis, from 0. Throws AxisError for one that the array does not have.
+  std::size_t shape(std::size_t axis) const {
+    const Shape& lengths = shape();
+    if (axis >= lengths.size())
+      fail<AxisError>("shape", "axis ", static_cast<std::ptrdiff_t>(axis), " is out of range for shape ",
+                      Dims(lengths));
+    return lengths[axis];
+  }
   std::size_t dimension() const { return value().dimension(); }
   std::size_t size() const { return value().size(); }
   /// The only element. Throws ShapeError when there is not exactly one.

@@ -64,16 +64,16 @@ TEST_CASE("shapes that do not fit") {
              {"[dot] |(4, 3)|(5, 2)", [&] { dot(a, b); }},
              {"[dot] |(3)|(2)", [&] { dot(v, xt::zeros<double>({2})); }},
              {"[matmul] |(4, 3)|(5, 2)", [&] { linear(a, b, 0); }},
-             {"[reshape] |number of elements|(4, 3)|(5)", [&] { reshape(a, {5}); }},
-             {"[reshape] |(4, 3)",
+             {"[reshape] |number of elements must stay the same: 12 of (4, 3), and 5 of (5)", [&] { reshape(a, {5}); }},
+             {"[reshape] |no length for -1|12 of (4, 3), and 5 times that length of (5, -1)",
               [&] {
                 reshape(a, {5, -1});
               }},
-             {"[reshape] |-1",
+             {"[reshape] |but for one -1: (-1, -1)",
               [&] {
                 reshape(a, {-1, -1});
               }},
-             {"[reshape] |-2",
+             {"[reshape] |but for one -1: (-2, 6)",
               [&] {
                 reshape(a, {-2, 6});
               }},
@@ -292,6 +292,25 @@ TEST_CASE("transforms of what cannot be transformed") {
                                       {"[jacobian] |constant", [&] { jacobian(y, c); }},
                                       {"[mul] |two tapes|(4, 3)|()", [&] { x* elsewhere; }},
                                       {"[add] |empty", [&] { x + ad::Variable<double>(); }}});
+}
+
+TEST_CASE("random numbers: who is called is named") {
+  ad::Tape<double> tape;
+  const auto x = tape.variable(xt::zeros<double>({4, 3})), s = tape.variable(1.0);
+  check_failing<ad::ShapeError>(tape, {{"[random_uniform] |key and step|(4, 3)|()", [&] { random_uniform(x, s, {2}); }},
+                                       {"[random_normal] |key and step|(4, 3)|()", [&] { random_normal(x, s, {2}); }},
+                                       {"[dropout] |key and step|()|(4, 3)", [&] { dropout(x, 0.5, s, x); }}});
+  check_failing<ad::ValueError>(tape, {{"[random_uniform] |step|0.5", [&] { random_uniform(s, 0.5, {2}); }},
+                                       {"[random_normal] |key|-1", [&] { random_normal(-1, s, {2}); }},
+                                       {"[dropout] |key|0.5", [&] { dropout(x, 0.5, 0.5, s); }}});
+}
+
+TEST_CASE("the length of an axis that is not there") {
+  ad::Tape<double> tape;
+  const auto x = tape.variable(xt::zeros<double>({4, 3}));
+  CHECK_EQ(x.shape(1), 3);
+  CHECK_THROWS_WITH_AS(x.shape(2), "[shape] axis 2 is out of range for shape (4, 3)", ad::AxisError);
+  CHECK_THROWS_WITH_AS(x.shape(-1), "[shape] axis -1 is out of range for shape (4, 3)", ad::AxisError);
 }
 
 TEST_CASE("errors name the scope") {

@@ -25,12 +25,12 @@ std::uint64_t whole(std::string_view operation, std::string_view what, T value) 
 
 Shape RandomUniform::shape(Dims key, Dims step) const {
   if (count(key) != 1 || count(step) != 1)
-    fail<ShapeError>(name, "key and step must have one element each: ", key, " and ", step);
+    fail<ShapeError>(caller, "key and step must have one element each: ", key, " and ", step);
   return to;
 }
 template <class T>
 void RandomUniform::forward(Operand<T> y, Operand<const T> key, Operand<const T> step) const {
-  const auto k = whole(name, "key", *key.data), s = whole(name, "step", *step.data);
+  const auto k = whole(caller, "key", *key.data), s = whole(caller, "step", *step.data);
   kernels::random_uniform(y.data, count(y.shape), k, s);
 }
 
@@ -45,7 +45,7 @@ Variable<T> random_normal(const Variable<T>& key, const Variable<T>& step, const
   const typename Tape<T>::Attempt attempt({&key, &step});
   Shape pairs = shape;
   pairs.push_back(2);
-  const auto uniform = split(listed(RandomUniform{pairs}, key, step), 2, -1);
+  const auto uniform = split(listed(RandomUniform{pairs, "random_normal"}, key, step), 2, -1);
   const auto radius = sqrt(log1p(-uniform[0]) * -2.0);
   return reshape(radius * cos(uniform[1] * (2 * std::numbers::pi)), shape);
 }
@@ -57,7 +57,7 @@ Variable<T> dropout(const Variable<T>& x, double rate, const Variable<T>& key, c
   if (!(threshold >= 0 && threshold < 1))
     fail<ValueError>("dropout", "the rate must be from 0 to 1 (not included): ", rate);
   const typename Tape<T>::Attempt attempt({&x, &key, &step});
-  return where(listed(RandomUniform{x.shape()}, key, step) < threshold, 0, x / (1 - threshold));
+  return where(listed(RandomUniform{x.shape(), "dropout"}, key, step) < threshold, 0, x / (1 - threshold));
 }
 
 }  // namespace detail

@@ -14,6 +14,7 @@ struct RandomUniform {
   static constexpr bool differentiable[] = {false, false};
   static constexpr auto reads = Reads::nothing;
   Shape to;
+  std::string_view caller = name;  // who is named in errors
   friend bool operator==(const RandomUniform&, const RandomUniform&) = default;
   Shape shape(Dims key, Dims step) const;
   template <class T>
