@@ -113,6 +113,17 @@ class PlanCache {
 
 }  // namespace detail
 
+namespace {
+
+/// What a program points to, unless it has been moved from.
+template <class P>
+P& alive(const std::unique_ptr<P>& plan) {
+  if (!plan) fail<ValueError>("program", "it has been moved to another");
+  return *plan;
+}
+
+}  // namespace
+
 template <Real T>
 Program<T>::Program(const std::vector<Variable<T>>& inputs, const std::vector<Variable<T>>& outputs,
                     const std::vector<Update<T>>& updates, const CompileOptions& options)
@@ -127,22 +138,22 @@ Program<T>& Program<T>::operator=(Program&&) noexcept = default;
 
 template <Real T>
 const std::vector<Array<T>>& Program<T>::run(std::span<const Array<T>* const> inputs) {
-  return plan_->run(inputs);
+  return alive(plan_).run(inputs);
 }
 
 template <Real T>
 const Array<T>& Program<T>::state(std::size_t number) const {
-  return detail::state_at(*plan_->states(), number);
+  return detail::state_at(*alive(plan_).states(), number);
 }
 
 template <Real T>
 void Program<T>::state(std::size_t number, const Array<T>& value) {
-  detail::set_state(*plan_->states(), number, value);
+  detail::set_state(*alive(plan_).states(), number, value);
 }
 
 template <Real T>
 const ProgramReport& Program<T>::report() const {
-  return plan_->report();
+  return alive(plan_).report();
 }
 
 template <Real T>
@@ -158,37 +169,37 @@ ShapedProgram<T>& ShapedProgram<T>::operator=(ShapedProgram&&) noexcept = defaul
 
 template <Real T>
 const std::vector<Array<T>>& ShapedProgram<T>::run(std::span<const Array<T>* const> inputs) {
-  return plans_->find(inputs).run(inputs);
+  return alive(plans_).find(inputs).run(inputs);
 }
 
 template <Real T>
 void ShapedProgram<T>::prepare(const std::vector<Array<T>>& inputs) {
-  plans_->find(this->pointers(inputs));
+  alive(plans_).find(this->pointers(inputs));
 }
 
 template <Real T>
 std::size_t ShapedProgram<T>::states() const {
-  return plans_->states().size();
+  return alive(plans_).states().size();
 }
 
 template <Real T>
 const Array<T>& ShapedProgram<T>::state(std::size_t number) const {
-  return detail::state_at(plans_->states(), number);
+  return detail::state_at(alive(plans_).states(), number);
 }
 
 template <Real T>
 void ShapedProgram<T>::state(std::size_t number, const Array<T>& value) {
-  detail::set_state(plans_->states(), number, value);
+  detail::set_state(alive(plans_).states(), number, value);
 }
 
 template <Real T>
 std::size_t ShapedProgram<T>::compiled() const {
-  return plans_->compiled();
+  return alive(plans_).compiled();
 }
 
 template <Real T>
 const ProgramReport& ShapedProgram<T>::report() const {
-  return plans_->report();
+  return alive(plans_).report();
 }
 
 template class Program<float>;

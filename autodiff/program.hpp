@@ -102,7 +102,8 @@ class Calls {
   std::vector<const Array<T>*> pointers_;  // kept, so that the next call takes no memory
 };
 
-/// Runs in place of the operations that it was compiled from. Belongs to one thread at a time.
+/// Runs in place of the operations that it was compiled from. Belongs to one thread at a time. Once moved from, all but
+/// assignment throws ValueError.
 template <Real T>
 class Program : public Calls<T, Program<T>> {
  public:
@@ -152,7 +153,8 @@ struct Recording {
 };
 
 /// A program for each shape of the inputs that it meets, compiled at the first meeting, all with the same states: for
-/// the last, smaller batch of an epoch. Belongs to one thread at a time.
+/// the last, smaller batch of an epoch. Belongs to one thread at a time. Once moved from, all but assignment throws
+/// ValueError.
 template <Real T>
 class ShapedProgram : public Calls<T, ShapedProgram<T>> {
  public:

@@ -102,6 +102,29 @@ TEST_CASE("states are read and set, and keep their shape") {
   CHECK_EQ(difference(program.state(0), array({2}, {6, 7}), same_bits), "");
 }
 
+TEST_CASE("a program that was moved from says so") {
+  Tape<double> tape;
+  const auto x = tape.variable(1.0), w = tape.variable(2.0);
+  auto program = ad::compile({x}, {x * w}, {{w, w + x}});
+  auto other = std::move(program);
+  CHECK_EQ(other(3.0)[0](), 6);
+  const std::string says = "[program] it has been moved to another";
+  CHECK_EQ(error_of([&] { program(3.0); }), says);
+  CHECK_EQ(error_of([&] { program.state(0); }), says);
+  CHECK_EQ(error_of([&] { program.state(0, Array<double>(Shape{}, 1)); }), says);
+  CHECK_EQ(error_of([&] { program.report(); }), says);
+  program = std::move(other);
+  CHECK_EQ(program(3.0)[0](), 15);
+
+  auto shaped = ad::ShapedProgram<double>([](Tape<double>&, const auto& inputs) {
+    return ad::Recording<double>{{inputs[0] * 2}, {}};
+  });
+  const auto there = std::move(shaped);
+  CHECK_EQ(error_of([&] { shaped(3.0); }), says);
+  CHECK_EQ(error_of([&] { shaped.states(); }), says);
+  CHECK_EQ(error_of([&] { shaped.prepare({}); }), says);
+}
+
 TEST_CASE("states that take each other's values, old values as outputs, the tape gone") {
   auto tape = std::make_unique<Tape<double>>();
   const auto a = tape->variable(1.0), b = tape->variable(2.0), c = tape->variable(3.0), x = tape->variable(0.0);
