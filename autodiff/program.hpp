@@ -19,7 +19,8 @@ struct Update {
 };
 
 struct CompileOptions {
-  /// How many threads a run uses; 0: what the process is set to, usually one a core. Results do not depend on it.
+  /// How many threads a run uses, at most 256; 0: what the process is set to, usually one a core. Results do not depend
+  /// on it.
   int threads = 0;
   /// Give the same bits as the tape: without the passes that round otherwise (scales and sums absorbed into products,
   /// multiply-adds, reductions by blocks, transposes read in place), and in which a factor that is zero at a run leaves
@@ -134,7 +135,7 @@ class Program : public Calls<T, Program<T>> {
 /// gradients included where they were recorded. Inputs and states are variables or constants of the tape, not results;
 /// other variables keep their recorded values. The tape is not needed any more. Throws TapeError for plain values,
 /// other tapes, results as inputs, and what is named twice; ShapeError for a next value that has not the shape of its
-/// state.
+/// state; ValueError for a number of threads that cannot be.
 inline Program<float> compile(const std::vector<Variable<float>>& inputs, const std::vector<Variable<float>>& outputs,
                               const std::vector<Update<float>>& updates = {}, const CompileOptions& options = {}) {
   return {inputs, outputs, updates, options};

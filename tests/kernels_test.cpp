@@ -159,6 +159,8 @@ TEST_CASE("a thread's own number of threads goes before that of the process") {
     CHECK(elsewhere == 3);
   }
   CHECK(kernels::threads() == 3);
+  kernels::set_threads(1'000'000'000);
+  CHECK_EQ(kernels::threads(), kernels::most_threads);
   kernels::set_threads(process);
 }
 

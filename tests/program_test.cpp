@@ -317,6 +317,16 @@ TEST_CASE("what cannot be compiled says why") {
   CHECK_THROWS_AS(ad::compile({x}, {}, {{w, sum(y)}}), ad::ShapeError);
 }
 
+TEST_CASE("numbers of threads that cannot be") {
+  Tape<double> tape;
+  const auto x = tape.variable(1.0);
+  CHECK_EQ(error_of([&] { ad::compile({x}, {x}, {}, {.threads = 257}); }),
+           "[compile] there must be 0 to 256 threads: 257");
+  CHECK_EQ(error_of([&] { ad::compile({x}, {x}, {}, {.threads = -1}); }),
+           "[compile] there must be 0 to 256 threads: -1");
+  CHECK_EQ(error_of([&] { ad::compile({x}, {x}, {}, {.threads = 256}); }), "no error");
+}
+
 TEST_CASE("wrong shapes and numbers of inputs change nothing") {
   Tape<double> tape;
   const auto x = tape.variable(array({2}, {1, 2}), "x"), w = tape.variable(array({2}, {3, 4}), "w"), y = x * w;

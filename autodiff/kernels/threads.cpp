@@ -17,7 +17,9 @@
 namespace autodiff::kernels {
 namespace {
 
-std::atomic<int> process_threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+int possible(int count) { return std::clamp(count, 1, most_threads); }
+
+std::atomic<int> process_threads = possible(static_cast<int>(std::thread::hardware_concurrency()));
 thread_local int own_threads = 0;  // of UseThreads; 0: as the process
 thread_local bool in_part = false;
 
@@ -32,7 +34,6 @@ void relax() {
 class Team {
  public:
   static constexpr std::size_t most_parts = 256;
-  static constexpr int most_threads = 256;
 
   /// Null where another thread is using the team.
   static Team* free() {
@@ -102,20 +103,20 @@ class Team {
 
 }  // namespace
 
-void set_threads(int count) { process_threads = std::max(count, 1); }
+void set_threads(int count) { process_threads = possible(count); }
 
 int threads() {
   if (in_part) return 1;
   return own_threads > 0 ? own_threads : process_threads.load(std::memory_order_relaxed);
 }
 
-UseThreads::UseThreads(int count) : before_(std::exchange(own_threads, std::max(count, 1))) {}
+UseThreads::UseThreads(int count) : before_(std::exchange(own_threads, possible(count))) {}
 UseThreads::~UseThreads() { own_threads = before_; }
 
 void run_parts(std::size_t parts, int threads, void (*run)(const void*, std::size_t), const void* f) noexcept {
   in_part = true;
   if (Team* team = parts <= Team::most_parts ? Team::free() : nullptr)
-    team->run(parts, std::min(threads, Team::most_threads), run, f);
+    team->run(parts, std::min(threads, most_threads), run, f);
   else
     for (std::size_t i = 0; i < parts; ++i) run(f, i);
   in_part = false;

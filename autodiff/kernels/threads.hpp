@@ -6,6 +6,9 @@
 
 namespace autodiff::kernels {
 
+/// As many as there can be: a greater number counts as this.
+inline constexpr int most_threads = 256;
+
 /// How many threads a kernel may use in this process, at least 1; at first one a core.
 void set_threads(int count);
 

@@ -28,6 +28,8 @@ template <Real T>
 Plan<T>::Plan(const std::vector<Variable<T>>& inputs, const std::vector<Variable<T>>& outputs,
               const std::vector<Update<T>>& updates, const CompileOptions& options, std::shared_ptr<States<T>> states)
     : options_(options), threads_(options.threads > 0 ? options.threads : kernels::threads()) {
+  if (options.threads < 0 || options.threads > kernels::most_threads)
+    fail<ValueError>("compile", "there must be 0 to ", kernels::most_threads, " threads: ", options.threads);
   graph_ = build_graph(inputs, outputs, updates, report_);
   const bool exact = options.exact || options.stop_at_non_finite;
   if (options.stop_at_non_finite) require_finite_constants(graph_);
