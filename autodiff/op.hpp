@@ -71,6 +71,19 @@ constexpr Linear linear_in() {
 template <class Op, std::size_t I>
 constexpr bool has_unit_slope = linear_in<Op, I>() == Linear::plus || linear_in<Op, I>() == Linear::minus;
 
+/// Converts to Op alone, not to a base of it.
+template <class Op>
+struct Exactly {
+  template <std::same_as<Op> U>
+  operator const U&() const;
+};
+/// Whether operations of this type can be compared by what they have themselves: an inherited operator== would take two
+/// for one that differ in a parameter that the base does not know.
+template <class Op>
+concept Comparable = requires(const Op& op, const Exactly<Op>& other) {
+  { op == other } -> std::convertible_to<bool>;
+};
+
 /// What the elementwise and the structural adaptor share: the declarations of the struct.
 template <class Op, Real T>
 class Declared : public Primitive<T> {
@@ -89,7 +102,7 @@ class Declared : public Primitive<T> {
     return &mark;
   }
   bool equals(const Primitive<T>& other) const override {
-    if constexpr (std::equality_comparable<Op>)
+    if constexpr (Comparable<Op>)
       return kind() == other.kind() && op_ == *static_cast<const Op*>(other.self());
     else
       return this == &other;

@@ -19,6 +19,7 @@ struct OverAxes {
 struct Sum : OverAxes {
   static constexpr auto name = "sum";
   static constexpr auto reads = Reads::nothing;
+  friend bool operator==(const Sum&, const Sum&) = default;
   Shape shape(Dims x) const { return reduced_shape(x, axes.mask(name, x), keep); }
   template <class T>
   Reduction<T> reduction(Dims x) const {
@@ -37,6 +38,7 @@ template <bool largest>
 struct Extremum : OverAxes {
   static constexpr auto name = largest ? "max" : "min";
   static constexpr auto reads = Reads::both;
+  friend bool operator==(const Extremum&, const Extremum&) = default;
   Shape shape(Dims x) const {
     const auto mask = axes.mask(name, x);
     for (std::size_t i = 0; i < x.size(); ++i)

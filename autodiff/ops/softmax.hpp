@@ -15,6 +15,7 @@ struct AlongAxis {
 struct Softmax : AlongAxis {
   static constexpr auto name = "softmax";
   static constexpr auto reads = Reads::output;
+  friend bool operator==(const Softmax&, const Softmax&) = default;
   Shape shape(Dims x) const { return along(name, x); }
   template <class T>
   void forward(Operand<T> y, Operand<const T> x) const;
@@ -25,6 +26,7 @@ struct Softmax : AlongAxis {
 struct LogSoftmax : AlongAxis {
   static constexpr auto name = "log_softmax";
   static constexpr auto reads = Reads::output;
+  friend bool operator==(const LogSoftmax&, const LogSoftmax&) = default;
   Shape shape(Dims x) const { return along(name, x); }
   template <class T>
   void forward(Operand<T> y, Operand<const T> x) const;
@@ -35,6 +37,7 @@ struct LogSoftmax : AlongAxis {
 struct LogSumExp : AlongAxis {
   static constexpr auto name = "logsumexp";
   static constexpr auto reads = Reads::inputs;
+  friend bool operator==(const LogSumExp&, const LogSumExp&) = default;
   Shape shape(Dims x) const;
   template <class T>
   void forward(Operand<T> y, Operand<const T> x) const;
