@@ -1,5 +1,9 @@
 #include "primitive.hpp"
 
+#include <cmath>
+
+#include "error.hpp"
+
 namespace autodiff {
 
 View dense(Dims shape) {
@@ -20,5 +24,23 @@ bool is_dense(const View& view) {
   }
   return true;
 }
+
+template <Real T>
+void check_reduction(std::string_view operation, kernels::Reduce<T> kernel) {
+  const T x[] = {T(0.5), T(1.25), T(2), T(0.75), T(3)};
+  const auto near = [](T a, T b) { return std::abs(a - b) <= T(1e-3) * std::abs(b); };
+  T one, parts[2], of_parts, all;
+  kernel(&one, x, 1, 1, 1);
+  kernel(&parts[0], x, 1, 3, 1), kernel(&parts[1], x + 3, 1, 2, 1), kernel(&of_parts, parts, 1, 2, 1);
+  kernel(&all, x, 1, 5, 1);
+  if (!near(one, x[0]))
+    fail<ValueError>(operation, "a reduction of one element must be that element: ", one, " of ", x[0]);
+  if (!near(of_parts, all))
+    fail<ValueError>(operation, "a reduction must be associative: of (0.5, 1.25, 2, 0.75, 3) by two parts it is ",
+                     of_parts, ", of all at once ", all);
+}
+
+template void check_reduction(std::string_view, kernels::Reduce<float>);
+template void check_reduction(std::string_view, kernels::Reduce<double>);
 
 }  // namespace autodiff

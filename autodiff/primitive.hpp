@@ -38,12 +38,19 @@ View dense(Dims shape);
 /// Whether the elements follow each other in row-major order, wherever they start.
 bool is_dense(const View& view);
 
-/// A reduction: the axes that it reduces, as a set, and the kernel that reduces the middle one of three axes.
+/// A reduction: the axes that it reduces, as a set, and the kernel that reduces the middle one of three axes. Programs
+/// reduce by parts, and then what these give, and leave out axes of length one; the kernel must be such that this makes
+/// no difference but of rounding: associative, and of one element that element. So sums, products and extrema, but not
+/// means. Compiling throws ValueError for kernels that are plainly not so.
 template <Real T>
 struct Reduction {
   std::uint32_t axes;
   kernels::Reduce<T> kernel;
 };
+
+/// Throws ValueError, which names the operation, if the kernel breaks these rules on a few numbers.
+template <Real T>
+void check_reduction(std::string_view operation, kernels::Reduce<T> kernel);
 
 template <Real T>
 class Primitive {

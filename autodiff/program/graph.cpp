@@ -59,6 +59,9 @@ class Builder {
       made.where = tape_->name(i).empty() ? tape_->scope_of(i) : tape_->name(i);
       for (auto j : tape_->inputs(i)) made.inputs.push_back({place[j]});
       made.arity = static_cast<std::uint32_t>(made.inputs.size());
+      if (made.operation && made.arity == 1)
+        if (const auto reduction = made.operation->reduction(graph.nodes[made.inputs[0].node].shape))
+          check_reduction(made.operation->name(), reduction->kernel);
       place[i] = static_cast<std::uint32_t>(graph.nodes.size() - 1);
     }
     report.nodes = graph.nodes.size();
