@@ -16,13 +16,15 @@
 // number of inputs: shape(std::span<const Dims>), forward(y, std::span<const Operand<const T>>),
 // vjp(i, ct, y, std::span<const V>).
 //
-// Either may declare `reads` (what vjp looks at), and `linear`, `neutral` and `differentiable`, one entry an argument.
-// An elementwise operation may be `commutative`. A structural one may say what else a program can make use of:
+// Either may declare `reads` (what vjp looks at), and `differentiable`, one entry an argument. An operation with
+// parameters that has an operator== of its own, which may be defaulted, is computed once where it is recorded twice.
+// An elementwise operation may declare `linear` and `neutral`, one entry an argument, and be `commutative`. A
+// structural one may say what else a program can make use of:
 //   bool takes(std::size_t i, const View& x) const;                      // forward reads input i laid out like this
-//   template <class T> Reduction<T> reduction(Dims x) const;             // it reduces, and how
+//   template <class T> Reduction<T> reduction(Dims x) const;             // it reduces, by parts if need be: how
 //   bool accumulates(Dims a, ...) const;                                 // accumulate is worth its while
 //   template <class T> void accumulate(Operand<T> y, Operand<const T> a, ..., T alpha, T beta) const;
-// Primitive (primitive.hpp) says what each means.
+// Primitive (primitive.hpp) says what each means, and Reduction what a kernel has to keep to.
 #pragma once
 
 #include <algorithm>
@@ -262,6 +264,9 @@ class Structural final : public Declared<Op, T> {
         return ((!Declared<Op, T>::declared_differentiable(I) || has_vjp<int(I)>)&&...);
       }(std::make_index_sequence<arity>()),
       "an operation needs V vjp<I>(ct, y, x...) for each argument, or to declare it not `differentiable`");
+  static_assert(
+      !requires { Op::linear; } && !requires { Op::neutral; } && !requires { Op::commutative; },
+      "`linear`, `neutral` and `commutative` are for elementwise operations, those with an f");
 
  public:
   using Declared<Op, T>::Declared;
