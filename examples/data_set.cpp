@@ -1,5 +1,7 @@
 #include "data_set.hpp"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -142,6 +144,18 @@ autodiff::Array<T> read_inputs(const std::string& file, const Table& table, cons
 }
 
 template <Real T>
+std::string fingerprint(const nn::Dataset<T>& data) {
+  auto sum = crc32(0, nullptr, 0);
+  const auto add = [&](const void* bytes, std::size_t size) {
+    sum = crc32_z(sum, static_cast<const Bytef*>(bytes), size);
+  };
+  for (const auto* array : {&data.inputs, &data.targets}) add(array->data(), array->size() * sizeof(T));
+  for (const auto& name : data.classes) add(name.c_str(), name.size() + 1);
+  return std::to_string(data.size()) + " samples of " + std::to_string(data.features()) + " features (checksum " +
+         std::to_string(sum) + ")";
+}
+
+template <Real T>
 nn::Split<T> read_mnist(const std::string& directory) {
   const auto read = [&](const std::string& part) {
     const auto file = [&](const std::string& kind) {
@@ -158,6 +172,7 @@ nn::Split<T> read_mnist(const std::string& directory) {
   template nn::Dataset<T> read_more(const std::string&, const Table&, const nn::Dataset<T>&);                \
   template autodiff::Array<T> read_inputs(const std::string&, const Table&, const std::vector<std::string>&, \
                                           const std::vector<std::string>&);                                  \
+  template std::string fingerprint(const nn::Dataset<T>&);                                                   \
   template nn::Split<T> read_mnist(const std::string&);
 DATA_SET(float)
 DATA_SET(double)

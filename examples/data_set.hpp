@@ -39,6 +39,10 @@ template <autodiff::Real T>
 autodiff::Array<T> read_inputs(const std::string& file, const Table& table, const std::vector<std::string>& features,
                                const std::vector<std::string>& targets);
 
+/// How many samples there are of what, and a checksum of them all, in words.
+template <autodiff::Real T>
+std::string fingerprint(const nn::Dataset<T>& data);
+
 /// The MNIST digits from their four files, packed or not. Throws nn::DataError.
 template <autodiff::Real T>
 nn::Split<T> read_mnist(const std::string& directory);

@@ -145,7 +145,9 @@ void declare_files(CLI::App& app, Options& options) {
   app.add_option("--checkpoint-steps", options.checkpoint_steps, "Saves it after so many steps, too; 0: not")
       ->type_name("N")
       ->check(count(0, 1'000'000'000));
-  app.add_flag("--resume", options.resume, "Goes on from the checkpoint, as if training had never stopped");
+  app.add_flag(
+      "--resume", options.resume,
+      "Goes on from the checkpoint, as if training had never stopped; one of other data or options is refused");
   app.add_option("--history", options.history,
                  "Where a line an epoch is written: JSON if the name ends in .jsonl, or CSV")
       ->type_name("FILE");

@@ -104,6 +104,31 @@ void print_beginning(const Options& options, const Parts<T>& data, const Descrip
   std::cout << ", batch " << options.batch << ", seed " << options.seed << "\n\n";
 }
 
+/// All that --resume must find as it was: the rest may change, --epochs too where no schedule goes by them.
+template <Real T>
+std::map<std::string, std::string> identity(const Options& options, const Parts<T>& data) {
+  const auto text = [](const auto& number) { return nlohmann::json(number).dump(); };
+  std::map<std::string, std::string> result{
+      {"--hidden", options.hidden},
+      {"--activation", options.activation},
+      {"--dropout", text(options.dropout)},
+      {"--loss", options.loss},
+      {"--optimiser", options.optimiser},
+      {"--learning-rate", text(options.learning_rate)},
+      {"--weight-decay", options.weight_decay ? text(*options.weight_decay) : "the optimiser's"},
+      {"--schedule", options.schedule},
+      {"--batch", text(options.batch)},
+      {"--validation", text(options.validation)},
+      {"--seed", text(options.seed)},
+      {"--precision", options.precision},
+      {"--scaling", options.scaling},
+      {"the training data", fingerprint(data.train)},
+      {"the test data", fingerprint(data.test)}};
+  if (options.validation > 0) result["the validation data"] = fingerprint(data.validation);
+  if (options.schedule != "constant" && options.schedule != "plateau") result["--epochs"] = text(options.epochs);
+  return result;
+}
+
 template <Real T>
 nn::FitOptions<T> fit_options(const Options& options, std::size_t samples, bool classes) {
   nn::FitOptions<T> result;
@@ -165,6 +190,7 @@ int train(const Options& options) {
   auto data = read<T>(options, read_first);
   auto description = describe(options, data.train);
   description.table = read_first.table;
+  auto run = options.checkpoint.empty() ? std::map<std::string, std::string>() : identity(options, data);
   scale(options, data, description);
   const bool classes = !description.classes.empty();
   auto model = build<T>(description);
@@ -173,6 +199,7 @@ int train(const Options& options) {
   print_beginning(options, data, description, model.parameter_count());
 
   auto settings = fit_options<T>(options, data.train.size(), classes);
+  settings.identity = std::move(run);
   nn::MemorySource<T> samples(std::move(data.train)), test(std::move(data.test));
   std::optional<nn::MemorySource<T>> validation;
   if (options.validation > 0) validation.emplace(std::move(data.validation));

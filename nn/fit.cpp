@@ -36,6 +36,9 @@ struct State {
   }
 };
 
+// In the names of a checkpoint.
+constexpr const char* identity_prefix = "fit.identity.";
+
 /// The same for what a schedule on a plateau remembers.
 void each(ReduceOnPlateau::State& state, auto f) {
   f("plateau.rate", state.rate), f("plateau.best", state.best);
@@ -182,6 +185,7 @@ void Run<T>::save() {
   checkpoint.set("fit.batch", options_.batch);
   checkpoint.set("fit.seed", options_.seed);
   checkpoint.set("fit.columns", columns_text());
+  for (const auto& [name, text] : options_.identity) checkpoint.set(identity_prefix + name, text);
   if (plateau_) {
     auto state = plateau_->state();
     each(state, set);
@@ -203,6 +207,13 @@ void Run<T>::load() {
   const auto refuse = [&](const auto&... why) {
     fail<DataError>("fit", options_.checkpoint.string(), ": the checkpoint ", why...);
   };
+  std::string differences;
+  for (const auto& [name, mine] : options_.identity) {
+    const auto kept = identity_prefix + name;
+    const auto theirs = checkpoint.contains(kept) ? checkpoint.text(kept) : "not kept";
+    if (theirs != mine) differences += (differences.empty() ? "" : "; ") + name + " was " + theirs + ", is " + mine;
+  }
+  if (!differences.empty()) refuse("is of another run: ", differences);
   const auto compare = [&](const char* name, std::uint64_t mine) {
     const auto theirs = checkpoint.template number<std::uint64_t>(std::string("fit.") + name);
     if (theirs != mine) refuse("is of a run with another ", name, ": ", theirs, " and not ", mine);

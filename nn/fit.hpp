@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <iosfwd>
+#include <map>
 
 #include "history.hpp"
 #include "metrics.hpp"
@@ -72,6 +73,9 @@ struct FitOptions {
   /// Goes on from the checkpoint: what comes out has the same bits as if training had never stopped, but for seconds.
   /// `epochs` may be more than before.
   bool resume = false;
+  /// What else makes the run what it is, by name, such as its loss and its data. The checkpoint keeps it, and one that
+  /// says anything else, or nothing, of one of them is refused.
+  std::map<std::string, std::string> identity = {};
 };
 
 struct FitReport {

@@ -237,6 +237,7 @@ TEST_CASE("a checkpoint of another run is refused, and nothing is changed") {
   Whole first;
   first.opts.epochs = 1;
   first.opts.checkpoint = scratch / "run.safetensors";
+  first.opts.identity = {{"loss", "hinge"}, {"data", "corners"}};
   first.fit();
   const auto refused = [&](auto&& change) {
     Whole second;
@@ -249,6 +250,12 @@ TEST_CASE("a checkpoint of another run is refused, and nothing is changed") {
     check_same_bits(second.model, same);
     return error.substr(0, error.find(' ')) + error.substr(std::min(error.size(), error.find("safetensors") + 11));
   };
+  CHECK(refused([](auto& run) {
+          run.opts.identity = {{"loss", "huber"}, {"data", "corners"}};
+        }) == "[fit]: the checkpoint is of another run: loss was hinge, is huber");
+  CHECK(refused([](auto& run) {
+          run.opts.identity = {{"rule", "adam"}};
+        }) == "[fit]: the checkpoint is of another run: rule was not kept, is adam");
   CHECK(refused([](auto& run) { run.opts.seed = 4; }) ==
         "[fit]: the checkpoint is of a run with another seed: 3 and not 4");
   CHECK(refused([](auto& run) { run.opts.batch = 8; }) ==

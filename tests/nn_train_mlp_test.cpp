@@ -198,3 +198,39 @@ TEST_CASE("one thread and two give the same bits") {
     CHECK(train_mlp("--epochs 3 --threads " + threads + " --save " + (scratch / threads).string()).code == 0);
   CHECK(bytes_of(scratch / "1") == bytes_of(scratch / "2"));
 }
+
+TEST_CASE("train_mlp goes on from a checkpoint of the same run alone, and says what differs") {
+  const Scratch scratch;
+  const auto table = [](int last) {
+    std::string text = "size,price\n";
+    for (int i = 0; i < 40; ++i) text += std::to_string(i) + "," + std::to_string(i + 0.5) + "\n";
+    return text + std::to_string(last) + ",1.5\n";
+  };
+  write_bytes(scratch / "a.csv", table(1));
+  write_bytes(scratch / "moved.csv", table(1));
+  write_bytes(scratch / "b.csv", table(2));
+  const auto run = [&](const std::string& file, const std::string& more = "") {
+    return train_mlp("--checkpoint " + (scratch / "c").string() + " --file " + (scratch / file).string() + ' ' + more,
+                     true);
+  };
+  REQUIRE(run("a.csv", "--epochs 1").code == 0);
+  const std::pair<std::string, std::string> cases[] = {
+      {"--batch 64", "--batch was 32, is 64\n"},
+      {"--hidden 8", "--hidden was 256, is 8\n"},
+      {"--dropout 0.5", "--dropout was 0.0, is 0.5\n"},
+      {"--loss huber --optimiser rmsprop", "--loss was squared-error, is huber; --optimiser was adam, is rmsprop\n"},
+      {"--learning-rate 0.1", "--learning-rate was 0.002, is 0.1\n"},
+      {"--weight-decay 0.1", "--weight-decay was the optimiser's, is 0.1\n"},
+      {"--schedule cosine", "--epochs was not kept, is 40; --schedule was constant, is cosine\n"},
+      {"--scaling none", "--scaling was standard, is none\n"},
+      {"--seed 1", "--seed was 0, is 1; the test data was 8 samples of 1 features (checksum "}};
+  for (const auto& [options, message] : cases) {
+    CAPTURE(options);
+    const auto refused = run("a.csv", "--resume " + options);
+    CHECK(refused.code == 2);
+    CHECK(refused.lines() == 1);
+    CHECK(refused.text.find(message) != std::string::npos);
+  }
+  CHECK(run("b.csv", "--resume").text.find("data was ") != std::string::npos);
+  CHECK(run("moved.csv", "--resume --epochs 2 --threads 1 --save " + (scratch / "net").string()).code == 0);
+}
