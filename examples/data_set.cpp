@@ -13,8 +13,9 @@ constexpr std::pair<const char*, char> separators[] = {
     {"comma", ','}, {"semicolon", ';'}, {"tab", '\t'}, {"space", ' '}};
 
 using Missing = nn::CsvOptions::Missing;
+// What to fill in is not known before the test samples are set apart.
 constexpr std::pair<const char*, Missing> policies[] = {
-    {"refuse", Missing::refuse}, {"drop", Missing::drop_row}, {"mean", Missing::mean}, {"median", Missing::median}};
+    {"refuse", Missing::refuse}, {"drop", Missing::drop_row}, {"mean", Missing::keep}, {"median", Missing::keep}};
 
 template <class Value, std::size_t N>
 Value chosen(const std::pair<const char*, Value> (&choices)[N], const std::string& name) {
@@ -122,7 +123,6 @@ autodiff::Array<T> read_inputs(const std::string& file, const Table& table, cons
   const auto target = column(numbered ? targets[0].substr(unnamed.size()) : targets[0]);
   const auto read = [&](nn::CsvOptions options) {
     options.unlabelled = true;
-    options.missing = Missing::refuse;  // what is unknown in one sample says nothing about the others here
     return nn::read_csv<T>(file, options);
   };
   try {

@@ -17,7 +17,7 @@ struct Table {
   /// Without the target. Where columns have no names, those after one that is removed have smaller numbers.
   nn::CsvOptions options(std::size_t removed = 0) const;
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Table, separator, target, drop, categorical, missing, categories)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Table, separator, target, drop, categorical, missing, categories)
 
 /// A column by name, or by number if the text is one.
 nn::Column column(const std::string& text);
@@ -25,7 +25,8 @@ std::vector<std::string> separator_names();
 std::vector<std::string> missing_names();
 
 /// Classes if the target column holds texts or whole numbers from 0 to 99, and otherwise real values; or as `task`
-/// says, "classification" or "regression". Fills in the categories of the table. Throws nn::DataError.
+/// says, "classification" or "regression". Fills in the categories of the table. Features to be filled in are NaN
+/// still, as in all that is read here. Throws nn::DataError.
 template <autodiff::Real T>
 nn::Dataset<T> read_table(const std::string& file, const std::string& task, Table& table);
 

@@ -25,12 +25,15 @@ nn::Linear<T> linear(std::size_t inputs, std::size_t outputs) {
 
 std::vector<double> numbers(const Array<double>& array) { return {array.begin(), array.end()}; }
 
+Array<double> array(const std::vector<double>& numbers) {
+  Array<double> result(Shape{numbers.size()});
+  std::ranges::copy(numbers, result.begin());
+  return result;
+}
+
 std::optional<nn::Scaling> scaling(const std::vector<double>& shift, const std::vector<double>& factor) {
   if (shift.empty()) return {};
-  nn::Scaling result{Array<double>(Shape{shift.size()}), Array<double>(Shape{shift.size()})};
-  std::ranges::copy(shift, result.shift.begin());
-  std::ranges::copy(factor, result.factor.begin());
-  return result;
+  return nn::Scaling{array(shift), array(factor)};
 }
 
 /// Whether the parts of a description that was read fit together.
@@ -41,16 +44,21 @@ bool consistent(const Description& d) {
   bool sizes = d.inputs > 0 && d.inputs <= most_units && d.outputs > 0 && d.outputs <= most_units;
   for (const std::size_t width : d.hidden) sizes = sizes && width > 0 && width <= most_units;
   return sizes && (d.precision == "float" || d.precision == "double") &&
-         (d.classes.empty() || d.classes.size() == d.outputs) && scales(d.input_shift, d.input_factor, d.inputs) &&
-         scales(d.target_shift, d.target_factor, d.outputs) &&
+         (d.classes.empty() || d.classes.size() == d.outputs) && (d.fill.empty() || d.fill.size() == d.inputs) &&
+         scales(d.input_shift, d.input_factor, d.inputs) && scales(d.target_shift, d.target_factor, d.outputs) &&
          (!d.table || (d.features.size() == d.inputs && !d.targets.empty()));
 }
 
 }  // namespace
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Description, inputs, outputs, hidden, activation, loss, precision, dropout, classes,
-                                   features, targets, input_shift, input_factor, target_shift, target_factor)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Description, inputs, outputs, hidden, activation, loss, precision,
+                                                dropout, classes, features, targets, fill, input_shift, input_factor,
+                                                target_shift, target_factor)
 
+std::optional<nn::Filling> Description::filling() const {
+  return fill.empty() ? std::nullopt : std::optional(nn::Filling{array(fill)});
+}
+void Description::filling(const nn::Filling& filling) { fill = numbers(filling.values); }
 std::optional<nn::Scaling> Description::input_scaling() const { return scaling(input_shift, input_factor); }
 std::optional<nn::Scaling> Description::target_scaling() const { return scaling(target_shift, target_factor); }
 void Description::input_scaling(const nn::Scaling& s) {
@@ -88,6 +96,8 @@ Description load_description(const std::filesystem::path& path) {
     const auto text = nlohmann::json::parse(found->second);
     auto description = text.get<Description>();
     if (text.contains("table")) description.table = text["table"].get<Table>();
+    // What is missing in one sample says nothing of the others, and none of them is left out.
+    if (description.table && description.fill.empty()) description.table->missing = "refuse";
     if (consistent(description)) return description;
   } catch (const nlohmann::json::exception&) {
   }

@@ -16,9 +16,13 @@ struct Description {
   std::vector<std::string> features, targets;
   /// Empty where the data is no table.
   std::optional<Table> table;
+  /// What stands for missing features; empty where they are refused.
+  std::vector<double> fill;
   /// Of features and of real targets; empty where there is none.
   std::vector<double> input_shift, input_factor, target_shift, target_factor;
 
+  std::optional<nn::Filling> filling() const;
+  void filling(const nn::Filling& filling);
   std::optional<nn::Scaling> input_scaling() const;
   std::optional<nn::Scaling> target_scaling() const;
   void input_scaling(const nn::Scaling& scaling);

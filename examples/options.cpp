@@ -86,7 +86,9 @@ void declare_data(CLI::App& app, Options& options) {
                  "Columns of kinds of things, made into features of 0 and 1")
       ->type_name("COLUMN,..")
       ->delimiter(',');
-  choice(app, "--missing", options.table.missing, "What happens where a value is missing", missing_names());
+  choice(app, "--missing", options.table.missing,
+         "What happens where a value is missing; mean and median are those of the training samples, also in predict",
+         missing_names());
   choice(app, "--scaling", options.scaling,
          "Features to 0..1 together, which is for pixels; each to mean 0 and variance 1, which is for tables; or as "
          "they are",

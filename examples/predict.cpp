@@ -34,6 +34,7 @@ Array<T> read(const Options& options, const Description& description) {
     fail<nn::DataError>("predict", options.file, ": needs samples of ", description.inputs,
                         " features: ", Dims(inputs.shape()));
   inputs.reshape(autodiff::Shape{samples, description.inputs});
+  if (const auto filling = description.filling()) inputs = (*filling)(std::move(inputs));
   const auto scaling = description.input_scaling();
   return scaling ? (*scaling)(inputs) : inputs;
 }

@@ -47,6 +47,16 @@ Parts<T> read(const Options& options, Description& description) {
   return {std::move(inner.train), std::move(inner.test), std::move(data.test)};
 }
 
+/// Fills in missing features by what the training part shows.
+template <Real T>
+void fill(const Options& options, Parts<T>& data, Description& description) {
+  const bool mean = options.table.missing == "mean";
+  if (!mean && options.table.missing != "median") return;
+  description.filling(mean ? nn::fill_mean(data.train) : nn::fill_median(data.train));
+  for (auto* set : {&data.train, &data.validation, &data.test})
+    if (set->inputs.dimension() == 2) set->inputs = (*description.filling())(std::move(set->inputs));
+}
+
 /// Brings features, and targets that are real values, to scales that the training part shows.
 template <Real T>
 void scale(const Options& options, Parts<T>& data, Description& description) {
@@ -190,6 +200,7 @@ int train(const Options& options) {
   auto data = read<T>(options, read_first);
   auto description = describe(options, data.train);
   description.table = read_first.table;
+  fill(options, data, description);
   auto run = options.checkpoint.empty() ? std::map<std::string, std::string>() : identity(options, data);
   scale(options, data, description);
   const bool classes = !description.classes.empty();

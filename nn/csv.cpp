@@ -6,6 +6,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "filling.hpp"
 #include "records.hpp"
 #include "text.hpp"
 
@@ -70,8 +71,11 @@ class Reader {
     if (counted_ && *counted_ != rows_)
       records_.refuse("the header promises " + std::to_string(*counted_) + " samples, the file holds " +
                       std::to_string(rows_));
-    fill();
-    return finish();
+    check_known();
+    auto data = finish();
+    if (options_.missing == Missing::mean) data.inputs = fill_mean(data)(std::move(data.inputs));
+    if (options_.missing == Missing::median) data.inputs = fill_median(data)(std::move(data.inputs));
+    return data;
   }
 
  private:
@@ -162,7 +166,7 @@ class Reader {
     if (!header_.empty() && columns != header_.size())
       records_.refuse(line,
                       std::to_string(columns) + " columns, where the header has " + std::to_string(header_.size()));
-    roles_.resize(columns);
+    roles_.resize(columns), known_.resize(columns);
     for (const auto& column : options_.drop) assign(column, Kind::dropped, line);
     for (const auto& categorical : options_.categorical) {
       const std::size_t number = assign(categorical.column, Kind::categorical, line);
@@ -229,53 +233,27 @@ class Reader {
     for (std::size_t c = 0; c < fields.size(); ++c) {
       const Kind kind = roles_[c].kind;
       if (kind > Kind::categorical) continue;
-      if (is_missing(fields[c]))
+      if (is_missing(fields[c])) {
         values_.push_back(std::numeric_limits<T>::quiet_NaN());
-      else
-        values_.push_back(kind == Kind::number ? finite(fields[c], c, line)
-                                               : category(categories_[c], fields[c], c, line));
+        continue;
+      }
+      known_[c] = true;
+      values_.push_back(kind == Kind::number ? finite(fields[c], c, line)
+                                             : category(categories_[c], fields[c], c, line));
     }
     for (const std::size_t c : targets_)
       target_values_.push_back(options_.regression ? finite(fields[c], c, line) : label(fields[c], c, line));
     ++samples_;
   }
 
-  /// Puts values where some are missing.
-  void fill() {
-    if (options_.missing != Missing::mean && options_.missing != Missing::median) return;
-    const std::size_t width = values_.size() / samples_;
-    std::size_t feature = 0;
+  /// A column without a value has no mean, and one without a category no feature.
+  void check_known() const {
+    const bool fills = options_.missing == Missing::mean || options_.missing == Missing::median;
     for (std::size_t c = 0; c < roles_.size(); ++c) {
-      if (roles_[c].kind > Kind::categorical) continue;
-      std::vector<T> known;
-      for (std::size_t i = feature; i < values_.size(); i += width)
-        if (!std::isnan(values_[i])) known.push_back(values_[i]);
-      if (known.empty()) records_.refuse(shown_column(c) + " holds no value at all");
-      if (known.size() < samples_) {
-        const T value = roles_[c].kind == Kind::categorical ? most_frequent(known)
-                        : options_.missing == Missing::mean ? mean(known)
-                                                            : median(known);
-        for (std::size_t i = feature; i < values_.size(); i += width)
-          if (std::isnan(values_[i])) values_[i] = value;
-      }
-      ++feature;
+      if (roles_[c].kind > Kind::categorical || known_[c]) continue;
+      if (fills || (roles_[c].kind == Kind::categorical && categories_.at(c).names.empty()))
+        records_.refuse(shown_column(c) + " holds no value at all");
     }
-  }
-  static T mean(const std::vector<T>& values) {
-    double sum = 0;
-    for (const T value : values) sum += value / static_cast<double>(values.size());
-    return static_cast<T>(sum);
-  }
-  static T median(std::vector<T>& values) {
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::ranges::nth_element(values, middle);
-    if (values.size() % 2 == 1) return *middle;
-    return *std::max_element(values.begin(), middle) / 2 + *middle / 2;
-  }
-  static T most_frequent(const std::vector<T>& categories) {
-    std::vector<std::size_t> counts(static_cast<std::size_t>(std::ranges::max(categories)) + 1);
-    for (const T c : categories) ++counts[static_cast<std::size_t>(c)];
-    return static_cast<T>(std::ranges::max_element(counts) - counts.begin());
   }
 
   Dataset<T> finish() {
@@ -318,8 +296,12 @@ class Reader {
     T* to = result.data();
     for (std::size_t i = 0; i < values_.size(); ++i) {
       const std::size_t categories = spread[i % spread.size()];
-      to[categories > 0 ? static_cast<std::size_t>(values_[i]) : 0] = categories > 0 ? 1 : values_[i];
-      to += std::max<std::size_t>(categories, 1);
+      const std::size_t features = std::max<std::size_t>(categories, 1);
+      if (categories == 0 || std::isnan(values_[i]))
+        std::fill_n(to, features, values_[i]);
+      else
+        to[static_cast<std::size_t>(values_[i])] = 1;
+      to += features;
     }
     return result;
   }
@@ -329,6 +311,7 @@ class Reader {
   std::vector<std::string> header_, counted_classes_;
   std::optional<std::size_t> counted_;  // samples that the header promises
   std::vector<Role> roles_;
+  std::vector<bool> known_;                  // whether the column has any value
   std::map<std::size_t, Names> categories_;  // by column
   std::vector<std::size_t> targets_;
   Names labels_;

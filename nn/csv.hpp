@@ -50,9 +50,10 @@ struct CsvOptions {
   std::vector<Column> drop = {};
 
   /// What happens where a value is missing. `mean` and `median`, those of the column's other values in this file, fill
-  /// features that are numbers; categories get the most frequent one. A missing target is refused, or its sample
-  /// dropped.
-  enum class Missing { refuse, drop_row, mean, median } missing = Missing::refuse;
+  /// features that are numbers; categories get the most frequent one. `keep` leaves NaN, in all features of a category
+  /// that is missing, for a Filling that samples to test with have no part in. A missing target is refused, or its
+  /// sample dropped.
+  enum class Missing { refuse, drop_row, mean, median, keep } missing = Missing::refuse;
   std::vector<std::string> missing_values = {"", "?", "NA", "N/A", "NaN", "nan", "null"};
 
   /// What a file may hold at most, once unpacked, and what one-hot features may take: more is refused, so that a

@@ -8,6 +8,7 @@
 #include "dataset.hpp"
 #include "dropout.hpp"
 #include "evaluate.hpp"
+#include "filling.hpp"
 #include "fit.hpp"
 #include "history.hpp"
 #include "idx.hpp"

@@ -93,12 +93,12 @@ using Options = nn::CsvOptions;
 
 void read_csv(const Path& path, std::uint64_t choice) {
   nn::read_csv<double>(path, {.header = static_cast<Options::Header>(choice % 8 < 5 ? 0 : choice % 4),
-                              .missing = static_cast<Options::Missing>(choice / 8 % 4)});
+                              .missing = static_cast<Options::Missing>(choice / 8 % 5)});
 }
 void read_table(const Path& path, std::uint64_t choice) {
   // What one-hot features take is bounded by the number of classes, not by the file's size alone.
   nn::read_csv<double>(path, {.categorical = {{2, choice % 2 == 0}, {"mass"}},
-                              .missing = static_cast<Options::Missing>(1 + choice / 2 % 3),
+                              .missing = static_cast<Options::Missing>(1 + choice / 2 % 4),
                               .max_classes = 8});
 }
 void read_blanks(const Path& path, std::uint64_t choice) {
@@ -107,7 +107,7 @@ void read_blanks(const Path& path, std::uint64_t choice) {
                              .targets = {1, 3},
                              .regression = true,
                              .drop = {4},
-                             .missing = static_cast<Options::Missing>(choice % 4)});
+                             .missing = static_cast<Options::Missing>(choice % 5)});
 }
 void read_history(const Path& path, std::uint64_t) { nn::read_history(path); }
 void read_idx(const Path& path, std::uint64_t choice) {

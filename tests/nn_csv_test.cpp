@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "file.hpp"
 
@@ -198,6 +199,12 @@ TEST_CASE("missing values are refused, dropped or filled, as is asked for") {
   CHECK(mean.inputs == Array<double>{{1, 5, 0}, {4, 2, 0}, {3, 9, 0}, {8, 4, 1}});
   const auto median = nn::read_csv<double>(file.path(), {.categorical = c, .missing = Options::Missing::median});
   CHECK(median.inputs == Array<double>{{1, 4, 0}, {3, 2, 0}, {3, 9, 0}, {8, 4, 1}});
+  const auto kept = nn::read_csv<double>(
+      file.path(), {.categorical = {{"c", true}}, .drop = {"a"}, .missing = Options::Missing::keep});
+  CHECK(std::isnan(kept.inputs(0, 0)));
+  CHECK(std::isnan(kept.inputs(2, 1)));
+  CHECK(std::isnan(kept.inputs(2, 2)));
+  CHECK(nn::fill_mean(kept)(kept.inputs) == Array<double>{{5, 1, 0}, {2, 1, 0}, {9, 1, 0}, {4, 0, 1}});
   const auto even = nn::read_csv<double>(File("1,0\n,0\n4,0\n").path(), {.missing = Options::Missing::median});
   CHECK(even.inputs == column({1, 2.5, 4}));
   const auto own = nn::read_csv<double>(File("-999,0\n5,0\n").path(),
@@ -208,6 +215,10 @@ TEST_CASE("missing values are refused, dropped or filled, as is asked for") {
   CHECK(refusal(File("1,0\n2,?\n"), fill) == ":2: column 2 is missing: \"?\"");
   CHECK(nn::read_csv<double>(File("1,0\n2,?\n").path(), drop).size() == 1);
   CHECK(refusal(File("?,0\n?,1\n"), fill) == ":2: column 1 holds no value at all");
+  CHECK(refusal(File("1,?,0\n1,?,1\n"), {.categorical = {{2, true, {"x"}}}, .missing = Options::Missing::mean}) ==
+        ":2: column 2 holds no value at all");
+  CHECK(refusal(File("1,?,0\n1,?,1\n"), {.categorical = {{2, true}}, .missing = Options::Missing::keep}) ==
+        ":2: column 2 holds no value at all");
   CHECK(refusal(File("?,0\n?,1\n"), drop) == ":2: every sample has a missing value, so none is left");
 }
 

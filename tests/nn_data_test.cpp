@@ -185,3 +185,20 @@ TEST_CASE("a feature that is constant in many samples stays so when it is standa
   CHECK(scaling.factor(0) == 0);
   CHECK(scaling.factor(1) == doctest::Approx(1));
 }
+
+TEST_CASE("missing features are filled in by what other data shows") {
+  const double none = std::nan("");
+  nn::Dataset<double> train{{{1, 0, 1, 2}, {none, 1, 0, 2}, {2, none, none, 0}, {6, 0, 1, none}}, {0, 0, 1, 1}};
+  const Array<double> row{{none, none, none, none}};
+  CHECK(nn::fill_mean(train)(row) == Array<double>{{3, 1.0 / 3, 2.0 / 3, 4.0 / 3}});
+  CHECK(nn::fill_median(train)(row) == Array<double>{{2, 0, 1, 2}});
+  // Of categories, the most frequent one.
+  train.feature_names = {"size", "kind=a", "kind=b", "colour"};
+  train.categories = {{"kind", {"a", "b"}}, {"colour", {"red", "green", "blue"}}};
+  CHECK(nn::fill_mean(train)(row) == Array<double>{{3, 0, 1, 2}});
+  CHECK(nn::fill_mean(train)(Array<double>{{7, 1, 0, none}}) == Array<double>{{7, 1, 0, 2}});
+  train.inputs(0, 0) = train.inputs(2, 0) = train.inputs(3, 0) = none;
+  CHECK_THROWS_WITH_AS(nn::fill_median(train), "[fill_median] size holds no value at all", nn::DataError);
+  CHECK_THROWS_WITH_AS(nn::Filling{Array<double>{1}}(row), "[filling] needs inputs (samples, 1): (1, 4)",
+                       autodiff::ShapeError);
+}

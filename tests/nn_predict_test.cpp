@@ -1,4 +1,5 @@
 #include <fstream>
+#include <iomanip>
 #include <network.hpp>
 #include <sstream>
 
@@ -114,6 +115,43 @@ TEST_CASE("predict reads a table with its target or without, and gives values in
   REQUIRE(train_mlp(train + " --target kind" + file("with.csv")).code == 0);
   const auto classes = lines(predict(model + file("with.csv")).text);
   CHECK(classes[0] == "class,score a,score b,score c");
+}
+
+TEST_CASE("missing values are filled in by the training samples alone, and alike in predict") {
+  const Scratch scratch;
+  std::string table = "size,kind,price\n";
+  for (int i = 0; i < 50; ++i)
+    table += (i % 7 == 0 ? "" : std::to_string(i * i)) + "," +
+             (i % 5 == 0   ? "?"
+              : i % 3 == 0 ? "a"
+                           : "b") +
+             "," + std::to_string(i + 0.5) + "\n";
+  const auto file = (scratch / "table.csv").string(), model = (scratch / "model").string();
+  write_bytes(file, table);
+  for (const bool mean : {true, false}) {
+    REQUIRE(train_mlp("--epochs 2 --precision double --categorical kind --file " + file + " --missing " +
+                      (mean ? "mean" : "median") + " --save " + model)
+                .code == 0);
+    const auto all = nn::read_csv<double>(
+        file, {.regression = true, .categorical = {{"kind", true}}, .missing = nn::CsvOptions::Missing::keep});
+    const auto train = nn::split(all, 0.2, 0).train;
+    const auto expected = mean ? nn::fill_mean(train) : nn::fill_median(train);
+    const auto fill = load_description(model).fill;
+    CHECK(std::ranges::equal(fill, expected.values));
+    CHECK(expected.values != (mean ? nn::fill_mean(all) : nn::fill_median(all)).values);
+    std::ostringstream size;
+    size << std::setprecision(17) << fill[0];
+    write_bytes(scratch / "holes.csv", "size,kind\n,b\n5,NA\n");
+    write_bytes(scratch / "filled.csv", "size,kind\n" + size.str() + ",b\n5,b\n");
+    const auto holes = predict("--model " + model + " --file " + (scratch / "holes.csv").string());
+    CHECK(holes.code == 0);
+    CHECK(holes.lines() == 3);
+    CHECK(holes.text == predict("--model " + model + " --file " + (scratch / "filled.csv").string()).text);
+  }
+  // Samples that training left out are not left out here.
+  REQUIRE(train_mlp("--epochs 1 --categorical kind --missing drop --file " + file + " --save " + model).code == 0);
+  CHECK(predict("--model " + model + " --file " + (scratch / "holes.csv").string(), true)
+            .text.find("holes.csv:2: column 1 (\"size\") is missing: \"\"") != std::string::npos);
 }
 
 TEST_CASE("predict refuses other files with one clear line and exit code 2") {
