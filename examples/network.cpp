@@ -81,11 +81,26 @@ nn::Sequential<T> build(const Description& description) {
   return model;
 }
 
-template <Real T>
-void save_network(const std::filesystem::path& path, nn::Sequential<T>& model, const Description& description) {
+namespace {
+
+std::string text_of(const std::filesystem::path& path, const Description& description) {
   nlohmann::json text = description;
   if (description.table) text["table"] = *description.table;
-  nn::save(model, path, {{key, text.dump()}});
+  try {
+    return text.dump();
+  } catch (const nlohmann::json::exception& error) {
+    autodiff::fail<nn::DataError>("save", path.string(),
+                                  ": names of columns and classes must be UTF-8 to be saved: ", error.what());
+  }
+}
+
+}  // namespace
+
+void check_saving(const std::filesystem::path& path, const Description& description) { text_of(path, description); }
+
+template <Real T>
+void save_network(const std::filesystem::path& path, nn::Sequential<T>& model, const Description& description) {
+  nn::save(model, path, {{key, text_of(path, description)}});
 }
 
 Description load_description(const std::filesystem::path& path) {

@@ -34,8 +34,10 @@ struct Description {
 template <autodiff::Real T>
 nn::Sequential<T> build(const Description& description);
 
-/// Writes weights, and the description as metadata. Throws what nn::save throws.
+/// Writes weights, and the description as metadata. Throws what check_saving and nn::save throw.
 template <autodiff::Real T>
 void save_network(const std::filesystem::path& path, nn::Sequential<T>& model, const Description& description);
+/// Throws nn::DataError for a description that save_network would not write: one with a name that is not UTF-8.
+void check_saving(const std::filesystem::path& path, const Description& description);
 /// The description in a file of save_network. Throws nn::DataError for any other file.
 Description load_description(const std::filesystem::path& path);

@@ -200,12 +200,13 @@ void settle(Options& options) {
   // What cannot be written in the end is better known at the beginning.
   for (const auto& [option, path] : {std::pair("--save", options.save), std::pair("--checkpoint", options.checkpoint),
                                      std::pair("--history", options.history), std::pair("--plot", options.plot)}) {
-    const auto directory = std::filesystem::path(path).parent_path();
-    need(directory.empty() || std::filesystem::is_directory(directory), option, "is in no directory that exists");
+    if (path.empty()) continue;
+    try {
+      option == std::string("--plot") ? nn::check_plot(path) : nn::check_writable(path);
+    } catch (const autodiff::Error& error) {
+      throw CLI::ValidationError(option, error.what());
+    }
   }
-  const auto picture = std::filesystem::path(options.plot).extension();
-  need(options.plot.empty() || picture == ".svg" || picture == ".html" || picture == ".png", "--plot",
-       "needs a name that ends in .svg, .html or .png");
   if (options.scaling == "automatic")
     options.scaling = options.data == "digits" || options.mnist() ? "range" : "standard";
   if (options.data == "digits") options.file = DIGITS_CSV;

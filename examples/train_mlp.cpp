@@ -204,6 +204,7 @@ int train(const Options& options) {
   auto run = options.checkpoint.empty() ? std::map<std::string, std::string>() : identity(options, data);
   scale(options, data, description);
   const bool classes = !description.classes.empty();
+  if (!options.save.empty()) check_saving(options.save, description);
   auto model = build<T>(description);
   model.initialise(options.seed);
   const auto optimiser = nn::optimiser<T>(options.optimiser, options.learning_rate, options.weight_decay);
@@ -219,8 +220,9 @@ int train(const Options& options) {
   const int code = outcome(report, options);
   if (report.end == End::not_finite) return code;
   if (!options.save.empty()) save_network(options.save, model, description);
-  if (!options.plot.empty() && report.history.rows() > 0) nn::plot(report.history, options.plot);
   if (code == 0) print_test(nn::Evaluator<T>(model, {}, settings.step.compile)(test), description);
+  // In the end, as it may fail where nothing else does.
+  if (!options.plot.empty() && report.history.rows() > 0) nn::plot(report.history, options.plot);
   return code;
 }
 

@@ -135,14 +135,25 @@ std::string html_of(const std::string& svg) {
          svg + "</body>\n</html>\n";
 }
 
-}  // namespace
-
-void plot(const History& history, const std::filesystem::path& path) {
+std::string picture_of(const History& history, const std::filesystem::path& path) {
   const auto ending = path.extension();
   if (ending != ".svg" && ending != ".html" && ending != ".png")
     autodiff::fail<autodiff::ValueError>("plot", path.string(), ": is not the name of a .svg, .html or .png");
   const auto all = panels(history);
-  const auto picture = ending == ".png" ? gnuplot_png(all) : ending == ".svg" ? svg_of(all) : html_of(svg_of(all));
+  return ending == ".png" ? gnuplot_png(all) : ending == ".svg" ? svg_of(all) : html_of(svg_of(all));
+}
+
+}  // namespace
+
+void check_plot(const std::filesystem::path& path) {
+  History smallest;
+  smallest.append({{"loss", 1}});
+  picture_of(smallest, path);
+  AtomicFile("plot", path);
+}
+
+void plot(const History& history, const std::filesystem::path& path) {
+  const auto picture = picture_of(history, path);
   AtomicFile file("plot", path);
   file.write(std::as_bytes(std::span(picture)));
   file.commit();

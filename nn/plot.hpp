@@ -17,4 +17,8 @@ namespace nn {
 /// gnuplot is not there or fails. The old file is there until the new one is.
 void plot(const History& history, const std::filesystem::path& path);
 
+/// Whether a picture can be drawn there, as is better known before training than after. Throws what plot throws for the
+/// path, or for the lack of a gnuplot that works; an old file stays as it is.
+void check_plot(const std::filesystem::path& path);
+
 }  // namespace nn

@@ -1,5 +1,6 @@
 #include "saving.hpp"
 
+#include "atomic_file.hpp"
 #include "kept.hpp"
 #include "safetensors.hpp"
 
@@ -16,6 +17,8 @@ template <Real T>
 void load(Module<T>& model, const std::filesystem::path& path) {
   replace(kept(model), load_safetensors(path).tensors, {""}, "load", path.string());
 }
+
+void check_writable(const std::filesystem::path& path) { AtomicFile("check_writable", path); }
 
 #define NN_SAVING(T)                                                                                       \
   template void save(Module<T>&, const std::filesystem::path&, const std::map<std::string, std::string>&); \

@@ -21,4 +21,8 @@ void save(Module<T>& model, const std::filesystem::path& path, const std::map<st
 template <Real T>
 void load(Module<T>& model, const std::filesystem::path& path);
 
+/// Whether a file can be written there, as is better known before training than after. Throws DataError, with the
+/// reason, if not; an old file stays as it is.
+void check_writable(const std::filesystem::path& path);
+
 }  // namespace nn

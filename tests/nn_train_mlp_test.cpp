@@ -83,11 +83,14 @@ TEST_CASE("bad options and files get one clear line and exit code 2") {
       {"--target 99 --file " DIGITS_CSV, "there is no column 99, only 1 to 65"},
       {"--target digit --file " DIGITS_CSV, "there is no column named \"digit\""},
       {"--resume", "--resume: needs --checkpoint"},
-      {"--resume --checkpoint /nowhere.safetensors", "[load_safetensors] /nowhere.safetensors: cannot be opened"},
-      {"--checkpoint /nowhere/c", "--checkpoint: is in no directory that exists"},
-      {"--history /dev/null", "/dev/null: is not a regular file"},
-      {"--plot curves.gif", "--plot: needs a name that ends in .svg, .html or .png"},
-      {"--save /nowhere/s", "--save: is in no directory that exists"},
+      {"--resume --checkpoint /tmp/nowhere.safetensors",
+       "[load_safetensors] /tmp/nowhere.safetensors: cannot be opened"},
+      {"--checkpoint /nowhere/c", "--checkpoint: [check_writable] /nowhere/c: cannot be written"},
+      {"--history /dev/null", "--history: [check_writable] /dev/null: is not a regular file"},
+      {"--plot /nowhere/p.svg", "--plot: [plot] /nowhere/p.svg: cannot be written"},
+      {"--save /tmp", "--save: [check_writable] /tmp: is a directory"},
+      {"--plot curves.gif", "--plot: [plot] curves.gif: is not the name of a .svg, .html or .png"},
+      {"--save /nowhere/s", "--save: [check_writable] /nowhere/s: cannot be written"},
       {"--patience 3", "--patience: needs --validation"},
       {"--validation 1", "--validation: 1 is not a finite number from 0 to below 1"},
       {"--dropout 1", "--dropout: 1 is not a finite number from 0 to below 1"},
@@ -233,4 +236,40 @@ TEST_CASE("train_mlp goes on from a checkpoint of the same run alone, and says w
   }
   CHECK(run("b.csv", "--resume").text.find("data was ") != std::string::npos);
   CHECK(run("moved.csv", "--resume --epochs 2 --threads 1 --save " + (scratch / "net").string()).code == 0);
+}
+
+TEST_CASE("what cannot be written is refused before training, and old files stay") {
+  const Scratch scratch;
+  const auto file = [&](const std::string& name) { return " " + (scratch / name).string(); };
+  for (const std::string name : {"net", "h.csv", "p.svg"}) write_bytes(scratch / name, "old");
+  const auto refused = [&](const std::string& program, const std::string& arguments) {
+    CAPTURE(arguments);
+    CHECK(run(program, "--data iris" + arguments).text.empty());  // it does not begin
+    const auto said = run(program, "--data iris" + arguments, true);
+    CHECK(said.code == 2);
+    CHECK(said.lines() == 1);
+    return said.text;
+  };
+  refused(TRAIN_MLP, " --save" + file("net") + " --history" + file("h.csv") + " --plot /nowhere/p.svg");
+  CHECK(refused("PATH=/nowhere " TRAIN_MLP, " --plot" + file("p.png")).find("needs gnuplot") != std::string::npos);
+  write_bytes(scratch / "latin.csv", "gr\xfcn,kind\n1,0\n2,1\n3,0\n4,1\n5,0\n6,1\n");
+  const auto latin = " --epochs 1 --file" + file("latin.csv");
+  CHECK(train_mlp(latin).code == 0);
+  const auto said = train_mlp(latin + " --save" + file("net"), true);
+  CHECK(said.code == 2);
+  CHECK(said.text.find("net: names of columns and classes must be UTF-8 to be saved: ") != std::string::npos);
+  CHECK(train_mlp(latin + " --save" + file("net")).text.empty());
+  for (const std::string name : {"net", "h.csv", "p.svg"}) CHECK(bytes_of(scratch / name) == "old");
+  CHECK(scratch.files() == 4);
+}
+
+TEST_CASE("the test result is there though the picture fails in the end") {
+  const Scratch scratch;
+  const auto once = (scratch / "once").string();  // this gnuplot works
+  write_bytes(scratch / "gnuplot", "#!/bin/sh\n[ -e " + once + " ] && exit 1\n: > " + once + "\nprintf '\\211PNG'\n");
+  std::filesystem::permissions(scratch / "gnuplot", std::filesystem::perms::owner_all);
+  const auto trained = run("PATH=" + scratch.path().string() + ":$PATH " TRAIN_MLP,
+                           "--data iris --epochs 1 --plot " + (scratch / "p.png").string());
+  CHECK(trained.code == 2);
+  CHECK(trained.last_line().starts_with("test accuracy "));
 }
