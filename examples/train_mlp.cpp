@@ -91,8 +91,8 @@ template <Real T>
 nn::Loss<T> loss(const Description& description) {
   const auto named = nn::loss<T>(description.loss);
   const bool classes = !description.classes.empty();
-  if (nn::takes_classes(description.loss) && !classes)
-    fail<ValueError>("loss", description.loss, " is for classes, and the targets are real values");
+  if (!classes && (nn::takes_classes(description.loss) || description.loss == "binary-cross-entropy"))
+    fail<ValueError>("--loss", description.loss, " is for classes, and the targets are real values");
   if (!classes || nn::takes_classes(description.loss)) return named;
   return [named, outputs = description.outputs](const Variable<T>& prediction, const Variable<T>& labels) {
     return named(prediction, autodiff::one_hot(labels, outputs));

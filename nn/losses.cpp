@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "choice.hpp"
 
@@ -34,6 +35,23 @@ void check_same(std::string_view name, const Variable<T>& prediction, const Vari
   if (!std::ranges::equal(prediction.shape(), target.shape()))
     fail<ShapeError>(name, "prediction and target must have one shape: ", Dims(prediction.shape()), " and ",
                      Dims(target.shape()));
+}
+
+/// Whether the elements of a plain target are what the loss is made for. Those of a tape are not looked at: a program
+/// runs with others, and differences step out of a range.
+template <Real T>
+void check_elements(std::string_view name, const Variable<T>& target, std::string_view rule, bool (*fits)(T)) {
+  if (target.recorded()) return;
+  const auto& values = target.value();
+  const auto wrong = std::find_if_not(values.data(), values.data() + values.size(), fits);
+  if (wrong != values.data() + values.size())
+    fail<ValueError>(name, "element ", wrong - values.data(), " of the target must be ", rule, ": ", *wrong);
+}
+
+/// A probability, to a few roundings.
+template <Real T>
+bool is_probability(T t) {
+  return t >= 0 && t <= 1 + 8 * std::numeric_limits<T>::epsilon();
 }
 
 /// Whether the target has a class for each row of the prediction.
@@ -102,6 +120,7 @@ Variable<T> huber(const Variable<T>& prediction, Beside<T> target, double delta,
 template <Real T>
 Variable<T> binary_cross_entropy(const Variable<T>& logits, Beside<T> target, Reduction reduction) {
   check_same("binary_cross_entropy", logits, target.variable());
+  check_elements("binary_cross_entropy", target.variable(), "from 0 to 1", is_probability<T>);
   // -log logistic(x) = softplus(-x), exact for logits of any size, and smooth at zero.
   const auto& t = target.variable();
   return reduced(t * softplus(-logits) + (1 - t) * softplus(logits), reduction);
@@ -110,6 +129,7 @@ Variable<T> binary_cross_entropy(const Variable<T>& logits, Beside<T> target, Re
 template <Real T>
 Variable<T> hinge(const Variable<T>& scores, Beside<T> target, Reduction reduction) {
   check_same("hinge", scores, target.variable());
+  check_elements<T>("hinge", target.variable(), "1 or -1", [](T t) { return t == 1 || t == -1; });
   return reduced(relu(1 - target.variable() * scores), reduction);
 }
 
@@ -160,6 +180,7 @@ template <Real T>
 Variable<T> kullback_leibler(const Variable<T>& log_probabilities, Beside<T> target, Reduction reduction) {
   const auto& t = target.variable();
   check_same("kullback_leibler", log_probabilities, t);
+  check_elements("kullback_leibler", t, "from 0 to 1", is_probability<T>);
   // Where the target is zero so is the term, even where the logarithms are infinite.
   const auto possible = t != 0;
   const auto terms = t * (log(where(possible, t, 1)) - where(possible, log_probabilities, 0));

@@ -35,7 +35,9 @@ using Beside = const Target<std::type_identity_t<T>>&;
 }  // namespace detail
 
 // All throw ShapeError for shapes that do not fit and for no elements at all, TapeError for variables of two tapes;
-// nothing stays recorded then. Means divide by what PyTorch divides by, but for the one of kullback_leibler.
+// nothing stays recorded then. Those whose targets have a range throw ValueError for a plain one outside of it; one
+// that is recorded, as in a program, is not looked at. Means divide by what PyTorch divides by, but for the one of
+// kullback_leibler.
 
 /// (p - t)^2 of every element, and the mean of them all: squared_error divided by the outputs of a sample. Prediction
 /// and target have one shape, and losses that are not reduced have it too.
