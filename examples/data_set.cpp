@@ -3,7 +3,6 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <cmath>
 
 using autodiff::Real;
 
@@ -29,12 +28,6 @@ std::vector<std::string> names(const std::pair<const char*, Value> (&choices)[N]
   std::vector<std::string> result;
   for (const auto& choice : choices) result.emplace_back(choice.first);
   return result;
-}
-
-/// Whether targets (samples, 1) could be classes.
-template <Real T>
-bool may_be_classes(const autodiff::Array<T>& targets) {
-  return std::ranges::all_of(targets, [](T value) { return value >= 0 && value < 100 && value == std::floor(value); });
 }
 
 }  // namespace
@@ -86,19 +79,11 @@ std::string listed(const std::vector<std::string>& names) {
 template <Real T>
 nn::Dataset<T> read_table(const std::string& file, const std::string& task, Table& table) {
   auto options = with_target(table);
-  const auto read = [&](bool regression) {
-    options.regression = regression;
-    auto data = nn::read_csv<T>(file, options);
-    table.categories = data.categories;
-    return data;
-  };
-  if (task != "automatic") return read(task == "regression");
-  try {
-    auto data = read(true);
-    if (!may_be_classes(data.targets)) return data;
-  } catch (const nn::DataError&) {  // texts; or a file that has another fault, which is found again
-  }
-  return read(false);
+  options.regression = task == "regression";
+  options.automatic = task == "automatic";
+  auto data = nn::read_csv<T>(file, options);
+  table.categories = data.categories;
+  return data;
 }
 
 template <Real T>

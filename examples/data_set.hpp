@@ -24,8 +24,8 @@ nn::Column column(const std::string& text);
 std::vector<std::string> separator_names();
 std::vector<std::string> missing_names();
 
-/// Classes if the target column holds texts or whole numbers from 0 to 99, and otherwise real values; or as `task`
-/// says, "classification" or "regression". Fills in the categories of the table. Features to be filled in are NaN
+/// Classes or real values, as `task` says: "classification", "regression", or "automatic", which is that of
+/// nn::CsvOptions. Fills in the categories of the table. Features to be filled in are NaN
 /// still, as in all that is read here. Throws nn::DataError.
 template <autodiff::Real T>
 nn::Dataset<T> read_table(const std::string& file, const std::string& task, Table& table);

@@ -78,7 +78,7 @@ void declare_data(CLI::App& app, Options& options) {
   app.add_option("--target", options.table.target, "The column to predict, by its name or by its number from 1")
       ->type_name("COLUMN")
       ->default_str("the last");
-  choice(app, "--task", options.task, "By default, texts and whole numbers from 0 to 99 are classes",
+  choice(app, "--task", options.task, "By default, a target of texts or of whole numbers from 0 to 99 is classes",
          {"automatic", "classification", "regression"});
   choice(app, "--separator", options.table.separator, "Between the columns", separator_names());
   app.add_option("--drop", options.table.drop, "Columns that are not read")->type_name("COLUMN,..")->delimiter(',');

@@ -99,13 +99,28 @@ nn::Loss<T> loss(const Description& description) {
   };
 }
 
+/// Which task the target has chosen, and how to choose the other.
+void print_task(const Description& description) {
+  const auto& classes = description.classes;
+  std::cout << "task      ";
+  if (classes.empty())
+    std::cout << "values, as the target holds numbers that are not all whole and from 0 to 99 (else: --task "
+                 "classification)\n";
+  else
+    std::cout << classes.size() << " classes, as the "
+              << (classes.front() == "0" ? "target holds whole numbers from 0 to 99 (else: --task regression)\n"
+                                         : "table names them\n");
+}
+
 template <Real T>
 void print_beginning(const Options& options, const Parts<T>& data, const Description& description,
                      std::size_t parameters) {
   std::cout << "data      " << (options.mnist() ? options.data_dir : options.file) << ": " << data.train.size()
             << " samples to train";
   if (options.validation > 0) std::cout << ", " << data.validation.size() << " to validate";
-  std::cout << ", " << data.test.size() << " to test\nnetwork   " << description.inputs;
+  std::cout << ", " << data.test.size() << " to test\n";
+  if (options.task == "automatic" && description.table) print_task(description);
+  std::cout << "network   " << description.inputs;
   for (const std::size_t width : description.hidden) std::cout << '-' << width;
   std::cout << '-' << description.outputs << ' ' << options.activation << ", " << parameters
             << " parameters\ntraining  " << options.loss << ", " << options.optimiser << ", learning rate "

@@ -59,7 +59,7 @@ template <Real T>
 class Reader {
  public:
   Reader(const std::filesystem::path& path, const CsvOptions& options)
-      : options_(options), records_("read_csv", path, options) {
+      : options_(options), records_("read_csv", path, options), regression_(options.regression && !options.automatic) {
     labels_.fix(options.classes);
   }
 
@@ -72,6 +72,7 @@ class Reader {
       records_.refuse("the header promises " + std::to_string(*counted_) + " samples, the file holds " +
                       std::to_string(rows_));
     check_known();
+    if (options_.automatic) choose_targets();
     auto data = finish();
     if (options_.missing == Missing::mean) data.inputs = fill_mean(data)(std::move(data.inputs));
     if (options_.missing == Missing::median) data.inputs = fill_median(data)(std::move(data.inputs));
@@ -176,8 +177,7 @@ class Reader {
     for (const auto& column : options_.targets) assign(column, Kind::target, line);
     if (options_.targets.empty() && !options_.unlabelled) assign(Column(columns), Kind::target, line);
     if (options_.unlabelled && !targets_.empty()) records_.refuse(line, "a file without targets cannot have one");
-    if (!options_.regression && targets_.size() > 1)
-      records_.refuse(line, "a sample has one class, not several targets");
+    if (!regression_ && targets_.size() > 1) records_.refuse(line, "a sample has one class, not several targets");
     if (!std::ranges::any_of(roles_, [](const Role& role) { return role.kind <= Kind::categorical; }))
       records_.refuse(line, "needs a feature besides the target, so two columns at least");
   }
@@ -241,9 +241,29 @@ class Reader {
       values_.push_back(kind == Kind::number ? finite(fields[c], c, line)
                                              : category(categories_[c], fields[c], c, line));
     }
-    for (const std::size_t c : targets_)
-      target_values_.push_back(options_.regression ? finite(fields[c], c, line) : label(fields[c], c, line));
+    for (const std::size_t c : targets_) {
+      if (options_.automatic) look_at_target(fields[c], c, line);
+      target_values_.push_back(regression_ ? finite(fields[c], c, line) : label(fields[c], c, line));
+    }
     ++samples_;
+  }
+
+  /// The first target says whether all are texts or numbers.
+  void look_at_target(std::string_view field, std::size_t column, std::size_t line) {
+    if (labels_.complete || !counted_classes_.empty()) return;
+    const bool numeric = number(field).has_value();
+    if (samples_ == 0) first_target_ = line, regression_ = numeric;
+    if (numeric != regression_)
+      records_.refuse(line, shown_column(column) + (numeric ? " holds a number" : " holds a text") + ", and a " +
+                                (numeric ? "text" : "number") + " on line " + std::to_string(first_target_) + ": " +
+                                shown(field));
+  }
+  /// Numbers may turn out to be classes.
+  void choose_targets() {
+    const auto is_class = [](T value) { return value >= 0 && value < 100 && value == std::floor(value); };
+    if (!regression_ || !std::ranges::all_of(target_values_, is_class)) return;
+    regression_ = false;
+    numbered_ = static_cast<std::size_t>(std::ranges::max(target_values_)) + 1;
   }
 
   /// A column without a value has no mean, and one without a category no feature.
@@ -269,7 +289,7 @@ class Reader {
       if (role.kind == Kind::categorical) data.categories.emplace(column_name(c), std::move(categories_[c].names));
     }
     for (const std::size_t c : targets_) data.target_names.push_back(column_name(c));
-    if (options_.regression || options_.unlabelled) {
+    if (regression_ || options_.unlabelled) {
       data.targets = array({samples_, targets_.size()}, target_values_);
       return data;
     }
@@ -315,7 +335,9 @@ class Reader {
   std::map<std::size_t, Names> categories_;  // by column
   std::vector<std::size_t> targets_;
   Names labels_;
-  std::size_t numbered_ = 0;  // classes, where they are numbers
+  bool regression_;
+  std::size_t first_target_ = 0;  // its line
+  std::size_t numbered_ = 0;      // classes, where they are numbers
   std::size_t rows_ = 0, samples_ = 0;
   std::vector<T> values_, target_values_;  // (samples, features before one-hot), (samples, outputs)
 };

@@ -42,6 +42,9 @@ struct CsvOptions {
   bool unlabelled = false;
   /// Targets are real values (samples, outputs) instead of classes (samples).
   bool regression = false;
+  /// Targets are classes if all are texts or all are whole numbers from 0 to 99, and real values if all are other
+  /// numbers; `regression` does not count. Texts among numbers are refused. Real values have no names of classes.
+  bool automatic = false;
   /// The names of the classes in order, others being refused. By default, classes are whole numbers from 0, named so;
   /// or texts, numbered in order of appearance.
   std::vector<std::string> classes = {};

@@ -93,6 +93,7 @@ using Options = nn::CsvOptions;
 
 void read_csv(const Path& path, std::uint64_t choice) {
   nn::read_csv<double>(path, {.header = static_cast<Options::Header>(choice % 8 < 5 ? 0 : choice % 4),
+                              .automatic = choice / 64 % 2 == 0,
                               .missing = static_cast<Options::Missing>(choice / 8 % 5)});
 }
 void read_table(const Path& path, std::uint64_t choice) {

@@ -168,6 +168,31 @@ TEST_CASE("targets are chosen by name or number, as classes or as real values") 
         ":3: column 2 holds more than the 2 different names allowed");
 }
 
+TEST_CASE("the targets themselves say what they are, if that is asked for") {
+  const Options automatic{.automatic = true};
+  const auto classes = nn::read_csv<double>(File("1,0\n2,3\n").path(), automatic);
+  CHECK(classes.targets == Array<double>{0, 3});
+  CHECK(classes.classes == std::vector<std::string>{"0", "1", "2", "3"});
+  const auto names = nn::read_csv<double>(File("1,b\n2,a\n").path(), automatic);
+  CHECK(names.targets == Array<double>{0, 1});
+  CHECK(names.classes == std::vector<std::string>{"b", "a"});
+  CHECK(nn::read_csv<double>(File("2,1,cat,dog\n1,0\n2,0\n").path(), automatic).classes.size() == 2);
+  CHECK(nn::read_csv<double>(File("1,9\n2,7\n").path(), {.automatic = true, .classes = {"7", "9"}}).targets ==
+        Array<double>{1, 0});
+  for (const std::string other : {"0.5", "100", "-1"}) {
+    const auto values = nn::read_csv<double>(File("1,0\n2," + other + "\n").path(), automatic);
+    CHECK(values.targets == column({0, std::stod(other)}));
+    CHECK(values.classes.empty());
+  }
+  // The first fault is said, whatever the targets are.
+  CHECK(refusal(File("1,0\nx,0\n1,y\n"), automatic) == ":2: column 1 is not a finite number: \"x\"");
+  CHECK(refusal(File("1,2.5\nx,0\n"), automatic) == ":2: column 1 is not a finite number: \"x\"");
+  CHECK(refusal(File("a,b\n1,2\n2,5x\n"), automatic) ==
+        ":3: column 2 (\"b\") holds a text, and a number on line 2: \"5x\"");
+  CHECK(refusal(File("1,x\n2,5\n"), automatic) == ":2: column 2 holds a number, and a text on line 1: \"5\"");
+  CHECK(refusal(File("1,0\n2,inf\n"), automatic) == ":2: column 2 is not a finite number: \"inf\"");
+}
+
 TEST_CASE("categories become numbers or features of their own") {
   const File file("size,colour,shape,kind\n1,red,round,0\n2,blue,flat,1\n3,red,flat,0\n");
   const auto data = nn::read_csv<double>(file.path(), {.categorical = {{"colour", true}, {"shape"}}});

@@ -159,6 +159,22 @@ TEST_CASE("train_mlp tells the task by the target") {
   CHECK(classes.code == 0);
   CHECK(classes.text.find("network   2-256-3 relu") != std::string::npos);
   CHECK(accuracy(classes) > 0.5);
+  CHECK(values.text.find("task      values, as the target holds numbers that are not all whole") != std::string::npos);
+  CHECK(classes.text.find("task      3 classes, as the table names them\n") != std::string::npos);
+  write_bytes(scratch / "whole.csv", "size,grade\n1,0\n2,1\n3,2\n4,0\n5,1\n6,2\n");
+  CHECK(train_mlp("--epochs 1 --file " + (scratch / "whole.csv").string())
+            .text.find(
+                "task      3 classes, as the target holds whole numbers from 0 to 99 (else: --task regression)\n") !=
+        std::string::npos);
+  // A pipe is read once.
+  CHECK(run("cat " + (scratch / "prices.csv").string() + " | " TRAIN_MLP,
+            "--categorical kind --epochs 1 --file /dev/stdin")
+            .code == 0);
+  // The first fault is said, though the other task has others.
+  write_bytes(scratch / "fault.csv", "size,price\n1,0.5\n2,1.5\n3;4,2\n");
+  CHECK(train_mlp("--file " + (scratch / "fault.csv").string(), true).text ==
+        "train_mlp: [read_csv] " + (scratch / "fault.csv").string() +
+            ":4: column 1 (\"size\") is not a finite number: \"3;4\"\n");
   CHECK(train_mlp(file + " --drop kind --task regression --target 1").last_line().starts_with("test R2"));
 }
 
