@@ -3,6 +3,8 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <functional>
+#include <set>
 
 using autodiff::Real;
 
@@ -40,47 +42,98 @@ nn::Column column(const std::string& text) {
   return number ? nn::Column(std::stoul(text)) : nn::Column(text);
 }
 
-nn::CsvOptions Table::options(std::size_t removed) const {
-  const auto shifted = [&](const std::string& text) {
-    auto result = column(text);
-    if (removed > 0 && result.number > removed) --result.number;
-    return result;
-  };
-  nn::CsvOptions options;
-  options.separator = chosen(separators, separator);
-  options.missing = chosen(policies, missing);
-  for (const auto& name : drop) options.drop.push_back(shifted(name));
-  for (const auto& name : categorical) {
-    const auto found = categories.find(column(name).name.empty() ? "column " + name : name);
-    options.categorical.push_back(
-        {shifted(name), true, found == categories.end() ? std::vector<std::string>{} : found->second});
-  }
-  return options;
-}
-
 namespace {
 
-nn::CsvOptions with_target(const Table& table) {
-  auto options = table.options();
-  if (!table.target.empty()) options.targets = {column(table.target)};
+nn::CsvOptions form(const Table& table) {
+  nn::CsvOptions options;
+  options.separator = chosen(separators, table.separator);
+  options.missing = chosen(policies, table.missing);
   return options;
 }
 
-/// "3 (size, kind, ...)": the first few.
+/// "size, kind, ...": the first few.
 std::string listed(const std::vector<std::string>& names) {
   constexpr std::size_t most = 8;
-  std::string text = std::to_string(names.size());
-  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text += (i ? ", " : " (") + names[i];
-  return text + (names.empty() ? "" : names.size() > most ? ", ...)" : ")");
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text += (i ? ", " : "") + names[i];
+  return text + (names.size() > most ? ", ..." : "");
+}
+
+/// What becomes of columns that are those of training in another order, and may lack some that are not needed.
+struct Match {
+  const std::string& file;
+  const Table& table;
+  const std::vector<std::string>& features;
+  const std::string& target;
+  bool with_target;
+  std::vector<std::string> read = {};  // the features in the order of the file
+
+  void operator()(std::vector<std::string> columns, nn::CsvOptions& options) {
+    // Where columns have no names, those after a target that is not there have moved.
+    if (!with_target && columns.front() == "column 1" && columns.size() + 1 == table.columns.size()) {
+      columns = table.columns;
+      std::erase(columns, target);
+    }
+    using Names = std::set<std::string_view>;
+    const Names plain(features.begin(), features.end()), before(table.columns.begin(), table.columns.end()),
+        here(columns.begin(), columns.end());
+    const auto needed = [&](const std::string& name) {
+      return table.categories.contains(name) || plain.contains(name) || (with_target && name == target);
+    };
+    std::vector<std::string> missing, unknown;
+    for (const auto& name : table.columns)
+      if (needed(name) && !here.contains(name)) missing.push_back(name);
+    for (const auto& name : columns)
+      if (!before.contains(name)) unknown.push_back(name);
+    if (!missing.empty() || !unknown.empty())
+      autodiff::fail<nn::DataError>("columns", file, ": ", missing.empty() ? "" : "missing: " + listed(missing),
+                                    missing.empty() || unknown.empty() ? "" : "; ",
+                                    unknown.empty() ? "" : "not in the training table: " + listed(unknown));
+    for (std::size_t c = 0; c < columns.size(); ++c) {
+      const auto category = table.categories.find(columns[c]);
+      if (category != table.categories.end()) {
+        options.categorical.push_back({c + 1, true, category->second});
+        for (const auto& name : category->second) read.push_back(columns[c] + "=" + name);
+      } else if (plain.contains(columns[c])) {
+        read.push_back(columns[c]);
+      } else if (with_target && columns[c] == target) {
+        options.targets = {c + 1};
+      } else {
+        options.drop.push_back(c + 1);
+      }
+    }
+  }
+};
+
+/// Reads more of a table, with features as those of training.
+template <Real T>
+nn::Dataset<T> read_alike(Match match, nn::CsvOptions options) {
+  options.unlabelled = !match.with_target;
+  options.adapt = std::ref(match);
+  auto data = nn::read_csv<T>(match.file, options);
+  if (match.read == match.features) return data;
+  std::map<std::string_view, std::size_t> places;
+  for (const auto& name : match.read) places.emplace(name, places.size());
+  if (places.size() != match.features.size() || match.read.size() != match.features.size())
+    autodiff::fail<nn::DataError>("columns", match.file, ": in another order than in training, and two have one name");
+  autodiff::Array<T> inputs(data.inputs.shape());
+  for (std::size_t j = 0; j < match.features.size(); ++j)
+    xt::view(inputs, xt::all(), j) = xt::view(data.inputs, xt::all(), places.at(match.features[j]));
+  data.inputs = std::move(inputs);
+  return data;
 }
 
 }  // namespace
 
 template <Real T>
 nn::Dataset<T> read_table(const std::string& file, const std::string& task, Table& table) {
-  auto options = with_target(table);
+  auto options = form(table);
+  if (!table.target.empty()) options.targets = {column(table.target)};
+  for (const auto& name : table.drop) options.drop.push_back(column(name));
+  for (const auto& name : table.categorical) options.categorical.push_back({column(name), true});
   options.regression = task == "regression";
   options.automatic = task == "automatic";
+  options.adapt = [&](const auto& columns, auto&) { table.columns = columns; };
   auto data = nn::read_csv<T>(file, options);
   table.categories = data.categories;
   return data;
@@ -88,44 +141,16 @@ nn::Dataset<T> read_table(const std::string& file, const std::string& task, Tabl
 
 template <Real T>
 nn::Dataset<T> read_more(const std::string& file, const Table& table, const nn::Dataset<T>& before) {
-  auto options = with_target(table);
+  auto options = form(table);
   options.regression = before.classes.empty();
   options.classes = before.classes;
-  auto data = nn::read_csv<T>(file, options);
-  if (data.feature_names != before.feature_names || data.features() != before.features())
-    autodiff::fail<nn::DataError>("table", file,
-                                  ": the features must be those of training: ", listed(data.feature_names), " and ",
-                                  listed(before.feature_names));
-  return data;
+  return read_alike<T>({file, table, before.feature_names, before.target_names.at(0), true}, options);
 }
 
 template <Real T>
 autodiff::Array<T> read_inputs(const std::string& file, const Table& table, const std::vector<std::string>& features,
                                const std::vector<std::string>& targets) {
-  // Columns without a name are known by their number.
-  const std::string unnamed = "column ";
-  const bool numbered = targets.at(0).starts_with(unnamed);
-  const auto target = column(numbered ? targets[0].substr(unnamed.size()) : targets[0]);
-  const auto read = [&](nn::CsvOptions options) {
-    options.unlabelled = true;
-    return nn::read_csv<T>(file, options);
-  };
-  try {
-    auto labelled = table.options();
-    labelled.drop.push_back(target);
-    auto data = read(labelled);
-    if (data.feature_names == features) return data.inputs;
-  } catch (const nn::DataError&) {  // there is no such column, or there is a fault that is found again
-  }
-  auto data = read(table.options(numbered ? target.number : 0));
-  const auto has_number = [&](const std::string& name) { return name.starts_with(unnamed); };
-  const bool fits =
-      data.feature_names == features ||
-      (numbered && std::ranges::all_of(data.feature_names, has_number) && data.features() == features.size());
-  if (!fits)
-    autodiff::fail<nn::DataError>("predict", file, ": needs the ", features.size(), " features ", features.front(),
-                                  " to ", features.back(), " that the model was trained on, and has ", data.features());
-  return data.inputs;
+  return read_alike<T>({file, table, features, targets.at(0), false}, form(table)).inputs;
 }
 
 template <Real T>

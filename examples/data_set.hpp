@@ -11,13 +11,12 @@ struct Table {
   std::string separator = "comma", target;
   std::vector<std::string> drop, categorical;
   std::string missing = "refuse";
+  /// The names of all columns.
+  std::vector<std::string> columns;
   /// The names of the categories of every categorical column, by the name of the column.
   std::map<std::string, std::vector<std::string>> categories;
-
-  /// Without the target. Where columns have no names, those after one that is removed have smaller numbers.
-  nn::CsvOptions options(std::size_t removed = 0) const;
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Table, separator, target, drop, categorical, missing, categories)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Table, separator, target, drop, categorical, missing, columns, categories)
 
 /// A column by name, or by number if the text is one.
 nn::Column column(const std::string& text);
@@ -25,17 +24,18 @@ std::vector<std::string> separator_names();
 std::vector<std::string> missing_names();
 
 /// Classes or real values, as `task` says: "classification", "regression", or "automatic", which is that of
-/// nn::CsvOptions. Fills in the categories of the table. Features to be filled in are NaN
+/// nn::CsvOptions. Fills in the columns and categories of the table. Features to be filled in are NaN
 /// still, as in all that is read here. Throws nn::DataError.
 template <autodiff::Real T>
 nn::Dataset<T> read_table(const std::string& file, const std::string& task, Table& table);
 
-/// More samples of the table, with the features and classes of those read before. Throws nn::DataError for others.
+/// More samples of the table, with the features and classes of those read before, and its columns in any order. Throws
+/// nn::DataError for others; it says which columns are missing, and which are unknown.
 template <autodiff::Real T>
 nn::Dataset<T> read_more(const std::string& file, const Table& table, const nn::Dataset<T>& before);
 
-/// More samples of the table, with their target or without, as inputs (samples, features) of these names. Throws
-/// nn::DataError.
+/// The same for inputs (samples, features) alone, of these names: what training dropped, and the target, may be there
+/// or not.
 template <autodiff::Real T>
 autodiff::Array<T> read_inputs(const std::string& file, const Table& table, const std::vector<std::string>& features,
                                const std::vector<std::string>& targets);

@@ -46,14 +46,13 @@ bool consistent(const Description& d) {
   return sizes && (d.precision == "float" || d.precision == "double") &&
          (d.classes.empty() || d.classes.size() == d.outputs) && (d.fill.empty() || d.fill.size() == d.inputs) &&
          scales(d.input_shift, d.input_factor, d.inputs) && scales(d.target_shift, d.target_factor, d.outputs) &&
-         (!d.table || (d.features.size() == d.inputs && !d.targets.empty()));
+         (!d.table || (d.features.size() == d.inputs && !d.targets.empty() && !d.table->columns.empty()));
 }
 
 }  // namespace
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Description, inputs, outputs, hidden, activation, loss, precision,
-                                                dropout, classes, features, targets, fill, input_shift, input_factor,
-                                                target_shift, target_factor)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Description, inputs, outputs, hidden, activation, loss, precision, dropout, classes,
+                                   features, targets, fill, input_shift, input_factor, target_shift, target_factor)
 
 std::optional<nn::Filling> Description::filling() const {
   return fill.empty() ? std::nullopt : std::optional(nn::Filling{array(fill)});
@@ -116,7 +115,8 @@ Description load_description(const std::filesystem::path& path) {
     if (consistent(description)) return description;
   } catch (const nlohmann::json::exception&) {
   }
-  autodiff::fail<nn::DataError>("load", path.string(), ": its description of the network cannot be understood");
+  autodiff::fail<nn::DataError>("load", path.string(),
+                                ": its description of the network cannot be understood, or is one of an older version");
 }
 
 template nn::Sequential<float> build(const Description&);

@@ -101,7 +101,8 @@ int predict(const Options& options, const Description& description) {
   const auto values = meant(nn::Evaluator<T>(model)(samples).predictions, description);
   if (options.output.empty()) {
     write(std::cout, values, description);
-    return std::cout.flush() ? 0 : 1;
+    if (!std::cout.flush()) fail<nn::DataError>("predict", "the standard output cannot be written");
+    return 0;
   }
   std::ofstream file(options.output);
   write(file, values, description);

@@ -59,7 +59,7 @@ template <Real T>
 class Reader {
  public:
   Reader(const std::filesystem::path& path, const CsvOptions& options)
-      : options_(options), records_("read_csv", path, options), regression_(options.regression && !options.automatic) {
+      : options_(options), records_("read_csv", path, options_), regression_(options.regression && !options.automatic) {
     labels_.fix(options.classes);
   }
 
@@ -168,6 +168,11 @@ class Reader {
       records_.refuse(line,
                       std::to_string(columns) + " columns, where the header has " + std::to_string(header_.size()));
     roles_.resize(columns), known_.resize(columns);
+    if (options_.adapt) {
+      std::vector<std::string> names;
+      for (std::size_t c = 0; c < columns; ++c) names.push_back(column_name(c));
+      options_.adapt(names, options_);
+    }
     for (const auto& column : options_.drop) assign(column, Kind::dropped, line);
     for (const auto& categorical : options_.categorical) {
       const std::size_t number = assign(categorical.column, Kind::categorical, line);
@@ -326,7 +331,7 @@ class Reader {
     return result;
   }
 
-  const CsvOptions& options_;
+  CsvOptions options_;
   Records records_;
   std::vector<std::string> header_, counted_classes_;
   std::optional<std::size_t> counted_;  // samples that the header promises

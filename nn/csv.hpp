@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <filesystem>
+#include <functional>
 
 #include "data_error.hpp"
 #include "dataset.hpp"
@@ -51,6 +52,9 @@ struct CsvOptions {
   std::vector<Categorical> categorical = {};
   /// Columns that are not read.
   std::vector<Column> drop = {};
+  /// Called with the names of all columns ("column 1" where there are none), before any value is read: it may change
+  /// what is done with them, that is targets, categorical and drop, and throw.
+  std::function<void(const std::vector<std::string>& columns, CsvOptions& options)> adapt = {};
 
   /// What happens where a value is missing. `mean` and `median`, those of the column's other values in this file, fill
   /// features that are numbers; categories get the most frequent one. `keep` leaves NaN, in all features of a category

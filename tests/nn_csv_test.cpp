@@ -286,3 +286,19 @@ TEST_CASE("a file may have no target") {
   options.targets = {"b"};
   CHECK(refusal(File("a,b\n1,2\n"), options) == ":2: a file without targets cannot have one");
 }
+
+TEST_CASE("what is done with columns may depend on their names") {
+  Options options;
+  options.adapt = [](const auto& columns, Options& adapted) {
+    for (std::size_t c = 0; c < columns.size(); ++c)
+      if (columns[c].starts_with("x")) adapted.drop.push_back(c + 1);
+    adapted.targets = {columns[0]};
+  };
+  const auto data = nn::read_csv<double>(File("a,x1,b,x2\n1,u,2,v\n0,u,3,v\n").path(), options);
+  CHECK(data.feature_names == std::vector<std::string>{"b"});
+  CHECK(data.targets == Array<double>{1, 0});
+  std::vector<std::string> seen;
+  options.adapt = [&](const auto& columns, Options&) { seen = columns; };
+  nn::read_csv<double>(File("1,0\n").path(), options);
+  CHECK(seen == std::vector<std::string>{"column 1", "column 2"});
+}

@@ -111,6 +111,23 @@ TEST_CASE("predict reads a table with its target or without, and gives values in
   CHECK(std::vector(plain.begin() + 1, plain.end()) == std::vector(rows.begin() + 1, rows.end()));
   CHECK(lines(predict(model + file("plain_without.csv")).text) == plain);
 
+  // In another order, without what training dropped.
+  REQUIRE(train_mlp(train + " --target price --categorical kind --drop room" + file("with.csv")).code == 0);
+  const auto dropped = predict(model + file("with.csv")).text;
+  std::string moved = "kind,size\n";
+  for (std::size_t i = 1; i < truth.size(); ++i) moved += fields(truth[i])[1] + "," + fields(truth[i])[0] + "\n";
+  write_bytes(scratch / "moved.csv", moved);
+  CHECK(predict(model + file("moved.csv")).text == dropped);
+  write_bytes(scratch / "renamed.csv", "area,kind,size_2,price\n1,a,2,3\n");
+  CHECK(predict(model + file("renamed.csv"), true).text ==
+        "predict: [columns] " + (scratch / "renamed.csv").string() +
+            ": missing: size; not in the training table: area, size_2\n");
+  write_bytes(scratch / "more.csv", "size,kind,colour\n1,a,2\n");
+  CHECK(predict(model + file("more.csv"), true).text.find(": not in the training table: colour\n") !=
+        std::string::npos);
+  // From a pipe, which is read once.
+  CHECK(run("cat " + (scratch / "moved.csv").string() + " | " PREDICT, model + " --file /dev/stdin").text == dropped);
+
   // Classes by name, of a table that has more kinds than were seen.
   REQUIRE(train_mlp(train + " --target kind" + file("with.csv")).code == 0);
   const auto classes = lines(predict(model + file("with.csv")).text);
@@ -172,8 +189,16 @@ TEST_CASE("predict refuses other files with one clear line and exit code 2") {
   };
   refused(model, "/nowhere.csv", "[read_csv] /nowhere.csv: cannot be opened");
   refused(model, (scratch / "three.csv").string(),
-          "needs the 4 features column 1 to column 4 that the model was trained");
+          "[columns] " + (scratch / "three.csv").string() + ": missing: column 4\n");
   refused(model, (scratch / "text.csv").string(), "text.csv:1: column 3 is not a finite number: \"x\"");
+  write_bytes(scratch / "good.csv", "5.1,3.5,1.4,0.2\n");
+  for (const std::string output : {"", " --output /dev/full"}) {
+    const auto full = run(
+        "sh -c '" PREDICT " --model " + model + " --file " + (scratch / "good.csv").string() + output + " >/dev/full'",
+        "", true);
+    CHECK(full.code == 2);
+    CHECK(full.text.ends_with("cannot be written\n"));
+  }
   refused("/nowhere", DIGITS_CSV, "[load_safetensors] /nowhere: cannot be opened");
   refused((scratch / "other").string(), DIGITS_CSV, "is not a network of train_mlp");
   refused((scratch / "hostile").string(), DIGITS_CSV, "its description of the network cannot be understood");

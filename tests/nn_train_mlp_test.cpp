@@ -202,6 +202,8 @@ TEST_CASE("train_mlp tests with a table of its own") {
   const auto tested = run("test.csv");
   CHECK(tested.text.find("200 samples to train, 30 to test") != std::string::npos);
   CHECK(accuracy(tested) > 0.9);
+  write_bytes(scratch / "moved.csv", "grade,kind,size\nlow,x,5\ntop,z,99\n");
+  CHECK(accuracy(run("moved.csv")) == 1);
   CHECK(accuracy(run("top.csv")) == 1);  // the only class there is the third, as in training
   for (const auto& [test, message] : {std::pair("narrow.csv", "kind"), std::pair("other.csv", "best")}) {
     const auto refused = run(test, true);
