@@ -13,6 +13,12 @@ namespace {
 constexpr std::pair<const char*, char> separators[] = {
     {"comma", ','}, {"semicolon", ';'}, {"tab", '\t'}, {"space", ' '}};
 
+using Header = nn::CsvOptions::Header;
+constexpr std::pair<const char*, Header> headers[] = {{"automatic", Header::automatic},
+                                                      {"absent", Header::absent},
+                                                      {"present", Header::present},
+                                                      {"counts", Header::counts}};
+
 using Missing = nn::CsvOptions::Missing;
 // What to fill in is not known before the test samples are set apart.
 constexpr std::pair<const char*, Missing> policies[] = {
@@ -35,6 +41,7 @@ std::vector<std::string> names(const std::pair<const char*, Value> (&choices)[N]
 }  // namespace
 
 std::vector<std::string> separator_names() { return names(separators); }
+std::vector<std::string> header_names() { return names(headers); }
 std::vector<std::string> missing_names() { return names(policies); }
 
 nn::Column column(const std::string& text) {
@@ -47,6 +54,7 @@ namespace {
 nn::CsvOptions form(const Table& table) {
   nn::CsvOptions options;
   options.separator = chosen(separators, table.separator);
+  options.header = chosen(headers, table.header);
   options.missing = chosen(policies, table.missing);
   return options;
 }
@@ -110,6 +118,7 @@ template <Real T>
 nn::Dataset<T> read_alike(Match match, nn::CsvOptions options) {
   options.unlabelled = !match.with_target;
   options.adapt = std::ref(match);
+  if (options.header == Header::counts) options.header = Header::automatic;  // counts that another file need not have
   auto data = nn::read_csv<T>(match.file, options);
   if (match.read == match.features) return data;
   std::map<std::string_view, std::size_t> places;

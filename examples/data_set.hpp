@@ -8,7 +8,7 @@
 
 /// How a table is read: what the command line says about it, and what its first reading has shown.
 struct Table {
-  std::string separator = "comma", target;
+  std::string separator = "comma", header = "automatic", target;
   std::vector<std::string> drop, categorical;
   std::string missing = "refuse";
   /// The names of all columns.
@@ -16,11 +16,12 @@ struct Table {
   /// The names of the categories of every categorical column, by the name of the column.
   std::map<std::string, std::vector<std::string>> categories;
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Table, separator, target, drop, categorical, missing, columns, categories)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Table, separator, header, target, drop, categorical, missing, columns, categories)
 
 /// A column by name, or by number if the text is one.
 nn::Column column(const std::string& text);
 std::vector<std::string> separator_names();
+std::vector<std::string> header_names();
 std::vector<std::string> missing_names();
 
 /// Classes or real values, as `task` says: "classification", "regression", or "automatic", which is that of

@@ -81,6 +81,11 @@ void declare_data(CLI::App& app, Options& options) {
   choice(app, "--task", options.task, "By default, a target of texts or of whole numbers from 0 to 99 is classes",
          {"automatic", "classification", "regression"});
   choice(app, "--separator", options.table.separator, "Between the columns", separator_names());
+  choice(
+      app, "--header", options.table.header,
+      "The first line: by default a header if it has no number in it; counts are scikit-learn's samples, features and "
+      "names of classes",
+      header_names());
   app.add_option("--drop", options.table.drop, "Columns that are not read")->type_name("COLUMN,..")->delimiter(',');
   app.add_option("--categorical", options.table.categorical,
                  "Columns of kinds of things, made into features of 0 and 1")

@@ -134,6 +134,27 @@ TEST_CASE("predict reads a table with its target or without, and gives values in
   CHECK(classes[0] == "class,score a,score b,score c");
 }
 
+TEST_CASE("a first line of texts or of numbers is what --header says") {
+  const Scratch scratch;
+  const auto file = (scratch / "table.csv").string(), model = (scratch / "model").string();
+  const auto train = [&](const std::string& table, const std::string& more) {
+    write_bytes(file, table);
+    return train_mlp("--epochs 1 --file " + file + " --save " + model + " " + more);
+  };
+  const std::string texts = "a,b,yes\na,c,no\nd,b,yes\na,c,no\nd,b,yes\n";
+  CHECK(train(texts, "--header absent --categorical 1,2").text.find("4 samples to train, 1 to test") !=
+        std::string::npos);
+  const auto predicted = lines(predict("--model " + model + " --file " + file).text);
+  REQUIRE(predicted.size() == 6);
+  CHECK(predicted[0] == "class,score yes,score no");
+  REQUIRE(train("5,1,cat,dog\n1,0\n2,1\n3,0\n4,1\n5,0\n", "--header counts").code == 0);
+  write_bytes(file, "1\n2\n");
+  CHECK(predict("--model " + model + " --file " + file).lines() == 3);
+  CHECK(train("2019,2020\n1,0.5\n2,1.5\n3,2.5\n4,3.5\n5,4.5\n", "--header present")
+            .text.find("4 samples to train, 1 to test") != std::string::npos);
+  CHECK(lines(predict("--model " + model + " --file " + file).text)[0] == "2020");
+}
+
 TEST_CASE("missing values are filled in by the training samples alone, and alike in predict") {
   const Scratch scratch;
   std::string table = "size,kind,price\n";
