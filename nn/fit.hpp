@@ -36,8 +36,9 @@ struct FitOptions {
   /// Parts of a batch, limits of gradients, threads.
   StepOptions step = {};
 
-  /// The learning rate of every step, counted over all epochs; by default the optimiser's. Or it is reduced when the
-  /// watched number does not get better any more; `largest` is then what is right for that number.
+  /// The learning rate of every step, counted over all epochs; by default the optimiser's. A schedule in epochs is one
+  /// in steps, of which an epoch has (samples + batch - 1) / batch. Or it is reduced when the watched number does not
+  /// get better any more; `largest` is then what is right for that number.
   Schedule schedule = {};
   std::optional<PlateauOptions> plateau = {};
 

@@ -64,9 +64,10 @@ void Progress::advance(std::size_t samples, std::size_t epoch, std::size_t done)
   const double left = static_cast<double>((epochs_ - epoch) * samples_ + samples_ - done);
   const std::size_t full = samples_ == 0 ? 0 : bar_width * done / samples_;
   std::ostringstream text;
-  text << "\r  epoch " << epoch << '/' << epochs_ << " [" << std::string(full, '=')
+  // A bar wider than the terminal is cut by it, instead of going on in the next line.
+  text << "\033[?7l\r  epoch " << epoch << '/' << epochs_ << " [" << std::string(full, '=')
        << std::string(bar_width - full, ' ') << "] " << std::llround(rate) << " samples/s, "
-       << duration_text(left / rate) << " left\033[K";
+       << duration_text(left / rate) << " left\033[K\033[?7h";
   stream_ << text.str() << std::flush;
   bar_ = true;
 }

@@ -12,7 +12,7 @@ namespace nn {
 bool is_terminal(const std::ostream& stream);
 
 /// A line for an epoch, of some twenty epochs that are spread over all; on a terminal a bar below, with the samples a
-/// second and the time left, that moves ten times a second.
+/// second and the time left, that moves ten times a second and is cut to the terminal's width.
 class Progress {
  public:
   /// Of so many samples in each of so many epochs. `stream` must outlive this.

@@ -20,7 +20,8 @@ TEST_CASE("progress is a bar on a terminal") {
     CHECK(terminal.str().empty());
     std::this_thread::sleep_for(std::chrono::milliseconds(120));
     bar.advance(40, 2, 50);
-    CHECK(terminal.str().find("\r  epoch 2/4 [============            ] ") == 0);
+    CHECK(terminal.str().find("\033[?7l\r  epoch 2/4 [============            ] ") == 0);  // does not wrap
+    CHECK(terminal.str().ends_with("\033[?7h"));                                           // what follows does again
     CHECK(terminal.str().find(" samples/s, 0 s left") != std::string::npos);
   }
   CHECK(terminal.str().ends_with("\r\033[K"));  // gone in the end
