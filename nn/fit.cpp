@@ -65,6 +65,7 @@ class Run {
   void finish_epoch();
   void watch(double watched);
   Moment moment(std::size_t epoch, double loss);
+  void call(const Callback& callback, Moment& now);
   double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
   std::string columns_text() const;
   History::Row row(std::span<const double> numbers) const;
@@ -258,6 +259,16 @@ Moment Run<T>::moment(std::size_t epoch, double loss) {
   return {epoch, state_.step, steps_, loss, history_, [this] { step_.store(); }};
 }
 
+/// What a callback throws loses no step.
+template <Real T>
+void Run<T>::call(const Callback& callback, Moment& now) try {
+  if (callback) callback(now);
+} catch (...) {
+  store();
+  if (!options_.checkpoint.empty() && end_ != End::not_finite) save();
+  throw;
+}
+
 /// Those of an epoch that are left.
 template <Real T>
 void Run<T>::run_steps() {
@@ -277,7 +288,7 @@ void Run<T>::run_steps() {
     if (progress_) progress_->advance(numbers.size(), epoch, done);
     if (options_.after_step && !end_) {
       auto now = moment(epoch, loss);
-      options_.after_step(now);
+      call(options_.after_step, now);
       if (now.stop) end_ = End::stopped;
     }
     if (!end_ && interrupt_.interrupted()) end_ = End::interrupted;
@@ -330,7 +341,7 @@ void Run<T>::finish_epoch() {
   auto now = moment(state_.epochs, loss);
   state_.step = 0, state_.total = 0;
 
-  if (options_.after_epoch) options_.after_epoch(now);
+  call(options_.after_epoch, now);
   write_history(false);
   end_ = over();
   if (!end_ && now.stop) end_ = End::stopped;

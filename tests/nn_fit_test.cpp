@@ -1,105 +1,12 @@
 #include <cmath>
-#include <csignal>
-#include <cstring>
 #include <nlohmann/json.hpp>
-#include <thread>
 
-#include "nn_support.hpp"
+#include "nn_fit_runs.hpp"
 #include "scratch.hpp"
 
-using autodiff::Array;
-using autodiff::Shape;
 using autodiff::Variable;
-using test::error_of;
+using namespace test;
 using End = nn::FitReport::End;
-
-namespace {
-
-/// Three classes of points around three corners, which a small network can tell apart.
-template <class T>
-nn::MemorySource<T> corners(std::size_t samples, std::uint64_t seed) {
-  nn::Random random(seed);
-  auto inputs = autodiff::uninitialised<T>(Shape{samples, 2});
-  auto targets = autodiff::uninitialised<T>(Shape{samples});
-  for (std::size_t i = 0; i < samples; ++i) {
-    const auto c = random.below(3);
-    inputs(i, 0) = T((c == 1 ? 2 : 0) + 0.5 * random.normal());
-    inputs(i, 1) = T((c == 2 ? 2 : 0) + 0.5 * random.normal());
-    targets(i) = T(c);
-  }
-  return nn::MemorySource<T>(nn::classification(inputs, targets));
-}
-
-/// With layers that keep states of their own.
-template <class T>
-nn::Sequential<T> network() {
-  nn::Sequential<T> model(nn::Linear<T>(2, 16), nn::BatchNorm<T>(16), nn::Activation<T>("tanh"), nn::Dropout<T>(0.2),
-                          nn::Linear<T>(16, 3));
-  model.initialise(1);
-  return model;
-}
-
-template <class T>
-nn::Loss<T> cross_entropy() {
-  return nn::loss<T>("cross-entropy");
-}
-
-template <class T>
-nn::FitOptions<T> options(std::size_t epochs) {
-  nn::FitOptions<T> result;
-  result.epochs = epochs, result.batch = 16, result.seed = 3;
-  return result;
-}
-
-template <class T>
-bool same_bits(const Array<T>& a, const Array<T>& b) {
-  return a.shape() == b.shape() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
-}
-
-template <class T>
-void check_same_bits(nn::Module<T>& a, nn::Module<T>& b) {
-  for (const bool states : {false, true}) {
-    const auto mine = states ? a.states() : a.parameters(), theirs = states ? b.states() : b.parameters();
-    REQUIRE(mine.size() == theirs.size());
-    for (std::size_t k = 0; k < mine.size(); ++k) {
-      CAPTURE(mine[k].name);
-      CHECK(same_bits(mine[k].parameter.value(), theirs[k].parameter.value()));
-    }
-  }
-}
-
-/// All but the seconds.
-void check_same(const nn::History& a, const nn::History& b) {
-  CHECK(a.names() == b.names());
-  for (const auto& column : a.names())
-    if (column != "seconds") CHECK(a.column(column) == b.column(column));
-}
-
-std::vector<std::string> lines(const std::string& text) {
-  std::istringstream stream(text);
-  std::vector<std::string> result;
-  for (std::string line; std::getline(stream, line);) result.push_back(line);
-  return result;
-}
-
-/// A run on the corners, with all that a checkpoint has to hold: Adam, states of layers, a plateau, the best.
-struct Whole {
-  nn::MemorySource<float> data = corners<float>(200, 1), validation = corners<float>(75, 2);
-  nn::Sequential<float> model = network<float>();
-  nn::Adam<float> adam{0.01};
-  nn::FitOptions<float> opts = options<float>(5);
-
-  Whole() {
-    opts.validation = &validation;
-    opts.metrics = {nn::metric<float>("accuracy")};
-    opts.watch = "validation_accuracy";
-    opts.keep_best = true;
-    opts.plateau = nn::PlateauOptions{.patience = 0, .threshold = 0.01};
-  }
-  nn::FitReport fit() { return nn::fit(model, adam, cross_entropy<float>(), data, opts); }
-};
-
-}  // namespace
 
 TEST_CASE_TEMPLATE("fit learns", T, float, double) {
   auto data = corners<T>(300, 1), validation = corners<T>(100, 2);
@@ -165,116 +72,6 @@ TEST_CASE("a batch in parts is the same step") {
   };
   const auto whole = trained(1), parts = trained(4);
   for (std::size_t i = 0; i < whole.size(); ++i) CHECK(whole[i] == doctest::Approx(parts[i]).epsilon(1e-9));
-}
-
-TEST_CASE("a run that was stopped at any step and goes on gives the same bits") {
-  const Scratch scratch;
-  Whole whole;
-  whole.opts.history = scratch / "whole.csv";
-  const auto expected = whole.fit();
-  REQUIRE(expected.steps == 65);
-  CHECK(expected.history.column("learning_rate")[0] !=
-        expected.history.column("learning_rate")[4]);  // the plateau did something
-  for (const std::size_t last : {1, 12, 13, 14, 31, 39, 60, 64}) {
-    CAPTURE(last);
-    std::size_t steps = 0;
-    Whole first, second;
-    second.model.initialise(99);  // from the checkpoint alone
-    second.adam.learning_rate(0.5);
-    first.opts.checkpoint = second.opts.checkpoint = scratch / "run.safetensors";
-    first.opts.after_step = [&](nn::Moment& now) { now.stop = ++steps == last; };
-    const auto stopped = first.fit();
-    CHECK(stopped.end == End::stopped);
-    CHECK(stopped.steps == last);
-    second.opts.resume = true;
-    second.opts.history = scratch / "run.csv";
-    const auto resumed = second.fit();
-    CHECK(resumed.end == End::finished);
-    CHECK(resumed.steps == expected.steps);
-    CHECK(resumed.best_epoch == expected.best_epoch);
-    CHECK(resumed.best == expected.best);
-    check_same(resumed.history, expected.history);
-    check_same_bits(second.model, whole.model);
-    for (const auto& [name, slots] : whole.adam.slots())
-      for (const auto& [slot, value] : slots.all())
-        CHECK(same_bits(second.adam.slots(name).all().at(slot).value(), value.value()));
-    CHECK(lines(bytes_of(scratch / "run.csv")).size() == 6);
-  }
-}
-
-TEST_CASE("a checkpoint within an epoch is as good as one at its end, and epochs may be added") {
-  const Scratch scratch;
-  Whole whole;
-  const auto expected = whole.fit();
-  Whole first, second;
-  first.opts.checkpoint = scratch / "run.safetensors";
-  first.opts.checkpoint_epochs = 0, first.opts.checkpoint_steps = 5;
-  std::size_t steps = 0;
-  struct Killed {};
-  first.opts.after_step = [&](nn::Moment&) {
-    if (++steps == 24) throw Killed();
-  };
-  CHECK_THROWS_AS(first.fit(), Killed);
-  CHECK(nn::load_checkpoint(first.opts.checkpoint).number<int>("fit.steps") == 23);  // of the second epoch, 10 steps
-  second.opts.checkpoint = first.opts.checkpoint;
-  second.opts.resume = true;
-  second.opts.epochs = 3;
-  CHECK(second.fit().epochs == 3);
-  Whole third;
-  third.opts.checkpoint = first.opts.checkpoint;
-  third.opts.resume = true;
-  check_same(third.fit().history, expected.history);
-  check_same_bits(third.model, whole.model);
-  // Nothing is left to do: the same again.
-  Whole fourth;
-  fourth.opts = third.opts, fourth.opts.validation = &fourth.validation;
-  check_same(fourth.fit().history, expected.history);
-  check_same_bits(fourth.model, whole.model);
-}
-
-TEST_CASE("a checkpoint of another run is refused, and nothing is changed") {
-  const Scratch scratch;
-  Whole first;
-  first.opts.epochs = 1;
-  first.opts.checkpoint = scratch / "run.safetensors";
-  first.opts.identity = {{"loss", "hinge"}, {"data", "corners"}};
-  first.fit();
-  const auto refused = [&](auto&& change) {
-    Whole second;
-    second.opts.checkpoint = scratch / "run.safetensors";
-    second.opts.resume = true;
-    change(second);
-    const auto before = second.model;
-    auto same = before;
-    const auto error = error_of([&] { second.fit(); });
-    check_same_bits(second.model, same);
-    return error.substr(0, error.find(' ')) + error.substr(std::min(error.size(), error.find("safetensors") + 11));
-  };
-  CHECK(refused([](auto& run) {
-          run.opts.identity = {{"loss", "huber"}, {"data", "corners"}};
-        }) == "[fit]: the checkpoint is of another run: loss was hinge, is huber");
-  CHECK(refused([](auto& run) {
-          run.opts.identity = {{"rule", "adam"}};
-        }) == "[fit]: the checkpoint is of another run: rule was not kept, is adam");
-  CHECK(refused([](auto& run) { run.opts.seed = 4; }) ==
-        "[fit]: the checkpoint is of a run with another seed: 3 and not 4");
-  CHECK(refused([](auto& run) { run.opts.batch = 8; }) ==
-        "[fit]: the checkpoint is of a run with another batch: 16 and not 8");
-  CHECK(refused([](auto& run) { run.data = corners<float>(10, 1); }) ==
-        "[fit]: the checkpoint is of a run with another samples: 200 and not 10");
-  CHECK(refused([](auto& run) {
-          run.opts.validation_name = "test", run.opts.watch = "test_loss";
-        }).starts_with("[fit]: the checkpoint has a history of other columns: "));
-  CHECK(refused([](auto& run) {
-          run.model = nn::Sequential<float>(nn::Linear<float>(2, 3));
-          run.model.initialise(1), run.opts.keep_best = false;
-        }).starts_with("[restore]: differs from the model: "));
-  CHECK(refused([](auto& run) {
-          nn::load_checkpoint(run.opts.checkpoint);
-          nn::save_checkpoint(run.opts.checkpoint, nn::Checkpoint());
-        }) == "[checkpoint]: \"fit.samples\" is not there");
-  CHECK(
-      refused([&](auto&) { std::filesystem::remove(scratch / "run.safetensors"); }).starts_with("[load_safetensors]"));
 }
 
 TEST_CASE("training ends when nothing gets better, and the best is kept") {
@@ -372,33 +169,6 @@ TEST_CASE("callbacks see where training stands, and may end it") {
   CHECK(steps.size() == 26);
   CHECK(steps[12] == 13);
   CHECK(steps[13] == 1);
-}
-
-TEST_CASE("Ctrl-C ends training after the step, and saves first") {
-  const Scratch scratch;
-  static int others = 0;
-  const auto before = std::signal(SIGINT, [](int) { ++others; });
-  Whole whole;
-  const auto expected = whole.fit();
-  Whole run;
-  run.opts.checkpoint = scratch / "run.safetensors";
-  std::size_t steps = 0;
-  run.opts.after_step = [&](nn::Moment&) {
-    if (++steps == 30) std::raise(SIGINT);
-  };
-  const auto report = run.fit();
-  CHECK(report.end == End::interrupted);
-  CHECK(report.steps == 30);
-  CHECK(report.epochs == 2);
-  CHECK(others == 0);
-  std::raise(SIGINT);  // the handler of before is back
-  CHECK(others == 1);
-  std::signal(SIGINT, before);
-  Whole second;
-  second.opts.checkpoint = run.opts.checkpoint;
-  second.opts.resume = true;
-  check_same(second.fit().history, expected.history);
-  check_same_bits(second.model, whole.model);
 }
 
 TEST_CASE("a loss that is not finite ends training, and saves nothing") {
