@@ -124,7 +124,7 @@ nn::Dataset<T> read_alike(Match match, nn::CsvOptions options) {
   std::map<std::string_view, std::size_t> places;
   for (const auto& name : match.read) places.emplace(name, places.size());
   if (places.size() != match.features.size() || match.read.size() != match.features.size())
-    autodiff::fail<nn::DataError>("columns", match.file, ": in another order than in training, and two have one name");
+    autodiff::fail<nn::DataError>("columns", match.file, ": columns of one name cannot be told apart");
   autodiff::Array<T> inputs(data.inputs.shape());
   for (std::size_t j = 0; j < match.features.size(); ++j)
     xt::view(inputs, xt::all(), j) = xt::view(data.inputs, xt::all(), places.at(match.features[j]));

@@ -208,6 +208,9 @@ void Run<T>::load() {
   const auto refuse = [&](const auto&... why) {
     fail<DataError>("fit", options_.checkpoint.string(), ": the checkpoint ", why...);
   };
+  const auto is_kept = [&](const auto& entry) { return checkpoint.contains(identity_prefix + entry.first); };
+  if (!options_.identity.empty() && std::ranges::none_of(options_.identity, is_kept))
+    refuse("does not say of which run it is, as those of older versions do not");
   std::string differences;
   for (const auto& [name, mine] : options_.identity) {
     const auto kept = identity_prefix + name;

@@ -76,7 +76,7 @@ struct FitOptions {
   /// `epochs` may be more than before.
   bool resume = false;
   /// What else makes the run what it is, by name, such as its loss and its data. The checkpoint keeps it, and one that
-  /// says anything else, or nothing, of one of them is refused.
+  /// says anything else of one of them, or nothing, is refused.
   std::map<std::string, std::string> identity = {};
 };
 

@@ -122,6 +122,9 @@ TEST_CASE("a checkpoint of another run is refused, and nothing is changed") {
         }) == "[fit]: the checkpoint is of another run: loss was hinge, is huber");
   CHECK(refused([](auto& run) {
           run.opts.identity = {{"rule", "adam"}};
+        }) == "[fit]: the checkpoint does not say of which run it is, as those of older versions do not");
+  CHECK(refused([](auto& run) {
+          run.opts.identity = {{"loss", "hinge"}, {"rule", "adam"}};
         }) == "[fit]: the checkpoint is of another run: rule was not kept, is adam");
   CHECK(refused([](auto& run) { run.opts.seed = 4; }) ==
         "[fit]: the checkpoint is of a run with another seed: 3 and not 4");

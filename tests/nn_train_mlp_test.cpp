@@ -247,12 +247,12 @@ TEST_CASE("train_mlp goes on from a checkpoint of the same run alone, and says w
       {"--schedule cosine", "--epochs was not kept, is 40; --schedule was constant, is cosine\n"},
       {"--scaling none", "--scaling was standard, is none\n"},
       {"--seed 1", "--seed was 0, is 1; the test data was 8 samples of 1 features (checksum "}};
-  for (const auto& [options, message] : cases) {
-    CAPTURE(options);
-    const auto refused = run("a.csv", "--resume " + options);
+  for (const auto& c : cases) {
+    CAPTURE(c.first);
+    const auto refused = run("a.csv", "--resume " + c.first);
     CHECK(refused.code == 2);
     CHECK(refused.lines() == 1);
-    CHECK(refused.text.find(message) != std::string::npos);
+    CHECK(refused.text.find(c.second) != std::string::npos);
   }
   CHECK(run("b.csv", "--resume").text.find("data was ") != std::string::npos);
   CHECK(run("moved.csv", "--resume --epochs 2 --threads 1 --save " + (scratch / "net").string()).code == 0);
