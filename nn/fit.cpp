@@ -74,7 +74,7 @@ class Run {
   Optimiser<T>& optimiser_;
   Source<T>& data_;
   const FitOptions<T>& options_;
-  const std::size_t steps_;  // that an epoch has
+  const std::size_t steps_, samples_;  // that an epoch has
   TrainingStep<T> step_;
   Evaluator<T> evaluator_;
   BatchArrays<T> arrays_;
@@ -100,7 +100,8 @@ Run<T>::Run(Module<T>& model, Optimiser<T>& optimiser, const Loss<T>& loss, Sour
       optimiser_(optimiser),
       data_(data),
       options_(options),
-      steps_(options.batch == 0 ? 0 : (data.size() + options.batch - 1) / options.batch),
+      steps_(options.batch == 0 ? 0 : (data.size() + (options.drop_last ? 0 : options.batch - 1)) / options.batch),
+      samples_(std::min(steps_ * options.batch, data.size())),
       step_(model, optimiser, loss, options.step),
       evaluator_(model, loss, options.step.compile),
       arrays_(data) {
@@ -113,8 +114,7 @@ Run<T>::Run(Module<T>& model, Optimiser<T>& optimiser, const Loss<T>& loss, Sour
   }
   if (options.resume) load();
   write_history(true);
-  if (options.progress)
-    progress_.emplace(*options.progress, is_terminal(*options.progress), options.epochs, data.size());
+  if (options.progress) progress_.emplace(*options.progress, is_terminal(*options.progress), options.epochs, samples_);
 }
 
 template <Real T>
@@ -122,6 +122,8 @@ void Run<T>::check() const {
   if (options_.epochs == 0 || options_.batch == 0 || data_.size() == 0)
     fail<ValueError>("fit", "needs epochs, samples, and samples in a batch: ", options_.epochs, ", ", data_.size(),
                      " and ", options_.batch);
+  if (steps_ == 0)
+    fail<ValueError>("fit", "drop_last leaves nothing of ", data_.size(), " samples in batches of ", options_.batch);
   if (options_.schedule && options_.plateau)
     fail<ValueError>("fit", "the learning rate follows a schedule or a plateau, not both");
   if (!(options_.min_delta >= 0) || std::isinf(options_.min_delta))
@@ -185,6 +187,7 @@ void Run<T>::save() {
   checkpoint.set("fit.samples", data_.size());
   checkpoint.set("fit.batch", options_.batch);
   checkpoint.set("fit.seed", options_.seed);
+  if (options_.drop_last) checkpoint.set("fit.drop_last", 1);
   checkpoint.set("fit.columns", columns_text());
   for (const auto& [name, text] : options_.identity) checkpoint.set(identity_prefix + name, text);
   if (plateau_) {
@@ -223,6 +226,7 @@ void Run<T>::load() {
     if (theirs != mine) refuse("is of a run with another ", name, ": ", theirs, " and not ", mine);
   };
   compare("samples", data_.size()), compare("batch", options_.batch), compare("seed", options_.seed);
+  if (checkpoint.contains("fit.drop_last") != options_.drop_last) refuse("is of a run with another drop_last");
   if (const auto& theirs = checkpoint.text("fit.columns"); theirs != columns_text())
     refuse("has a history of other columns: ", theirs, "; and not ", columns_text());
 
@@ -277,12 +281,12 @@ template <Real T>
 void Run<T>::run_steps() {
   const std::size_t epoch = state_.epochs + 1;
   const auto order = batches(data_.size(), options_.batch, options_.seed, epoch);
-  std::size_t done = std::min(state_.step * options_.batch, data_.size());
-  while (state_.step < order.size() && !end_) {
+  std::size_t done = std::min(state_.step * options_.batch, samples_);
+  while (state_.step < steps_ && !end_) {
     if (options_.schedule) optimiser_.learning_rate(options_.schedule(state_.steps));
     const auto& numbers = order[state_.step];
     const auto& batch = arrays_(numbers);
-    if (state_.step + 1 < order.size()) data_.expect(order[state_.step + 1]);
+    if (state_.step + 1 < steps_) data_.expect(order[state_.step + 1]);
     const double loss = step_(batch.inputs, batch.targets);
     ++state_.step, ++state_.steps, done += numbers.size();
     state_.total += loss * static_cast<double>(numbers.size());
@@ -296,7 +300,7 @@ void Run<T>::run_steps() {
     }
     if (!end_ && interrupt_.interrupted()) end_ = End::interrupted;
     const bool due = options_.checkpoint_steps > 0 && state_.step % options_.checkpoint_steps == 0;
-    if (!end_ && due && state_.step < order.size() && !options_.checkpoint.empty()) {
+    if (!end_ && due && state_.step < steps_ && !options_.checkpoint.empty()) {
       store();
       if (!end_) save();
     }
@@ -329,7 +333,7 @@ void Run<T>::watch(double watched) {
 
 template <Real T>
 void Run<T>::finish_epoch() {
-  const double loss = state_.total / static_cast<double>(data_.size());
+  const double loss = state_.total / static_cast<double>(samples_);
   ++state_.epochs;
   std::vector<double> numbers{static_cast<double>(state_.epochs), loss};
   if (options_.validation) {

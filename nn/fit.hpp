@@ -31,14 +31,16 @@ template <Real T>
 struct FitOptions {
   std::size_t epochs = 10;
   std::size_t batch = 32;
+  /// Leaves out the last batch of an epoch where it is smaller, as for BatchNorm, which takes no single sample.
+  bool drop_last = false;
   /// Of the order of the samples in every epoch.
   std::uint64_t seed = 0;
   /// Parts of a batch, limits of gradients, threads.
   StepOptions step = {};
 
   /// The learning rate of every step, counted over all epochs; by default the optimiser's. A schedule in epochs is one
-  /// in steps, of which an epoch has (samples + batch - 1) / batch. Or it is reduced when the watched number does not
-  /// get better any more; `largest` is then what is right for that number.
+  /// in steps, of which an epoch has samples / batch, rounded up, or down with drop_last. Or it is reduced when the
+  /// watched number does not get better any more; `largest` is then what is right for that number.
   Schedule schedule = {};
   std::optional<PlateauOptions> plateau = {};
 

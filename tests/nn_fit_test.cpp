@@ -269,3 +269,27 @@ TEST_CASE("an evaluator gives what the model gives, in batches of any size") {
   CHECK(std::isnan(nn::Evaluator<double>(model)(data).loss));
   CHECK(error_of([&] { evaluator(data, 0); }) == "[evaluate] needs samples, and at least one in a batch: 50 and 0");
 }
+
+TEST_CASE("the last batch of an epoch may be left out: BatchNorm takes no single sample") {
+  auto data = corners<float>(33, 1);  // 16, 16 and 1
+  auto model = network<float>();
+  nn::Sgd<float> sgd(0.1);
+  auto opts = options<float>(2);
+  const Scratch scratch;
+  opts.checkpoint = scratch / "run.safetensors";
+  CHECK(error_of([&] { nn::fit(model, sgd, cross_entropy<float>(), data, opts); }).find("two values") !=
+        std::string::npos);
+  opts.drop_last = true;
+  double total = 0;
+  opts.after_step = [&](nn::Moment& now) { total += now.loss; };
+  const auto report = nn::fit(model, sgd, cross_entropy<float>(), data, opts);
+  CHECK(report.steps == 4);
+  CHECK(report.history.column("loss")[0] + report.history.column("loss")[1] == doctest::Approx(total / 2));
+  opts.epochs = 3, opts.resume = true;
+  CHECK(nn::fit(model, sgd, cross_entropy<float>(), data, opts).steps == 6);
+  opts.drop_last = false;
+  CHECK(error_of([&] { nn::fit(model, sgd, cross_entropy<float>(), data, opts); }).ends_with("another drop_last"));
+  opts = options<float>(1), opts.drop_last = true, opts.batch = 34;
+  CHECK(error_of([&] { nn::fit(model, sgd, cross_entropy<float>(), data, opts); }) ==
+        "[fit] drop_last leaves nothing of 33 samples in batches of 34");
+}
