@@ -5,7 +5,8 @@
 //   template <class S> S f(const S& x) const { return x * x * x; }
 //   template <int I, class S> S vjp(const S& ct, const S& y, const S& x) const { return ct * 3 * x * x; }
 // over a number-like S: a SIMD register, or a Variable when the gradient is to be differentiated again. Operators, and
-// the elementwise functions of variables by their names, are there for both. f and vjp may be static. Arguments whose
+// the elementwise functions of variables by their names, are there for both; of two comparisons, the product says
+// whether both hold. f and vjp may be static. Arguments whose
 // `linear` is plus or minus need no vjp, nor do those that are declared not `differentiable`.
 //
 // A structural operation writes

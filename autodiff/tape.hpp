@@ -42,7 +42,9 @@ class Tape {
   Variable<T> variable(A&& value, const std::string& name = {}) {
     return leaf(to_variable<T>(std::forward<A>(value)), name, false);
   }
-  /// The elements of a vector, or the rows of a matrix. Throws ShapeError for rows of different lengths.
+  /// The elements of a vector, or the rows of a matrix; {} is an empty vector. Throws ShapeError for rows of different
+  /// lengths.
+  template <class = void>  // so that rows are preferred for {} and {{1.0}}
   Variable<T> variable(std::initializer_list<T> elements, const std::string& name = {}) {
     return leaf(Variable<T>(from(elements)), name, false);
   }
@@ -54,6 +56,7 @@ class Tape {
   Variable<T> constant(A&& value, const std::string& name = {}) {
     return leaf(to_variable<T>(std::forward<A>(value)), name, true);
   }
+  template <class = void>
   Variable<T> constant(std::initializer_list<T> elements, const std::string& name = {}) {
     return leaf(Variable<T>(from(elements)), name, true);
   }
@@ -173,7 +176,7 @@ class Tape {
   }
   static Array<T> from(std::initializer_list<std::initializer_list<T>> rows) {
     const std::size_t length = rows.size() ? rows.begin()->size() : 0;
-    Array<T> a(Shape{rows.size(), length});
+    Array<T> a(rows.size() ? Shape{rows.size(), length} : Shape{0});
     T* to = a.data();
     for (const auto& row : rows) {
       if (row.size() != length) fail<ShapeError>("tape", "rows must have one length: ", length, " and ", row.size());

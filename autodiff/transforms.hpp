@@ -42,7 +42,7 @@ std::vector<Array<T>> jacobian(const Variable<T>& y, const std::vector<Variable<
 template <Real T>
 std::vector<std::vector<Array<T>>> hessian(const Variable<T>& y, const std::vector<Variable<T>>& xs);
 
-// The same for one x, or for several named one by one.
+// The same for one x, or but for the Hessian for several named one by one.
 
 template <Real T>
 Array<T> gradient(const Variable<T>& y, const Variable<T>& x) {

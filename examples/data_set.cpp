@@ -59,12 +59,27 @@ nn::CsvOptions form(const Table& table) {
   return options;
 }
 
+/// A name from a file, without bytes that would do things to a terminal.
+std::string quoted(std::string name) {
+  std::ranges::replace_if(
+      name, [](char c) { return (c >= 0 && c < 32) || c == 127; }, '?');
+  return '"' + name + '"';
+}
+
 /// "size, kind, ...": the first few.
 std::string listed(const std::vector<std::string>& names) {
   constexpr std::size_t most = 8;
   std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text += (i ? ", " : "") + names[i];
+  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text += (i ? ", " : "") + quoted(names[i]);
   return text + (names.size() > most ? ", ..." : "");
+}
+
+/// More samples of a table are matched by names, so there must not be two of one.
+void need_distinct(const std::string& file, const char* what, std::vector<std::string> names) {
+  std::ranges::sort(names);
+  const auto twice = std::ranges::adjacent_find(names);
+  if (twice != names.end())
+    autodiff::fail<nn::DataError>("columns", file, ": two ", what, " are named ", quoted(*twice));
 }
 
 /// What becomes of columns that are those of training in another order, and may lack some that are not needed.
@@ -78,7 +93,8 @@ struct Match {
 
   void operator()(std::vector<std::string> columns, nn::CsvOptions& options) {
     // Where columns have no names, those after a target that is not there have moved.
-    if (!with_target && columns.front() == "column 1" && columns.size() + 1 == table.columns.size()) {
+    const bool unnamed = columns.front() == "column 1" && table.columns.front() == "column 1";
+    if (!with_target && unnamed && columns.size() + 1 == table.columns.size()) {
       columns = table.columns;
       std::erase(columns, target);
     }
@@ -121,10 +137,9 @@ nn::Dataset<T> read_alike(Match match, nn::CsvOptions options) {
   if (options.header == Header::counts) options.header = Header::automatic;  // counts that another file need not have
   auto data = nn::read_csv<T>(match.file, options);
   if (match.read == match.features) return data;
+  need_distinct(match.file, "features", match.read);
   std::map<std::string_view, std::size_t> places;
   for (const auto& name : match.read) places.emplace(name, places.size());
-  if (places.size() != match.features.size() || match.read.size() != match.features.size())
-    autodiff::fail<nn::DataError>("columns", match.file, ": columns of one name cannot be told apart");
   autodiff::Array<T> inputs(data.inputs.shape());
   for (std::size_t j = 0; j < match.features.size(); ++j)
     xt::view(inputs, xt::all(), j) = xt::view(data.inputs, xt::all(), places.at(match.features[j]));
@@ -142,8 +157,12 @@ nn::Dataset<T> read_table(const std::string& file, const std::string& task, Tabl
   for (const auto& name : table.categorical) options.categorical.push_back({column(name), true});
   options.regression = task == "regression";
   options.automatic = task == "automatic";
-  options.adapt = [&](const auto& columns, auto&) { table.columns = columns; };
+  options.adapt = [&](const auto& columns, auto&) {
+    need_distinct(file, "columns", columns);
+    table.columns = columns;
+  };
   auto data = nn::read_csv<T>(file, options);
+  need_distinct(file, "features", data.feature_names);
   table.categories = data.categories;
   return data;
 }

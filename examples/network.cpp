@@ -8,8 +8,10 @@ using autodiff::Shape;
 
 namespace {
 
-// In the metadata.
+// In the metadata: of the description, which goes on under "train_mlp.1" and so on, as no text there may be long.
 constexpr const char* key = "train_mlp";
+constexpr std::size_t most_text = 1 << 18;
+std::string key_of(std::size_t piece) { return key + (piece == 0 ? "" : '.' + std::to_string(piece)); }
 
 constexpr std::size_t most_units = 1'000'000;
 
@@ -82,11 +84,15 @@ nn::Sequential<T> build(const Description& description) {
 
 namespace {
 
-std::string text_of(const std::filesystem::path& path, const Description& description) {
-  nlohmann::json text = description;
-  if (description.table) text["table"] = *description.table;
+std::map<std::string, std::string> metadata_of(const std::filesystem::path& path, const Description& description) {
+  nlohmann::json object = description;
+  if (description.table) object["table"] = *description.table;
   try {
-    return text.dump();
+    const auto text = object.dump(-1, ' ', true);  // in ASCII, which can be cut anywhere
+    std::map<std::string, std::string> pieces;
+    for (std::size_t at = 0; at < text.size(); at += most_text)
+      pieces[key_of(pieces.size())] = text.substr(at, most_text);
+    return pieces;
   } catch (const nlohmann::json::exception& error) {
     autodiff::fail<nn::DataError>("save", path.string(),
                                   ": names of columns and classes must be UTF-8 to be saved: ", error.what());
@@ -95,21 +101,26 @@ std::string text_of(const std::filesystem::path& path, const Description& descri
 
 }  // namespace
 
-void check_saving(const std::filesystem::path& path, const Description& description) { text_of(path, description); }
+void check_saving(const std::filesystem::path& path, const Description& description) { metadata_of(path, description); }
 
 template <Real T>
 void save_network(const std::filesystem::path& path, nn::Sequential<T>& model, const Description& description) {
-  nn::save(model, path, {{key, text_of(path, description)}});
+  nn::save(model, path, metadata_of(path, description));
 }
 
 Description load_description(const std::filesystem::path& path) {
   const auto metadata = nn::load_safetensors(path).metadata;
-  const auto found = metadata.find(key);
-  if (found == metadata.end()) autodiff::fail<nn::DataError>("load", path.string(), ": is not a network of train_mlp");
+  std::string text;
+  std::size_t pieces = 0;
+  for (auto piece = metadata.find(key); piece != metadata.end();) {
+    text += piece->second;
+    piece = metadata.find(key_of(++pieces));
+  }
+  if (pieces == 0) autodiff::fail<nn::DataError>("load", path.string(), ": is not a network of train_mlp");
   try {
-    const auto text = nlohmann::json::parse(found->second);
-    auto description = text.get<Description>();
-    if (text.contains("table")) description.table = text["table"].get<Table>();
+    const auto object = nlohmann::json::parse(text);
+    auto description = object.get<Description>();
+    if (object.contains("table")) description.table = object["table"].get<Table>();
     // What is missing in one sample says nothing of the others, and none of them is left out.
     if (description.table && description.fill.empty()) description.table->missing = "refuse";
     if (consistent(description)) return description;

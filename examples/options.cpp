@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <set>
 
 namespace {
 
@@ -141,7 +142,7 @@ void declare_training(CLI::App& app, Options& options) {
       ->check(count(0, std::numeric_limits<std::uint64_t>::max()));
   app.add_option("--threads", options.threads, "That training uses, with the same results; 0: one a core")
       ->type_name("N")
-      ->check(count(0, 1024));
+      ->check(count(0, 256));
   choice(app, "--precision", options.precision, "Of all numbers", {"float", "double"});
 }
 
@@ -198,14 +199,19 @@ void settle(Options& options) {
   const auto& table = options.table;
   const bool plain = table.target.empty() && table.drop.empty() && table.categorical.empty();
   need(options.data == "csv" || plain, "--data", "has columns to choose for csv only");
+  need(options.data == "csv" || table.header == "automatic", "--header", "is for --data csv");
+  need(options.data == "csv" || table.separator == "comma", "--separator", "is for --data csv");
   need(options.data == "csv" || options.task != "regression", "--task", "regression is for --data csv");
   need(options.patience == 0 || options.validation > 0, "--patience", "needs --validation");
   need(!options.resume || !options.checkpoint.empty(), "--resume", "needs --checkpoint");
   need(options.checkpoint_steps == 0 || !options.checkpoint.empty(), "--checkpoint-steps", "needs --checkpoint");
   // What cannot be written in the end is better known at the beginning.
+  std::set<std::filesystem::path> outputs;
   for (const auto& [option, path] : {std::pair("--save", options.save), std::pair("--checkpoint", options.checkpoint),
                                      std::pair("--history", options.history), std::pair("--plot", options.plot)}) {
     if (path.empty()) continue;
+    const bool distinct = outputs.insert(std::filesystem::weakly_canonical(path)).second;
+    need(distinct, option, "is the file of another option already");
     try {
       option == std::string("--plot") ? nn::check_plot(path) : nn::check_writable(path);
     } catch (const autodiff::Error& error) {

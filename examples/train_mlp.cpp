@@ -238,6 +238,7 @@ int train(const Options& options) {
   if (code == 0) print_test(nn::Evaluator<T>(model, {}, settings.step.compile)(test), description);
   // In the end, as it may fail where nothing else does.
   if (!options.plot.empty() && report.history.rows() > 0) nn::plot(report.history, options.plot);
+  if (!std::cout.flush()) fail<nn::DataError>("train_mlp", "the standard output cannot be written");
   return code;
 }
 

@@ -182,6 +182,7 @@ class Reader {
     for (const auto& column : options_.targets) assign(column, Kind::target, line);
     if (options_.targets.empty() && !options_.unlabelled) assign(Column(columns), Kind::target, line);
     if (options_.unlabelled && !targets_.empty()) records_.refuse(line, "a file without targets cannot have one");
+    if (options_.automatic && targets_.size() > 1) options_.automatic = false, regression_ = true;
     if (!regression_ && targets_.size() > 1) records_.refuse(line, "a sample has one class, not several targets");
     if (!std::ranges::any_of(roles_, [](const Role& role) { return role.kind <= Kind::categorical; }))
       records_.refuse(line, "needs a feature besides the target, so two columns at least");
@@ -209,7 +210,17 @@ class Reader {
     return static_cast<T>(names.names.size() - 1);
   }
 
+  /// Of the names given, the one that a whole number stands for: "1.0" for "1", or for the second of a header's names.
+  std::optional<std::size_t> given_class(std::string_view field) const {
+    const auto value = labels_.complete && !labels_.numbers.contains(std::string(field)) ? whole(field) : std::nullopt;
+    if (!value) return {};
+    const auto known =
+        labels_.numbers.find(*value < counted_classes_.size() ? counted_classes_[*value] : std::to_string(*value));
+    return known == labels_.numbers.end() ? std::nullopt : std::optional(known->second);
+  }
+
   T label(std::string_view field, std::size_t column, std::size_t line) {
+    if (const auto given = given_class(field)) return static_cast<T>(*given);
     if (labels_.complete || (!number(field) && numbered_ == 0 && counted_classes_.empty()))
       return category(labels_, field, column, line);
     const std::size_t most = counted_classes_.empty() ? options_.max_classes : counted_classes_.size();
@@ -265,7 +276,8 @@ class Reader {
   }
   /// Numbers may turn out to be classes.
   void choose_targets() {
-    const auto is_class = [](T value) { return value >= 0 && value < 100 && value == std::floor(value); };
+    const T most = static_cast<T>(std::min<std::size_t>(options_.max_classes, 100));
+    const auto is_class = [=](T value) { return value >= 0 && value < most && value == std::floor(value); };
     if (!regression_ || !std::ranges::all_of(target_values_, is_class)) return;
     regression_ = false;
     numbered_ = static_cast<std::size_t>(std::ranges::max(target_values_)) + 1;
@@ -299,7 +311,8 @@ class Reader {
       return data;
     }
     data.targets = array({samples_}, target_values_);
-    data.classes = counted_classes_.empty() ? std::move(labels_.names) : std::move(counted_classes_);
+    const bool counted = !counted_classes_.empty() && !labels_.complete;
+    data.classes = counted ? std::move(counted_classes_) : std::move(labels_.names);
     for (std::size_t c = data.classes.size(); c < numbered_; ++c) data.classes.push_back(std::to_string(c));
     return data;
   }

@@ -44,10 +44,11 @@ struct CsvOptions {
   /// Targets are real values (samples, outputs) instead of classes (samples).
   bool regression = false;
   /// Targets are classes if all are texts or all are whole numbers from 0 to 99, and real values if all are other
-  /// numbers; `regression` does not count. Texts among numbers are refused. Real values have no names of classes.
+  /// numbers, or several to a sample; `regression` does not count. Texts among numbers are refused. Real values have
+  /// no names of classes.
   bool automatic = false;
-  /// The names of the classes in order, others being refused. By default, classes are whole numbers from 0, named so;
-  /// or texts, numbered in order of appearance.
+  /// The names of the classes in order, others being refused, but for whole numbers that stand for one. By default,
+  /// classes are whole numbers from 0, named so; or texts, numbered in order of appearance.
   std::vector<std::string> classes = {};
   std::vector<Categorical> categorical = {};
   /// Columns that are not read.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "data_error.hpp"
 
@@ -20,7 +21,9 @@ template <Real T>
 double mean(std::vector<T>& values) {
   double sum = 0;
   for (const T value : values) sum += value / static_cast<double>(values.size());
-  return sum;
+  // Rounding must not take a constant feature for one that varies.
+  const auto [least, most] = std::ranges::minmax(values);
+  return std::clamp<double>(sum, least, most);
 }
 
 template <Real T>
@@ -43,13 +46,16 @@ Filling filling(const char* caller, const Dataset<T>& data, double (*average)(st
   if (data.inputs.dimension() != 2) fail<ShapeError>(caller, "needs (samples, features): ", Dims(data.inputs.shape()));
   const std::size_t width = data.inputs.shape(1);
   const auto& names = data.feature_names;
+  if (std::set<std::string_view> distinct(names.begin(), names.end());
+      !data.categories.empty() && distinct.size() < names.size())
+    fail<DataError>(caller, "two features have one name, so that categories cannot be told apart");
   const auto known = [&](std::size_t feature) {
     std::vector<T> values;
     for (std::size_t i = feature; i < data.inputs.size(); i += width)
       if (!std::isnan(data.inputs.data()[i])) values.push_back(data.inputs.data()[i]);
     if (values.empty())
       fail<DataError>(caller, feature < names.size() ? names[feature] : "feature " + std::to_string(feature + 1),
-                      " holds no value at all");
+                      " holds no value in these samples");
     return values;
   };
   const auto find = [&](const std::string& name) {
@@ -66,6 +72,7 @@ Filling filling(const char* caller, const Dataset<T>& data, double (*average)(st
       result.values(plain) = most_frequent(known(plain));
       continue;
     }
+    if (categories.empty()) continue;
     const std::size_t first = find(column + "=" + categories.front());  // of as many features as there are categories
     std::size_t most = 0, largest = 0;
     for (std::size_t c = 0; c < categories.size() && first + c < width; ++c) {

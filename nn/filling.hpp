@@ -15,7 +15,8 @@ struct Filling {
   autodiff::Array<T> operator()(autodiff::Array<T> inputs) const;
 };
 
-// Both throw ShapeError for inputs that are not (samples, features), and DataError for a feature without any value.
+// Both throw ShapeError for inputs that are not (samples, features), and DataError for a feature without any
+// value and for two of one name beside categories.
 
 /// The mean of every feature; of a column of categories, the most frequent one.
 template <autodiff::Real T>

@@ -66,6 +66,8 @@ class Run {
   void watch(double watched);
   Moment moment(std::size_t epoch, double loss);
   void call(const Callback& callback, Moment& now);
+  void save_rest();
+  void take_best();
   double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
   std::string columns_text() const;
   History::Row row(std::span<const double> numbers) const;
@@ -271,9 +273,27 @@ template <Real T>
 void Run<T>::call(const Callback& callback, Moment& now) try {
   if (callback) callback(now);
 } catch (...) {
-  store();
-  if (!options_.checkpoint.empty() && end_ != End::not_finite) save();
+  try {
+    store();
+    save_rest();
+  } catch (...) {  // that of the callback comes first
+  }
+  take_best();
   throw;
+}
+
+/// Saves what is not saved yet.
+template <Real T>
+void Run<T>::save_rest() {
+  if (!options_.checkpoint.empty() && !saved_ && end_ != End::not_finite) save();
+}
+
+/// Gives the model the best epoch, if that is kept.
+template <Real T>
+void Run<T>::take_best() {
+  if (best_.empty()) return;
+  std::size_t k = 0;
+  for (const auto& array : kept(model_)) array.assign(best_[k++]);
 }
 
 /// Those of an epoch that are left.
@@ -348,8 +368,8 @@ void Run<T>::finish_epoch() {
   auto now = moment(state_.epochs, loss);
   state_.step = 0, state_.total = 0;
 
-  call(options_.after_epoch, now);
   write_history(false);
+  call(options_.after_epoch, now);
   end_ = over();
   if (!end_ && now.stop) end_ = End::stopped;
   if (!end_ && interrupt_.interrupted()) end_ = End::interrupted;
@@ -364,11 +384,8 @@ FitReport Run<T>::operator()() {
     run_steps();
     if (!end_) finish_epoch();
   }
-  if (!options_.checkpoint.empty() && !saved_ && end_ != End::not_finite) save();
-  if (!best_.empty()) {
-    std::size_t k = 0;
-    for (const auto& array : kept(model_)) array.assign(best_[k++]);
-  }
+  save_rest();
+  take_best();
   return {*end_, std::move(history_), state_.epochs, state_.steps, state_.best_epoch, state_.best};
 }
 

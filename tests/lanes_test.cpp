@@ -156,6 +156,7 @@ struct Everything {
     y = y + sqrt(x) + exp(x) + expm1(x) + log(x) + log1p(x) + sin(x) + cos(x) + tan(x) + asin(x / 9) + acos(x / 9);
     y = y + atan(x) + sinh(x) + cosh(x) + tanh(x) + erf(x) + atan2(x, 1) + atan2(1, x) + 1 / x;
     const S above = x > 1;
+    y = y + less(x, 1) + less_equal(x, x) * 2 + equal(x, 1) * x + not_equal(x, 2) + (x > 1) * (x < 2);
     return y + above * x + (x < 1) * 2 - (x != 1) * x;
   }
   template <int I, class S>

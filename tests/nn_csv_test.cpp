@@ -177,6 +177,15 @@ TEST_CASE("the targets themselves say what they are, if that is asked for") {
   CHECK(names.targets == Array<double>{0, 1});
   CHECK(names.classes == std::vector<std::string>{"b", "a"});
   CHECK(nn::read_csv<double>(File("2,1,cat,dog\n1,0\n2,0\n").path(), automatic).classes.size() == 2);
+  // Whole numbers stand for names that are given.
+  CHECK(nn::read_csv<double>(File("1,9.0\n2,7\n").path(), {.classes = {"7", "9"}}).targets == Array<double>{1, 0});
+  const auto counted = nn::read_csv<double>(File("2,1,cat,dog\n1,0\n2,1\n").path(), {.classes = {"dog", "cat"}});
+  CHECK(counted.targets == Array<double>{1, 0});
+  CHECK(counted.classes == std::vector<std::string>{"dog", "cat"});
+  CHECK(refusal(File("1,1\n"), {.classes = {"a", "b"}}) == ":1: column 2 is none of the names given: \"1\"");
+  CHECK(nn::read_csv<double>(File("1,0,1\n").path(), {.targets = {2, 3}, .automatic = true}).targets ==
+        Array<double>{{0, 1}});
+  CHECK(nn::read_csv<double>(File("1,0\n2,5\n").path(), {.automatic = true, .max_classes = 5}).classes.empty());
   CHECK(nn::read_csv<double>(File("1,9\n2,7\n").path(), {.automatic = true, .classes = {"7", "9"}}).targets ==
         Array<double>{1, 0});
   for (const std::string other : {"0.5", "100", "-1"}) {

@@ -198,7 +198,18 @@ TEST_CASE("missing features are filled in by what other data shows") {
   CHECK(nn::fill_mean(train)(row) == Array<double>{{3, 0, 1, 2}});
   CHECK(nn::fill_mean(train)(Array<double>{{7, 1, 0, none}}) == Array<double>{{7, 1, 0, 2}});
   train.inputs(0, 0) = train.inputs(2, 0) = train.inputs(3, 0) = none;
-  CHECK_THROWS_WITH_AS(nn::fill_median(train), "[fill_median] size holds no value at all", nn::DataError);
+  CHECK_THROWS_WITH_AS(nn::fill_median(train), "[fill_median] size holds no value in these samples", nn::DataError);
+  train.categories["none"] = {};  // such a list is passed over
+  train.inputs(0, 0) = 1;
+  nn::fill_median(train);
+  train.feature_names = {"kind=a", "kind=a", "kind=b", "colour"};
+  CHECK_THROWS_WITH_AS(nn::fill_mean(train),
+                       "[fill_mean] two features have one name, so that categories cannot be told apart",
+                       nn::DataError);
+  // The mean of a constant is that constant.
+  nn::Dataset<double> constant{Array<double>(autodiff::Shape{103, 1}, 7.1), {}};
+  constant.inputs(50, 0) = none;
+  CHECK(nn::fill_mean(constant).values(0) == 7.1);
   CHECK_THROWS_WITH_AS(nn::Filling{Array<double>{1}}(row), "[filling] needs inputs (samples, 1): (1, 4)",
                        autodiff::ShapeError);
 }

@@ -121,9 +121,9 @@ TEST_CASE("predict reads a table with its target or without, and gives values in
   write_bytes(scratch / "renamed.csv", "area,kind,size_2,price\n1,a,2,3\n");
   CHECK(predict(model + file("renamed.csv"), true).text ==
         "predict: [columns] " + (scratch / "renamed.csv").string() +
-            ": missing: size; not in the training table: area, size_2\n");
+            ": missing: \"size\"; not in the training table: \"area\", \"size_2\"\n");
   write_bytes(scratch / "more.csv", "size,kind,colour\n1,a,2\n");
-  CHECK(predict(model + file("more.csv"), true).text.find(": not in the training table: colour\n") !=
+  CHECK(predict(model + file("more.csv"), true).text.find(": not in the training table: \"colour\"\n") !=
         std::string::npos);
   // From a pipe, which is read once.
   CHECK(run("cat " + (scratch / "moved.csv").string() + " | " PREDICT, model + " --file /dev/stdin").text == dropped);
@@ -210,7 +210,7 @@ TEST_CASE("predict refuses other files with one clear line and exit code 2") {
   };
   refused(model, "/nowhere.csv", "[read_csv] /nowhere.csv: cannot be opened");
   refused(model, (scratch / "three.csv").string(),
-          "[columns] " + (scratch / "three.csv").string() + ": missing: column 4\n");
+          "[columns] " + (scratch / "three.csv").string() + ": missing: \"column 4\"\n");
   refused(model, (scratch / "text.csv").string(), "text.csv:1: column 3 is not a finite number: \"x\"");
   write_bytes(scratch / "good.csv", "5.1,3.5,1.4,0.2\n");
   for (const std::string output : {"", " --output /dev/full"}) {
@@ -224,6 +224,42 @@ TEST_CASE("predict refuses other files with one clear line and exit code 2") {
   refused((scratch / "other").string(), DIGITS_CSV, "is not a network of train_mlp");
   refused((scratch / "hostile").string(), DIGITS_CSV, "its description of the network cannot be understood");
   CHECK(predict("", true).text == "predict: --model is required\n");
+}
+
+TEST_CASE("predict does not guess what columns without names are") {
+  const Scratch scratch;
+  std::string named = "id,a,b,price\n", unnamed, dropped;
+  for (int i = 0; i < 60; ++i) {
+    const std::string row = std::to_string(i % 7) + ".5," + std::to_string(i % 5);
+    named += std::to_string(i) + "," + row + "," + std::to_string(i % 7 + 0.25) + "\n";
+    unnamed += row + "," + std::to_string(i % 7 + 0.25) + "\n", dropped += row + "\n";
+  }
+  write_bytes(scratch / "named.csv", named), write_bytes(scratch / "unnamed.csv", unnamed);
+  write_bytes(scratch / "dropped.csv", dropped);
+  const auto file = [&](const std::string& name) { return (scratch / name).string(); };
+  REQUIRE(train_mlp("--epochs 1 --drop id --file " + file("named.csv") + " --save " + file("m")).code == 0);
+  const auto said = predict("--model " + file("m") + " --file " + file("unnamed.csv"), true);
+  CHECK(said.code == 2);
+  CHECK(said.text.find("missing: ") != std::string::npos);
+  REQUIRE(train_mlp("--epochs 1 --drop 1 --file " + file("unnamed.csv") + " --save " + file("m")).code == 0);
+  CHECK(predict("--model " + file("m") + " --file " + file("unnamed.csv")).code == 0);
+  CHECK(predict("--model " + file("m") + " --file " + file("dropped.csv")).code == 0);
+}
+
+TEST_CASE("a network of a very wide table is saved and read") {
+  const Scratch scratch;
+  const std::size_t columns = 20'000;
+  std::string text;
+  for (std::size_t c = 0; c < columns; ++c) text += "\"the " + std::to_string(c) + "th \"\"column\"\" of many\",";
+  text += "target\n";
+  for (int row = 0; row < 6; ++row) {
+    for (std::size_t c = 0; c < columns; ++c) text += std::to_string((c + row) % 10) + ",";
+    text += std::to_string(row % 2) + "\n";
+  }
+  write_bytes(scratch / "wide.csv", text);
+  const auto model = (scratch / "m").string(), file = (scratch / "wide.csv").string();
+  CHECK(train_mlp("--epochs 1 --hidden 1 --file " + file + " --save " + model).code == 0);
+  CHECK(lines(predict("--model " + model + " --file " + file).text).size() == 7);
 }
 
 TEST_CASE("predict reads images from IDX files") {

@@ -99,6 +99,38 @@ TEST_CASE("what a callback throws loses neither a step nor an epoch") {
   }
 }
 
+TEST_CASE("what a callback throws leaves the best model, the history and the error itself") {
+  const Scratch scratch;
+  struct Thrown {};
+  const auto run = [&](bool by_error) {
+    Whole run;
+    run.opts.validation = &run.validation;
+    run.opts.keep_best = true, run.opts.epochs = 9;
+    run.opts.history = scratch / "history.csv";
+    // The best epoch is the first.
+    std::size_t epoch = 0;
+    run.opts.metrics = {{"made up", [&](const auto&, const auto&) { return double(epoch++); }, false, true}};
+    run.opts.watch = run.opts.validation_name + "_made up";
+    run.opts.after_epoch = [&](nn::Moment& now) {
+      if (now.epoch < 3) return;
+      now.stop = !by_error;
+      std::filesystem::remove_all(scratch / "directory");  // where the checkpoint would go
+      if (by_error) throw Thrown();
+    };
+    if (by_error) {
+      std::filesystem::create_directory(scratch / "directory");
+      run.opts.checkpoint = scratch / "directory" / "run.safetensors";
+      CHECK_THROWS_AS(run.fit(), Thrown);
+    } else {
+      run.fit();
+    }
+    CHECK(nn::read_history(scratch / "history.csv").rows() == 3);
+    return run.model;
+  };
+  auto stopped = run(false), thrown = run(true);
+  check_same_bits(stopped, thrown);
+}
+
 TEST_CASE("a checkpoint of another run is refused, and nothing is changed") {
   const Scratch scratch;
   Whole first;

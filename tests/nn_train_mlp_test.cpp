@@ -283,6 +283,32 @@ TEST_CASE("what cannot be written is refused before training, and old files stay
   CHECK(scratch.files() == 4);
 }
 
+TEST_CASE("one file for two things, columns of one name and forms of tables that are shipped are refused") {
+  const Scratch scratch;
+  const auto file = (scratch / "net").string();
+  write_bytes(scratch / "twice.csv", "k,k,y\n1,2,0\n2,1,1\n");
+  for (const auto& c :
+       {std::pair("--save " + file + " --checkpoint " + file, "--checkpoint: is the file of another option already"),
+        std::pair("--header present" + std::string(), "--header: is for --data csv"),
+        std::pair("--threads 257" + std::string(), "--threads"),
+        std::pair("--drop 2 --file " + (scratch / "twice.csv").string(), "twice.csv: two columns are named \"k\"")}) {
+    CAPTURE(c.first);
+    const auto said = train_mlp(c.first, true);
+    CHECK(said.code == 2);
+    CHECK(said.text.find(c.second) != std::string::npos);
+  }
+  CHECK(run("sh -c '" TRAIN_MLP " --data iris --epochs 1 >/dev/full'", "", true).code == 2);
+}
+
+TEST_CASE("labels that train serve to test") {
+  const Scratch scratch;
+  write_bytes(scratch / "a.csv", "1,0.0\n2,1.0\n3,0.0\n4,1.0\n");
+  const auto a = (scratch / "a.csv").string();
+  CHECK(train_mlp("--epochs 1 --file " + a + " --test " + a).code == 0);
+  const auto iris = (std::filesystem::path(DIGITS_CSV).parent_path() / "iris.csv").string();
+  CHECK(train_mlp("--epochs 1 --file " + iris + " --test " + iris).code == 0);
+}
+
 TEST_CASE("the test result is there though the picture fails in the end") {
   const Scratch scratch;
   const auto once = (scratch / "once").string();  // this gnuplot works

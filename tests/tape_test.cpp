@@ -382,6 +382,10 @@ TEST_CASE("what users of NumPy write") {
   CHECK_EQ(difference(rows.value(), array({2, 3}, {1, 2, 3, 4, 5, 6}), 1e-7), "");
   CHECK_EQ(difference(column.value(), array({3, 2}, {1, 2, 3, 4, 5, 6}), 1e-7), "");
   CHECK_EQ(rows.name(), "rows");
+  CHECK(tape.variable({}).shape() == ad::Shape{0});
+  CHECK(tape.variable({1}).shape() == ad::Shape{1});
+  CHECK(tape.variable({{1.0}}).shape() == ad::Shape{1, 1});
+  CHECK(tape.constant({{1.0}, {2.0}}).shape() == ad::Shape{2, 1});
   CHECK_THROWS_WITH_AS(tape.variable({{1, 2}, {3}}), "[tape] rows must have one length: 2 and 1", ad::ShapeError);
   CHECK_EQ(vjp(x * y, xt::xarray<double>{1, 1}, std::vector{x, y})[1](0), 1);
 }

@@ -4,6 +4,7 @@
 
 #include "../kernels/lanes.hpp"
 #include "activations.hpp"
+#include "arithmetic.hpp"
 
 namespace autodiff::kernels {
 
@@ -24,6 +25,17 @@ AUTODIFF_ON_LANES(Relu, relu)
 AUTODIFF_ON_LANES(Selu, selu)
 AUTODIFF_ON_LANES(Gelu, gelu)
 #undef AUTODIFF_ON_LANES
+
+#define AUTODIFF_COMPARE_LANES(Op, function)                                      \
+  template <class B>                                                              \
+  Lanes<B> function(const Lanes<B>& a, const std::type_identity_t<Lanes<B>>& b) { \
+    return Op::f(a, b);                                                           \
+  }
+AUTODIFF_COMPARE_LANES(Less, less)
+AUTODIFF_COMPARE_LANES(LessEqual, less_equal)
+AUTODIFF_COMPARE_LANES(Equal, equal)
+AUTODIFF_COMPARE_LANES(NotEqual, not_equal)
+#undef AUTODIFF_COMPARE_LANES
 
 template <class B>
 Lanes<B> leaky_relu(const Lanes<B>& x, double slope = LeakyRelu().slope) {

@@ -41,10 +41,10 @@ namespace detail {
 template <Real T>
 Variable<T> random_normal(const Variable<T>& key, const Variable<T>& step, const Shape& shape) {
   Tape<T>::check_operands("random_normal", std::array{key, step});
-  check_shape("random_normal", shape);
   const typename Tape<T>::Attempt attempt({&key, &step});
   Shape pairs = shape;
   pairs.push_back(2);
+  for (const Dims each : {Dims(shape), Dims(pairs)}) check_shape("random_normal", each);
   const auto uniform = split(listed(RandomUniform{pairs, "random_normal"}, key, step), 2, -1);
   const auto radius = sqrt(log1p(-uniform[0]) * -2.0);
   return reshape(radius * cos(uniform[1] * (2 * std::numbers::pi)), shape);
