@@ -74,9 +74,14 @@ std::string listed(const std::vector<std::string>& names) {
   return text + (names.size() > most ? ", ..." : "");
 }
 
+std::vector<std::string> sorted(std::vector<std::string> names) {
+  std::ranges::sort(names);
+  return names;
+}
+
 /// More samples of a table are matched by names, so there must not be two of one.
 void need_distinct(const std::string& file, const char* what, std::vector<std::string> names) {
-  std::ranges::sort(names);
+  names = sorted(std::move(names));
   const auto twice = std::ranges::adjacent_find(names);
   if (twice != names.end())
     autodiff::fail<nn::DataError>("columns", file, ": two ", what, " are named ", quoted(*twice));
@@ -138,6 +143,9 @@ nn::Dataset<T> read_alike(Match match, nn::CsvOptions options) {
   auto data = nn::read_csv<T>(match.file, options);
   if (match.read == match.features) return data;
   need_distinct(match.file, "features", match.read);
+  // The file of a network need not be one of ours.
+  if (sorted(match.read) != sorted(match.features))
+    autodiff::fail<nn::DataError>("columns", match.file, ": the network's features are not those of its table");
   std::map<std::string_view, std::size_t> places;
   for (const auto& name : match.read) places.emplace(name, places.size());
   autodiff::Array<T> inputs(data.inputs.shape());

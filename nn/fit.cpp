@@ -20,6 +20,9 @@ using autodiff::ValueError;
 
 namespace {
 
+// In the names of a checkpoint.
+constexpr const char* identity_prefix = "fit.identity.";
+
 /// All that a run remembers beside model, optimiser and history, and so what a checkpoint holds of it.
 struct State {
   std::size_t epochs = 0, steps = 0;  // that are done
@@ -35,9 +38,6 @@ struct State {
     f("fit.seconds", seconds), f("fit.best_epoch", best_epoch), f("fit.best", best), f("fit.worse", worse);
   }
 };
-
-// In the names of a checkpoint.
-constexpr const char* identity_prefix = "fit.identity.";
 
 /// The same for what a schedule on a plateau remembers.
 void each(ReduceOnPlateau::State& state, auto f) {

@@ -223,6 +223,14 @@ TEST_CASE("predict refuses other files with one clear line and exit code 2") {
   refused("/nowhere", DIGITS_CSV, "[load_safetensors] /nowhere: cannot be opened");
   refused((scratch / "other").string(), DIGITS_CSV, "is not a network of train_mlp");
   refused((scratch / "hostile").string(), DIGITS_CSV, "its description of the network cannot be understood");
+  // Features that its table does not have, or has once only.
+  const auto good = nn::load_safetensors(model);
+  auto description = nlohmann::json::parse(good.metadata.at("train_mlp"));
+  for (const char* feature : {"column 2", "nothing"}) {
+    description["features"][0] = feature;
+    nn::save_safetensors(scratch / "hostile", good.tensors, {{"train_mlp", description.dump()}});
+    refused((scratch / "hostile").string(), (scratch / "good.csv").string(), "features are not those of its table");
+  }
   CHECK(predict("", true).text == "predict: --model is required\n");
 }
 

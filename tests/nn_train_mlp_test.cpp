@@ -52,6 +52,8 @@ TEST_CASE("train_mlp explains itself") {
 }
 
 TEST_CASE("bad options and files get one clear line and exit code 2") {
+  const Scratch scratch;
+  const std::string directory = scratch.path().string(), absent = (scratch / "absent").string();
   const std::pair<std::string, std::string> cases[] = {
       {"--activation foo", "--activation: foo not in {"},
       {"--loss foo", "--loss: foo not in {cross-entropy,"},
@@ -85,12 +87,11 @@ TEST_CASE("bad options and files get one clear line and exit code 2") {
       {"--target 99 --file " DIGITS_CSV, "there is no column 99, only 1 to 65"},
       {"--target digit --file " DIGITS_CSV, "there is no column named \"digit\""},
       {"--resume", "--resume: needs --checkpoint"},
-      {"--resume --checkpoint /tmp/nowhere.safetensors",
-       "[load_safetensors] /tmp/nowhere.safetensors: cannot be opened"},
+      {"--resume --checkpoint " + absent, "[load_safetensors] " + absent + ": cannot be opened"},
       {"--checkpoint /nowhere/c", "--checkpoint: [check_writable] /nowhere/c: cannot be written"},
       {"--history /dev/null", "--history: [check_writable] /dev/null: is not a regular file"},
       {"--plot /nowhere/p.svg", "--plot: [plot] /nowhere/p.svg: cannot be written"},
-      {"--save /tmp", "--save: [check_writable] /tmp: is a directory"},
+      {"--save " + directory, "--save: [check_writable] " + directory + ": is a directory"},
       {"--plot curves.gif", "--plot: [plot] curves.gif: is not the name of a .svg, .html or .png"},
       {"--save /nowhere/s", "--save: [check_writable] /nowhere/s: cannot be written"},
       {"--patience 3", "--patience: needs --validation"},
