@@ -21,7 +21,7 @@
 // parameters that has an operator== of its own, which may be defaulted, is computed once where it is recorded twice.
 // An elementwise operation may declare `linear` and `neutral`, one entry an argument, and be `commutative`. A
 // structural one may say what else a program can make use of:
-//   bool takes(std::size_t i, const View& x) const;                      // forward reads input i laid out like this
+//   bool takes(const View& a, ...) const;                                // forward reads inputs laid out like these
 //   template <class T> Reduction<T> reduction(Dims x) const;             // it reduces, by parts if need be: how
 //   bool accumulates(Dims a, ...) const;                                 // accumulate is worth its while
 //   template <class T> void accumulate(Operand<T> y, Operand<const T> a, ..., T alpha, T beta) const;
@@ -323,11 +323,18 @@ class Structural final : public Declared<Op, T> {
       return std::nullopt;
   }
 
-  bool takes(std::size_t i, const View& x) const override {
-    if constexpr (requires(const Op& op) { op.takes(i, x); })
-      return this->op_.takes(i, x);
-    else
+  bool takes(std::span<const View> x) const override {
+    if constexpr (arity == 0) {
+      if constexpr (requires(const Op& op) { op.takes(x); }) return this->op_.takes(x);
       return false;
+    } else {
+      return unpack([&](auto... i) {
+        if constexpr (requires(const Op& op) { op.takes(x[i]...); })
+          return this->op_.takes(x[i]...);
+        else
+          return false;
+      });
+    }
   }
 
   std::optional<Reduction<T>> reduction(Dims x) const override {

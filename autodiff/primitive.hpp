@@ -84,8 +84,9 @@ class Primitive {
   virtual bool equals(const Primitive& other) const { return this == &other; }
   /// The result as a view of the only input, for operations that move no data.
   virtual std::optional<View> view(const View&) const { return std::nullopt; }
-  /// Whether forward takes input `i` laid out like this, which is not dense; what it rounds may differ then.
-  virtual bool takes(std::size_t, const View&) const { return false; }
+  /// Whether forward takes inputs laid out like these, all together, of which some are not dense; what it rounds may
+  /// differ then.
+  virtual bool takes(std::span<const View>) const { return false; }
   /// How it reduces an input of this shape, if it is a reduction.
   virtual std::optional<Reduction<T>> reduction(Dims) const { return std::nullopt; }
   /// Whether `accumulate` exists, and is worth its while for inputs of these shapes.

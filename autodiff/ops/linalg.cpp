@@ -25,19 +25,31 @@ struct Stored {
 
 template <class T>
 Stored stored(Operand<const T> x, bool transposed) {
-  const auto row = static_cast<std::size_t>(x.strides[0]), column = static_cast<std::size_t>(x.strides[1]);
-  if (x.shape[1] == 1 || column == 1) return {transposed, x.shape[0] == 1 ? x.shape[1] : row};
+  const std::size_t last = x.shape.size() - 1, rows = x.shape[last - 1], columns = x.shape[last];
+  const auto row = static_cast<std::size_t>(x.strides[last - 1]), column = static_cast<std::size_t>(x.strides[last]);
+  if (columns == 1 || column == 1) return {transposed, rows == 1 ? columns : row};
   return {!transposed, column};
 }
 
+/// Whether `stored` can tell of it.
+bool can_be_stored(const View& x) {
+  const std::size_t last = x.shape.size() - 1;
+  const auto rows = static_cast<std::ptrdiff_t>(x.shape[last - 1]),
+             columns = static_cast<std::ptrdiff_t>(x.shape[last]);
+  const std::ptrdiff_t row = x.strides[last - 1], column = x.strides[last];
+  if (columns == 1) return rows == 1 || row > 0;
+  if (rows == 1) return column > 0;
+  return (column == 1 && row >= columns) || (row == 1 && column >= rows);
+}
+
 /// Where the matrix for batch `index` of the shape `batches` starts in an operand whose batches broadcast to it.
-std::size_t batch_offset(std::size_t index, Dims batches, Dims x) {
-  std::size_t offset = 0, step = x[x.size() - 2] * x[x.size() - 1];
-  std::size_t axis = x.size() - 2;
+template <class T>
+std::ptrdiff_t batch_offset(std::size_t index, Dims batches, Operand<const T> x) {
+  std::ptrdiff_t offset = 0;
+  std::size_t axis = x.shape.size() - 2;
   for (std::size_t i = batches.size(); i-- > 0 && axis > 0; index /= batches[i]) {
     --axis;
-    if (x[axis] != 1) offset += index % batches[i] * step;
-    step *= x[axis];
+    if (x.shape[axis] != 1) offset += static_cast<std::ptrdiff_t>(index % batches[i]) * x.strides[axis];
   }
   return offset;
 }
@@ -60,9 +72,7 @@ Shape Matmul::shape(Dims a, Dims b) const {
   return result;
 }
 
-bool Matmul::takes(std::size_t, const View& x) const {
-  return x.shape.size() == 2 && (x.strides[0] == 1 || x.strides[1] == 1) && x.strides[0] > 0 && x.strides[1] > 0;
-}
+bool Matmul::takes(const View& a, const View& b) const { return can_be_stored(a) && can_be_stored(b); }
 
 bool Matmul::accumulates(Dims a, Dims b) const { return a.size() == 2 && b.size() == 2; }
 
@@ -78,11 +88,11 @@ template <class T>
 void Matmul::accumulate_batches(Operand<T> y, Operand<const T> a, Operand<const T> b, T alpha, T beta) const {
   const auto [m, k] = matrix(a.shape, transpose_a);
   const std::size_t n = y.shape.back();
+  const Stored left = stored(a, transpose_a), right = stored(b, transpose_b);
   const Dims batches = y.shape.first(y.shape.size() - 2);
   for (std::size_t i = 0, end = count(batches); i < end; ++i)
-    kernels::gemm<T>(transpose_a, transpose_b, m, n, k, alpha, a.data + batch_offset(i, batches, a.shape),
-                     a.shape.back(), b.data + batch_offset(i, batches, b.shape), b.shape.back(), beta,
-                     y.data + i * m * n, n);
+    kernels::gemm<T>(left.transposed, right.transposed, m, n, k, alpha, a.data + batch_offset(i, batches, a),
+                     left.distance, b.data + batch_offset(i, batches, b), right.distance, beta, y.data + i * m * n, n);
 }
 
 template <int I, class V>

@@ -19,8 +19,8 @@ struct Matmul {
   template <class T>
   void accumulate(Operand<T> y, Operand<const T> a, Operand<const T> b, T alpha, T beta) const;
   bool accumulates(Dims a, Dims b) const;
-  /// Matrices whose rows or whose columns are dense.
-  bool takes(std::size_t i, const View& x) const;
+  /// Matrices whose rows or whose columns are dense, batches of them in any order.
+  bool takes(const View& a, const View& b) const;
   template <int I, class V>
   V vjp(const V& ct, const V&, const V& a, const V& b) const;
 

@@ -46,7 +46,11 @@ class Resolver {
       return walked && (walked->walk == Walk::element || !together || reader.size() == 1);
     }
     if (reader.arity == 1 && view_of_input(reader, view)) return true;
-    return is_dense(view) || (!exact_ && reader.operation->takes(i, view));
+    if (is_dense(view)) return true;
+    if (exact_) return false;
+    std::vector<View> layouts;  // as they are by now: whether one is taken may depend on the others
+    for (std::size_t k = 0; k < reader.arity; ++k) layouts.push_back(k == i ? view : graph_.view_of(reader.inputs[k]));
+    return reader.operation->takes(layouts);
   }
 
  private:
