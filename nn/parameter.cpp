@@ -38,7 +38,7 @@ void Parameter<T>::assign(const Variable<T>& value) {
     autodiff::fail<autodiff::ShapeError>("parameter", name_, name_.empty() ? "" : " ",
                                          "cannot take a value of another shape: ", autodiff::Dims(shape_), " and ",
                                          autodiff::Dims(value.shape()));
-  value_ = autodiff::detach(value);
+  value_ = autodiff::Variable<T>(value.value());
   entered_.clear();
   if (value.recorded()) entered_.push_back(value);
 }
