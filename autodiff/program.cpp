@@ -4,7 +4,7 @@
 #include <iomanip>
 #include <list>
 
-#include "program/plan.hpp"
+#include "program/executor.hpp"
 
 namespace autodiff {
 

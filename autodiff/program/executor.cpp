@@ -1,4 +1,4 @@
-#include "plan.hpp"
+#include "executor.hpp"
 
 #include <algorithm>
 #include <chrono>

@@ -1,4 +1,4 @@
-#include "blocks.hpp"
+#include "block_code.hpp"
 
 #include <algorithm>
 #include <cstring>

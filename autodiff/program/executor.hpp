@@ -3,7 +3,7 @@
 
 #include <deque>
 
-#include "blocks.hpp"
+#include "block_code.hpp"
 
 namespace autodiff::detail {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "../kernels/elementwise.hpp"
-#include "memory.hpp"
+#include "buffers.hpp"
 
 namespace autodiff::detail {
 
