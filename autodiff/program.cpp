@@ -4,7 +4,7 @@
 #include <iomanip>
 #include <list>
 
-#include "program/plan.hpp"
+#include "program/executor.hpp"
 
 namespace autodiff {
 
@@ -47,43 +47,51 @@ void set_state(States<T>& states, std::size_t number, const Array<T>& value) {
 
 }  // namespace
 
-/// The plans of a ShapedProgram, those used last in front.
+/// The values that states begin with, as recorded.
 template <Real T>
-class PlanCache {
+std::shared_ptr<States<T>> first_states(const Compilation<T>& compilation) {
+  auto states = std::make_shared<States<T>>();
+  for (const auto& value : compilation.first) states->push_back(*value);
+  return states;
+}
+
+/// The programs of a ShapedProgram, those used last in front.
+template <Real T>
+class ProgramCache {
  public:
-  PlanCache(typename ShapedProgram<T>::Record record, const CompileOptions& options, std::size_t capacity)
+  ProgramCache(typename ShapedProgram<T>::Record record, const CompileOptions& options, std::size_t capacity)
       : record_(std::move(record)), options_(options), capacity_(std::max<std::size_t>(capacity, 1)) {}
 
-  Plan<T>& find(std::span<const Array<T>* const> inputs) {
+  Executor<T>& find(std::span<const Array<T>* const> inputs) {
     const auto fits = [&](const Entry& entry) {
       return std::ranges::equal(entry.shapes, inputs, [](const Shape& shape, const Array<T>* input) {
         return std::ranges::equal(shape, input->shape());
       });
     };
-    const auto found = std::ranges::find_if(plans_, fits);
-    if (found == plans_.end())
+    const auto found = std::ranges::find_if(entries_, fits);
+    if (found == entries_.end())
       compile(inputs);
-    else if (found != plans_.begin())
-      plans_.splice(plans_.begin(), plans_, found);
-    return *plans_.front().plan;
+    else if (found != entries_.begin())
+      entries_.splice(entries_.begin(), entries_, found);
+    return *entries_.front().executor;
   }
 
   States<T>& states() { return *states_; }
   std::size_t compiled() const { return compiled_; }
   const ProgramReport& report() const {
-    if (plans_.empty()) fail<ValueError>("program", "nothing has been compiled yet");
-    return plans_.front().plan->report();
+    if (entries_.empty()) fail<ValueError>("program", "nothing has been compiled yet");
+    return entries_.front().executor->report();
   }
 
  private:
   struct Entry {
     std::vector<Shape> shapes;
-    std::unique_ptr<Plan<T>> plan;
+    std::unique_ptr<Executor<T>> executor;
   };
 
   void compile(std::span<const Array<T>* const> inputs) {
-    if (!plans_.empty() && inputs.size() != plans_.front().shapes.size())
-      fail<ShapeError>("program", "takes ", plans_.front().shapes.size(), " inputs, not ", inputs.size());
+    if (!entries_.empty() && inputs.size() != entries_.front().shapes.size())
+      fail<ShapeError>("program", "takes ", entries_.front().shapes.size(), " inputs, not ", inputs.size());
     Tape<T> tape;
     std::vector<Variable<T>> entered;
     Entry entry;
@@ -92,23 +100,36 @@ class PlanCache {
       entry.shapes.push_back(input->shape());
     }
     const Recording<T> recording = record_(tape, entered);
-    entry.plan = std::make_unique<Plan<T>>(entered, recording.outputs, recording.updates, options_,
-                                           compiled_ == 0 ? nullptr : states_);
-    states_ = entry.plan->states();
-    plans_.push_front(std::move(entry));
-    if (plans_.size() > capacity_) {
-      evicted_ = std::move(plans_.back().plan);  // its outputs may be the inputs of this run
-      plans_.pop_back();
+    const auto compilation = compile_recording<T>(entered, recording.outputs, recording.updates, options_);
+    auto states = compiled_ == 0 ? first_states(compilation) : states_;
+    check_states(compilation);
+    entry.executor = std::make_unique<Executor<T>>(compilation.compiled, states);
+    states_ = std::move(states);
+    entries_.push_front(std::move(entry));
+    if (entries_.size() > capacity_) {
+      evicted_ = std::move(entries_.back().executor);  // its outputs may be the inputs of this run
+      entries_.pop_back();
     }
     ++compiled_;
+  }
+
+  /// Throws ShapeError where a program for another shape has other states.
+  void check_states(const Compilation<T>& compilation) const {
+    if (compiled_ == 0) return;
+    const auto& first = compilation.first;
+    if (first.size() != states_->size())
+      fail<ShapeError>("compile", "there must be as many states as before: ", first.size(), " and ", states_->size());
+    for (std::size_t k = 0; k < first.size(); ++k)
+      if (const Dims now(first[k]->shape()), before((*states_)[k].shape()); !std::ranges::equal(now, before))
+        fail<ShapeError>("compile", "state ", k, " must keep its shape: ", now, " and ", before);
   }
 
   typename ShapedProgram<T>::Record record_;
   CompileOptions options_;
   std::size_t capacity_, compiled_ = 0;
   std::shared_ptr<States<T>> states_ = std::make_shared<States<T>>();
-  std::list<Entry> plans_;
-  std::unique_ptr<Plan<T>> evicted_;
+  std::list<Entry> entries_;
+  std::unique_ptr<Executor<T>> evicted_;
 };
 
 }  // namespace detail
@@ -117,17 +138,19 @@ namespace {
 
 /// What a program points to, unless it has been moved from.
 template <class P>
-P& alive(const std::unique_ptr<P>& plan) {
-  if (!plan) fail<ValueError>("program", "it has been moved to another");
-  return *plan;
+P& alive(const std::unique_ptr<P>& of) {
+  if (!of) fail<ValueError>("program", "it has been moved to another");
+  return *of;
 }
 
 }  // namespace
 
 template <Real T>
 Program<T>::Program(const std::vector<Variable<T>>& inputs, const std::vector<Variable<T>>& outputs,
-                    const std::vector<Update<T>>& updates, const CompileOptions& options)
-    : plan_(std::make_unique<detail::Plan<T>>(inputs, outputs, updates, options)) {}
+                    const std::vector<Update<T>>& updates, const CompileOptions& options) {
+  const auto compilation = detail::compile_recording<T>(inputs, outputs, updates, options);
+  executor_ = std::make_unique<detail::Executor<T>>(compilation.compiled, detail::first_states(compilation));
+}
 
 template <Real T>
 Program<T>::~Program() = default;
@@ -138,27 +161,27 @@ Program<T>& Program<T>::operator=(Program&&) noexcept = default;
 
 template <Real T>
 const std::vector<Array<T>>& Program<T>::run(std::span<const Array<T>* const> inputs) {
-  return alive(plan_).run(inputs);
+  return alive(executor_).run(inputs);
 }
 
 template <Real T>
 const Array<T>& Program<T>::state(std::size_t number) const {
-  return detail::state_at(*alive(plan_).states(), number);
+  return detail::state_at(alive(executor_).states(), number);
 }
 
 template <Real T>
 void Program<T>::state(std::size_t number, const Array<T>& value) {
-  detail::set_state(*alive(plan_).states(), number, value);
+  detail::set_state(alive(executor_).states(), number, value);
 }
 
 template <Real T>
 const ProgramReport& Program<T>::report() const {
-  return alive(plan_).report();
+  return alive(executor_).report();
 }
 
 template <Real T>
 ShapedProgram<T>::ShapedProgram(Record record, const CompileOptions& options, std::size_t capacity)
-    : plans_(std::make_unique<detail::PlanCache<T>>(std::move(record), options, capacity)) {}
+    : cache_(std::make_unique<detail::ProgramCache<T>>(std::move(record), options, capacity)) {}
 
 template <Real T>
 ShapedProgram<T>::~ShapedProgram() = default;
@@ -169,37 +192,37 @@ ShapedProgram<T>& ShapedProgram<T>::operator=(ShapedProgram&&) noexcept = defaul
 
 template <Real T>
 const std::vector<Array<T>>& ShapedProgram<T>::run(std::span<const Array<T>* const> inputs) {
-  return alive(plans_).find(inputs).run(inputs);
+  return alive(cache_).find(inputs).run(inputs);
 }
 
 template <Real T>
 void ShapedProgram<T>::prepare(const std::vector<Array<T>>& inputs) {
-  alive(plans_).find(this->pointers(inputs));
+  alive(cache_).find(this->pointers(inputs));
 }
 
 template <Real T>
 std::size_t ShapedProgram<T>::states() const {
-  return alive(plans_).states().size();
+  return alive(cache_).states().size();
 }
 
 template <Real T>
 const Array<T>& ShapedProgram<T>::state(std::size_t number) const {
-  return detail::state_at(alive(plans_).states(), number);
+  return detail::state_at(alive(cache_).states(), number);
 }
 
 template <Real T>
 void ShapedProgram<T>::state(std::size_t number, const Array<T>& value) {
-  detail::set_state(alive(plans_).states(), number, value);
+  detail::set_state(alive(cache_).states(), number, value);
 }
 
 template <Real T>
 std::size_t ShapedProgram<T>::compiled() const {
-  return alive(plans_).compiled();
+  return alive(cache_).compiled();
 }
 
 template <Real T>
 const ProgramReport& ShapedProgram<T>::report() const {
-  return alive(plans_).report();
+  return alive(cache_).report();
 }
 
 template class Program<float>;

@@ -63,9 +63,9 @@ struct ProgramReport {
 
 namespace detail {
 template <Real T>
-class Plan;
+class Executor;
 template <Real T>
-class PlanCache;
+class ProgramCache;
 }  // namespace detail
 
 /// The ways to call a program, all of which come to its `run`: with a vector of arrays, or with the inputs one by one.
@@ -128,7 +128,7 @@ class Program : public Calls<T, Program<T>> {
   const ProgramReport& report() const;
 
  private:
-  std::unique_ptr<detail::Plan<T>> plan_;
+  std::unique_ptr<detail::Executor<T>> executor_;
 };
 
 /// Makes a program of what a tape holds: how the outputs and the next values of states follow from inputs and states,
@@ -185,7 +185,7 @@ class ShapedProgram : public Calls<T, ShapedProgram<T>> {
   const ProgramReport& report() const;
 
  private:
-  std::unique_ptr<detail::PlanCache<T>> plans_;
+  std::unique_ptr<detail::ProgramCache<T>> cache_;
 };
 
 extern template class Program<float>;

@@ -1,5 +1,5 @@
 // Where values of programs live: buffers, what is written over what, the arena.
-#include <autodiff/program/blocks.hpp>
+#include <autodiff/program/block_code.hpp>
 #include <autodiff/program/passes.hpp>
 #include <map>
 #include <random>

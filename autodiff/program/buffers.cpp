@@ -1,4 +1,4 @@
-#include "memory.hpp"
+#include "buffers.hpp"
 
 #include <algorithm>
 #include <map>

@@ -1,8 +1,8 @@
 // Where values live: in the arena, in states and outputs, or only in a cluster's blocks.
 #pragma once
 
-#include "cluster.hpp"
-#include "place.hpp"
+#include "arena.hpp"
+#include "schedule.hpp"
 
 namespace autodiff::detail {
 

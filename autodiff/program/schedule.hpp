@@ -2,7 +2,7 @@
 // it along with it.
 #pragma once
 
-#include "walk.hpp"
+#include "space.hpp"
 
 namespace autodiff::detail {
 

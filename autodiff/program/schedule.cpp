@@ -1,4 +1,4 @@
-#include "cluster.hpp"
+#include "schedule.hpp"
 
 #include <algorithm>
 #include <tuple>
