@@ -38,6 +38,10 @@ struct Named {
 
 /// A function of an array with parameters of its own. A value: a copy is an independent model.
 ///
+/// For inference, any number of threads may call one model at once: in the mode of inference, on arrays or on variables
+/// of paused tapes of their own, while nobody trains, changes or summarises it. Where a tape records, and in training, a
+/// model belongs to one thread at a time. `forward` and `members` of a module of your own must change nothing then.
+///
 /// A model is a class that holds its members, lists them, and says what it computes:
 ///
 ///   struct Gated : nn::Module<float> {
@@ -107,7 +111,7 @@ class Module {
   friend class detail::Summary<T>;
   std::vector<Variable<T>> entered(std::vector<Named<T>> listed, const Variable<T>& x);
 
-  std::string name_;
+  detail::Name name_;
   bool training_ = false;
   std::optional<Shape>* output_shape_ = nullptr;  // where a summary wants to read it
 };
