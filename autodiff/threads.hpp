@@ -8,17 +8,17 @@
 // Results are the same bits for any number of threads. They are not the same from one build to another: another
 // instruction set, compiler or version of a library for matrix products rounds otherwise.
 //
-// After fork() the child has threads of its own at its first parallel loop; the parent keeps its own. Fork while no
-// other thread is inside the library: the child would miss what that thread had begun.
+// After fork() the child starts threads of its own at its first parallel loop; the parent keeps its own. What another
+// thread was changing at that moment, such as its tape, is of no use in the child.
 #pragma once
 
 namespace autodiff {
 
-/// Sets how many threads an operation may use, and a program that is compiled from now on where its options do not say:
-/// more than 256 count as 256. At first they are as many as the environment variable AUTODIFF_NUM_THREADS says, else
-/// OMP_NUM_THREADS (the first number of a list; what is no whole number from 1 upwards is passed over), else as many
-/// processors as the process may use: its affinity mask, and the quotas of its control groups rounded up. That is found
-/// out when it is first needed. May be called while other threads compute. Throws ValueError for less than 1.
+/// Sets how many threads an operation may use, and a program that is compiled from now on where its options do not say;
+/// more than 256 count as 256. Until then they are as many as the environment variable AUTODIFF_NUM_THREADS says, else
+/// OMP_NUM_THREADS (the first number of a list), else as many as the affinity mask of the process and the quotas of its
+/// control groups allow, rounded up; this is found out once, when it is first needed. What is no whole number from 1
+/// upwards in a variable is passed over. May be called while other threads compute. Throws ValueError for less than 1.
 void set_threads(int count);
 
 /// How many threads an operation called here and now may use: 1 inside of one that already runs on several.

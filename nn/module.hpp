@@ -38,9 +38,9 @@ struct Named {
 
 /// A function of an array with parameters of its own. A value: a copy is an independent model.
 ///
-/// For inference, any number of threads may call one model at once: in the mode of inference, on arrays or on variables
-/// of paused tapes of their own, while nobody trains, changes or summarises it. Where a tape records, and in training, a
-/// model belongs to one thread at a time. `forward` and `members` of a module of your own must change nothing then.
+/// For inference, any number of threads may call one model at once, with arrays or with variables of paused tapes of
+/// their own, while nobody trains, changes or summarises it. Where a tape records, and in training, it belongs to one
+/// thread at a time. Of your own modules, `forward` in inference and `members` must change nothing.
 ///
 /// A model is a class that holds its members, lists them, and says what it computes:
 ///

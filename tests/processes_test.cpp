@@ -12,11 +12,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
+#include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace ad = autodiff;
 namespace kernels = autodiff::kernels;

@@ -1,6 +1,7 @@
 // What threads may do at once. The figures are compared, too, but the point is to run this in a build with
 // -Db_sanitize=thread, which sees races.
 #include <barrier>
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <nn/name.hpp>

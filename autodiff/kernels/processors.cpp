@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <thread>
 
 #include "threads.hpp"
@@ -45,8 +45,9 @@ std::optional<std::int64_t> positive(std::string_view text) {
 int possible(std::int64_t count) { return static_cast<int>(std::clamp<std::int64_t>(count, 1, most_threads)); }
 
 std::string content(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator(file), {}};
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();  // nothing where it cannot be read
+  return text.str();
 }
 
 /// In the mask of the thread that the process began with: others may be bound to a processor of their own.
