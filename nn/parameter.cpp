@@ -22,7 +22,7 @@ template <Real T>
 const Variable<T>& Parameter<T>::plain() const {
   if (!has_value())
     autodiff::fail<autodiff::ValueError>(
-        "parameter", name_, name_.empty() ? "" : " ",
+        "parameter", name_.text(), name_.text().empty() ? "" : " ",
         "has no value yet: initialise(seed) the model, or assign one: ", autodiff::Dims(shape_));
   return value_;
 }
@@ -35,7 +35,7 @@ void Parameter<T>::initialise(Random random) {
 template <Real T>
 void Parameter<T>::assign(const Variable<T>& value) {
   if (!std::ranges::equal(value.shape(), shape_))
-    autodiff::fail<autodiff::ShapeError>("parameter", name_, name_.empty() ? "" : " ",
+    autodiff::fail<autodiff::ShapeError>("parameter", name_.text(), name_.text().empty() ? "" : " ",
                                          "cannot take a value of another shape: ", autodiff::Dims(shape_), " and ",
                                          autodiff::Dims(value.shape()));
   value_ = autodiff::Variable<T>(value.value());
@@ -49,7 +49,8 @@ Variable<T> Parameter<T>::beside(const Variable<T>& x) {
   std::erase_if(entered_, [](const auto& v) { return !v.alive(); });
   const auto there = std::ranges::find_if(entered_, [&](const auto& v) { return &v.tape() == &x.tape(); });
   if (there != entered_.end()) return *there;
-  return entered_.emplace_back(trainable() ? x.tape().variable(plain(), name_) : x.tape().constant(plain(), name_));
+  return entered_.emplace_back(trainable() ? x.tape().variable(plain(), name_.text())
+                                           : x.tape().constant(plain(), name_.text()));
 }
 
 template class Parameter<float>;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "initialisers.hpp"
+#include "name.hpp"
 
 namespace nn {
 
@@ -67,7 +68,7 @@ class Parameter {
   Trainable trainable_;
   Variable<T> value_;                 // plain
   std::vector<Variable<T>> entered_;  // one a tape
-  std::string name_;                  // that its module gives it
+  detail::Name name_;                 // that its module gives it
 };
 
 extern template class Parameter<float>;
