@@ -92,11 +92,11 @@ class ProgramCache {
   void compile(std::span<const Array<T>* const> inputs) {
     if (!entries_.empty() && inputs.size() != entries_.front().shapes.size())
       fail<ShapeError>("program", "takes ", entries_.front().shapes.size(), " inputs, not ", inputs.size());
-    Tape<T> tape;
+    Tape<T> tape(Mode::abstract);
     std::vector<Variable<T>> entered;
     Entry entry;
     for (const Array<T>* input : inputs) {
-      entered.push_back(tape.constant(*input));
+      entered.push_back(tape.input(input->shape()));
       entry.shapes.push_back(input->shape());
     }
     const Recording<T> recording = record_(tape, entered);

@@ -87,6 +87,12 @@ class Compiler {
     }
     alone.count = static_cast<std::uint32_t>(made_.operands.size()) - alone.first;
     if (node.accumulated()) alone.kind = Instruction::Kind::accumulation;
+    if (const std::size_t results = node.operation->results(); results > 1) {
+      alone.kind = Instruction::Kind::several;
+      alone.code = static_cast<std::uint32_t>(made_.results.size());
+      for (std::size_t k = i; k < i + results; ++k)
+        made_.results.push_back({memory_.buffer_of[k], dense(graph_.nodes[k].shape)});
+    }
     made_.instructions.push_back(std::move(alone));
   }
 

@@ -7,9 +7,9 @@ namespace autodiff::detail {
 
 /// One node alone, a cluster, or a copy.
 struct Instruction {
-  enum class Kind : std::uint8_t { operation, accumulation, cluster, block, copy } kind;
-  std::uint32_t node;                  // the last of a cluster
-  std::uint32_t code = 0;              // of a cluster
+  enum class Kind : std::uint8_t { operation, several, accumulation, cluster, block, copy } kind;
+  std::uint32_t node;                  // the last of a cluster, the first result of an operation
+  std::uint32_t code = 0;              // of a cluster; of an operation of several results, where those begin
   std::uint32_t first = 0, count = 0;  // operands
   View result = {};                    // of a node alone
   bool alone() const { return kind != Kind::cluster && kind != Kind::block; }
@@ -30,7 +30,7 @@ struct Compiled {
   std::size_t arena = 0;    // elements
   std::size_t scratch = 0;  // elements, of each thread
   std::vector<Instruction> instructions;
-  std::vector<BufferView> operands;
+  std::vector<BufferView> operands, results;  // results: of operations that have several
   std::vector<BlockCode<T>> code;
   ProgramReport report;  // but for times
 };

@@ -70,6 +70,8 @@ void Executor<T>::bind_instructions() {
     const T* data = is_input[buffer] ? nullptr : pointers_[buffer] + view.offset;
     operands_.push_back({data, Dims(view.shape), Steps(view.strides)});
   }
+  for (const auto& [buffer, view] : compiled_->results)
+    results_.push_back({pointers_[buffer], Dims(view.shape), Steps(view.strides)});
   for (const auto& instruction : compiled_->instructions) {
     instructions_.push_back(bound(instruction));
     if (instruction.kind != Kind::block) continue;
@@ -112,8 +114,9 @@ typename Executor<T>::Scale Executor<T>::scale(const Factor& factor, const Graph
 
 template <Real T>
 void Executor<T>::bind(std::span<const Array<T>* const> inputs) {
-  if (inputs.size() != inputs_.size())
-    fail<ShapeError>("program", "takes ", inputs_.size(), " inputs, not ", inputs.size());
+  const auto& cells = compiled_->graph.cells;
+  if (inputs.size() + cells.size() != inputs_.size())
+    fail<ShapeError>("program", "takes ", inputs_.size() - cells.size(), " inputs, not ", inputs.size());
   for (std::size_t k = 0; k < inputs.size(); ++k) {
     const Dims expected = inputs_[k].shape, given(inputs[k]->shape());
     if (!same(expected, given))
@@ -125,12 +128,28 @@ void Executor<T>::bind(std::span<const Array<T>* const> inputs) {
     T* data = const_cast<T*>(data_of(k, *inputs[k]));  // is never written
     moved |= std::exchange(pointers_[inputs_[k].buffer], data) != data;
   }
+  for (std::size_t k = 0; k < cells.size(); ++k) {
+    T* data = const_cast<T*>(value_of_cell(k).data());
+    moved |= std::exchange(pointers_[inputs_[inputs.size() + k].buffer], data) != data;
+  }
   if (!moved) return;
   for (auto o : input_operands_) {
     const auto& [buffer, view] = compiled_->operands[o];
     operands_[o].data = pointers_[buffer] + view.offset;
   }
   for (auto b : input_blocks_) blocks_[b].resolve(pointers_.data(), workers_[0].scratch.data());
+}
+
+/// What it holds now. Whoever replaces it keeps its shape.
+template <Real T>
+const Array<T>& Executor<T>::value_of_cell(std::size_t number) const {
+  const auto& graph = compiled_->graph;
+  const auto node = graph.inputs[graph.inputs.size() - graph.cells.size() + number];
+  const Dims expected(graph.nodes[node].shape), now(graph.cells[number]->shape());
+  if (!same(expected, now))
+    fail<ShapeError>("program", graph.nodes[node].where, " must keep the shape that it was compiled for: ", now,
+                     " and ", expected);
+  return graph.cells[number]->value();
 }
 
 template <Real T>
@@ -153,6 +172,9 @@ template <Real T>
   switch (instruction.kind) {
     case Kind::operation:
       return instruction.operation->forward(y, x);
+    case Kind::several:
+      return instruction.operation->forward(
+          std::span(results_).subspan(instruction.code, instruction.operation->results()), x);
     case Kind::accumulation:
       if (instruction.addend) std::copy_n(*instruction.addend, count(y.shape), y.data);
       return instruction.operation->accumulate(y, x, instruction.alpha(), instruction.beta());
@@ -227,6 +249,8 @@ void Executor<T>::check_given(std::span<const Array<T>* const> inputs) const {
     require_finite<T>("program", role + std::to_string(number), operand(value));
   };
   for (std::size_t k = 0; k < inputs.size(); ++k) check("input ", k, graph.inputs[k], *inputs[k]);
+  for (std::size_t k = 0; k < graph.cells.size(); ++k)
+    check("variable ", k, graph.inputs[inputs.size() + k], value_of_cell(k));
   for (std::size_t k = 0; k < states_->size(); ++k) check("state ", k, graph.states[k], (*states_)[k]);
 }
 
@@ -238,8 +262,9 @@ void Executor<T>::check_result(const Bound& instruction) const {
   std::vector<Dims> shapes;
   for (const auto& input : node.inputs) views.push_back(graph.view_of(input));
   for (const auto& view : views) shapes.emplace_back(view.shape);
-  require_finite<T>(node.operation->name(), "the result",
-                    {pointers_[compiled_->memory.buffer_of[instruction.node]], Dims(node.shape), {}}, shapes);
+  for (std::size_t k = instruction.node; k < instruction.node + node.operation->results(); ++k)
+    require_finite<T>(node.operation->name(), "the result",
+                      {pointers_[compiled_->memory.buffer_of[k]], Dims(graph.nodes[k].shape), {}}, shapes);
 }
 
 template <Real T>

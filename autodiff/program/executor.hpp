@@ -40,7 +40,7 @@ class Executor {
     const Primitive<T>* operation = nullptr;  // of a node alone
     Operand<T> y{};                           // of a node alone
     std::uint32_t first = 0, count = 0;       // its operands
-    std::uint32_t code = 0;                   // of a cluster; of a block, its number
+    std::uint32_t code = 0;                   // of a cluster; of a block, its number; of several results, the first
     Scale alpha{}, beta{};                    // of an accumulation
     const T* const* addend = nullptr;         // where what is copied to y before it is, if it is not there already
   };
@@ -61,6 +61,7 @@ class Executor {
   Scale scale(const Factor& factor, const GraphNode<T>& node) const;
 
   void bind(std::span<const Array<T>* const> inputs);
+  const Array<T>& value_of_cell(std::size_t number) const;
   const T* data_of(std::size_t input, const Array<T>& given);
   void run(const Bound& instruction);
   void run_cluster(const BlockCode<T>& code);
@@ -79,6 +80,7 @@ class Executor {
 
   std::vector<Bound> instructions_;
   std::vector<Operand<const T>> operands_;
+  std::vector<Operand<T>> results_;
   std::vector<SingleBlock<T>> blocks_;
   std::vector<BoundInput> inputs_;
   std::vector<std::uint32_t> input_operands_, input_blocks_;  // which read inputs

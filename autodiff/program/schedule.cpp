@@ -17,7 +17,10 @@ class Scheduler {
     for (std::uint32_t i = static_cast<std::uint32_t>(graph.nodes.size()); i-- > 0;) {
       if (!computed(i)) continue;
       spaces_[i] = space_of(graph, graph.nodes[i], options.exact);
-      place(i);
+      if (graph.nodes[i].result + 1 < graph.nodes[i].operation->results())
+        put(i, group_of_[i + 1]);  // one operation gives both
+      else
+        place(i);
     }
     join();
     pull_updates_forward();
