@@ -21,6 +21,7 @@
 // parameters that has an operator== of its own, which may be defaulted, is computed once where it is recorded twice.
 // An elementwise operation may declare `linear` and `neutral`, one entry an argument, and be `commutative`. A
 // structural one may say what else a program can make use of:
+//   static constexpr bool fails = false;                                 // forward throws for no values; or a function
 //   bool takes(std::size_t i, const View& x) const;                      // forward reads input i laid out like this
 //   template <class T> Reduction<T> reduction(Dims x) const;             // it reduces, by parts if need be: how
 //   bool accumulates(Dims a, ...) const;                                 // accumulate is worth its while
@@ -192,6 +193,7 @@ class Elementwise final : public Declared<Op, T> {
     (std::make_index_sequence<arity>());
   }
 
+  bool fails() const override { return false; }
   double neutral(std::size_t i) const override {
     if constexpr (requires { Op::neutral; })
       return Op::neutral[i];
@@ -321,6 +323,15 @@ class Structural final : public Declared<Op, T> {
       return this->op_.view(x);
     else
       return std::nullopt;
+  }
+
+  bool fails() const override {
+    if constexpr (requires(const Op& op) { op.fails(); })
+      return this->op_.fails();
+    else if constexpr (requires { Op::fails; })
+      return Op::fails;
+    else
+      return !IsView<Op>;
   }
 
   bool takes(std::size_t i, const View& x) const override {
