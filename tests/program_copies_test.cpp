@@ -1,6 +1,8 @@
 // Copies of programs, and programs in several threads.
 #include <atomic>
 #include <autodiff/op.hpp>
+#include <iostream>
+#include <sstream>
 #include <thread>
 
 #include "cases.hpp"
@@ -38,11 +40,13 @@ ad::Program<double> accumulating() {
   return ad::compile({x}, {x * w}, {{w, w + x}});
 }
 
-ad::ShapedProgram<double> accumulating_means() {
-  return ad::ShapedProgram<double>([](Tape<double>& tape, const std::vector<V>& x) {
-    const auto w = tape.variable(1.0);
-    return Recorded{{x[0] * w}, {{w, w + mean(x[0])}}};
-  });
+ad::ShapedProgram<double> accumulating_means(const ad::CompileOptions& options = {}) {
+  return ad::ShapedProgram<double>(
+      [](Tape<double>& tape, const std::vector<V>& x) {
+        const auto w = tape.variable(1.0);
+        return Recorded{{x[0] * w}, {{w, w + mean(x[0])}}};
+      },
+      options);
 }
 
 const auto ones = array({2}, {1, 1});
@@ -193,4 +197,44 @@ TEST_CASE("a run that throws ends") {
   CHECK_THROWS_AS(program(array({3}, {1, 1, 1})), ad::ShapeError);
   CHECK_THROWS_AS(program(std::vector<Array<double>>()), ad::ShapeError);
   CHECK_EQ(difference(program(ones)[0], array({2}, {1, 2}), same_bits), "");
+}
+
+TEST_CASE("a program for several shapes says once that its capacity is too small, and counts compilations") {
+  std::ostringstream said;
+  auto* const before = std::clog.rdbuf(said.rdbuf());
+  auto program = accumulating_means({.capacity = 2});
+  const auto of = [](std::size_t n) { return Array<double>(Shape{n}, 1.0); };
+  for (std::size_t n : {1, 2, 3, 4}) program(of(n));
+  const std::string nothing = said.str();
+  for (int round = 0; round < 3; ++round)
+    for (std::size_t n : {1, 2, 3}) program(of(n));
+  auto copy = program;
+  for (std::size_t n : {1, 2, 3}) copy(of(n));
+  std::clog.rdbuf(before);
+  CHECK_EQ(nothing, "");
+  CHECK_EQ(said.str(),
+           "[program] compiles again for shapes that it met before: (1); it keeps programs for 2 shapes, see "
+           "CompileOptions::capacity\n");
+  CHECK_EQ(program.compiled(), 13);
+  CHECK_EQ(program.report().compilations, 13);
+  CHECK_EQ(copy.report().compilations, 16);
+  CHECK_NE(program.report().text().find("13 compilations for several shapes"), std::string::npos);
+  auto roomy = accumulating_means({.capacity = 4});
+  for (int round = 0; round < 3; ++round)
+    for (std::size_t n : {1, 2, 3, 4}) roomy(of(n));
+  CHECK_EQ(roomy.compiled(), 4);
+  // Capacity 0 is 1.
+  auto least = accumulating_means({.capacity = 0});
+  least(of(1)), least(of(1));
+  CHECK_EQ(least.compiled(), 1);
+}
+
+TEST_CASE("the report counts the bytes of states and constants") {
+  Tape<double> tape;
+  const auto x = tape.variable(array({2}, {0, 0})), w = tape.variable(array({2}, {1, 2})), n = tape.variable(0.0);
+  const auto table = tape.constant(sample({5, 2}, -1, 1));
+  const auto program = ad::compile({x}, {x * w + table}, {{w, w + x}, {n, n + sum(x)}});
+  const auto& report = program.report();
+  CHECK_EQ(report.state_bytes, 3 * sizeof(double));
+  CHECK_EQ(report.constant_bytes, 10 * sizeof(double));
 }
