@@ -37,6 +37,11 @@ bool Assembly<T>::differentiable(std::size_t i) const {
 }
 
 template <Real T>
+bool Assembly<T>::fails() const {
+  return std::ranges::any_of(terms_, [](const auto& term) { return term.operation->fails(); });
+}
+
+template <Real T>
 const void* Assembly<T>::kind() const {
   static const char mark = 0;
   return &mark;

@@ -18,6 +18,7 @@ class Assembly final : public Primitive<T> {
   Variable<T> pullback(std::size_t i, const Variable<T>& ct, const Variable<T>& y,
                        std::span<const Variable<T>> x) const override;
   bool differentiable(std::size_t i) const override;
+  bool fails() const override;
   Reads reads() const override { return Reads::inputs; }
   const void* kind() const override;
   const void* self() const override { return this; }

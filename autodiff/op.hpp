@@ -32,6 +32,7 @@
 // parameters that has an operator== of its own, which may be defaulted, is computed once where it is recorded twice.
 // An elementwise operation may declare `linear` and `neutral`, one entry an argument, and be `commutative`. A
 // structural one may say what else a program can make use of:
+//   static constexpr bool fails = false;                                 // forward throws for no values; or a function
 //   bool takes(const View& a, ...) const;                                // forward reads inputs laid out like these
 //   template <class T> Reduction<T> reduction(Dims x) const;             // it reduces, by parts if need be: how
 //   bool accumulates(Dims a, ...) const;                                 // accumulate is worth its while
@@ -98,7 +99,12 @@ concept Comparable = requires(const Op& op, const Exactly<Op>& other) {
   { op == other } -> std::convertible_to<bool>;
 };
 
-/// What the elementwise and the structural adaptor share: the declarations of the struct.
+template <class Op>
+concept IsView = requires(const Op& op, const View& x) {
+  { op.view(x) } -> std::same_as<std::optional<View>>;
+};
+
+/// What all adaptors share: the declarations of the struct.
 template <class Op, Real T>
 class Declared : public Primitive<T> {
  public:
@@ -109,6 +115,14 @@ class Declared : public Primitive<T> {
       return Op::reads;
     else
       return Reads::both;
+  }
+  bool fails() const override {
+    if constexpr (requires(const Op& op) { op.fails(); })
+      return op_.fails();
+    else if constexpr (requires { Op::fails; })
+      return Op::fails;
+    else
+      return !IsView<Op>;
   }
   const void* self() const override { return &op_; }
   const void* kind() const override {
@@ -203,6 +217,7 @@ class Elementwise final : public Declared<Op, T> {
     (std::make_index_sequence<arity>());
   }
 
+  bool fails() const override { return false; }
   double neutral(std::size_t i) const override {
     if constexpr (requires { Op::neutral; })
       return Op::neutral[i];
@@ -241,11 +256,6 @@ class Elementwise final : public Declared<Op, T> {
         this->self(), operand(result), operands);
     return Variable<T>(std::move(result));
   }
-};
-
-template <class Op>
-concept IsView = requires(const Op& op, const View& x) {
-  { op.view(x) } -> std::same_as<std::optional<View>>;
 };
 
 template <class Op, class... D>

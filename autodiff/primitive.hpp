@@ -116,6 +116,9 @@ class Primitive {
   }
 
   // What passes over a recorded tape need to know; each default claims nothing.
+  /// Whether forward may throw for the values it meets, not the shapes. Where it may, a program holds back what it
+  /// makes of its states, so that a run that throws changes none.
+  virtual bool fails() const { return true; }
   virtual Reads reads() const { return Reads::both; }
   virtual Linear linear(std::size_t) const { return Linear::no; }
   /// The value of argument `i` that makes the result the other argument, to the last bit; NaN for none.

@@ -1,31 +1,19 @@
 #include "program.hpp"
 
 #include <algorithm>
-#include <iomanip>
+#include <iostream>
 #include <list>
+#include <sstream>
 
 #include "program/executor.hpp"
 
 namespace autodiff {
 
-std::string ProgramReport::text() const {
-  std::ostringstream text;
-  text << nodes << " nodes: " << folded << " folded, " << merged << " merged, " << viewed << " views, " << absorbed
-       << " absorbed, " << clustered << " in " << clusters << " clusters, " << multiply_adds << " multiply-adds, "
-       << in_place << " in place\n"
-       << bytes << " bytes in the arena (at most " << peak_bytes << " at a time; " << unplanned_bytes
-       << " without planning), " << scratch_bytes << " for blocks\n"
-       << instructions << " instructions\n";
-  for (const auto& [what, seconds] : steps) {
-    if (profiled_runs)
-      text << std::setw(10) << std::fixed << std::setprecision(3) << 1e6 * seconds / static_cast<double>(profiled_runs)
-           << " us";
-    text << "  " << what << '\n';
-  }
-  return text.str();
-}
-
 namespace detail {
+
+void Turnstile::Pass::refuse() {
+  fail<ValueError>("program", "it is running already: each thread needs a copy of its own");
+}
 
 namespace {
 
@@ -59,8 +47,22 @@ std::shared_ptr<States<T>> first_states(const Compilation<T>& compilation) {
 template <Real T>
 class ProgramCache {
  public:
-  ProgramCache(typename ShapedProgram<T>::Record record, const CompileOptions& options, std::size_t capacity)
-      : record_(std::move(record)), options_(options), capacity_(std::max<std::size_t>(capacity, 1)) {}
+  ProgramCache(typename ShapedProgram<T>::Record record, const CompileOptions& options)
+      : record_(std::move(record)), options_(options) {
+    options_.capacity = std::max<std::size_t>(options_.capacity, 1);
+  }
+
+  /// Shares what was compiled. What did not run last takes memory when it runs first.
+  ProgramCache(const ProgramCache& other)
+      : record_(other.record_),
+        options_(other.options_),
+        compiled_(other.compiled_),
+        states_(std::make_shared<States<T>>(*other.states_)),
+        forgotten_(other.forgotten_),
+        warned_(other.warned_) {
+    for (const auto& entry : other.entries_) entries_.push_back({entry.shapes, entry.compiled, nullptr});
+    if (!entries_.empty()) front();
+  }
 
   Executor<T>& find(std::span<const Array<T>* const> inputs) {
     const auto fits = [&](const Entry& entry) {
@@ -73,21 +75,32 @@ class ProgramCache {
       compile(inputs);
     else if (found != entries_.begin())
       entries_.splice(entries_.begin(), entries_, found);
-    return *entries_.front().executor;
+    return front();
   }
 
   States<T>& states() { return *states_; }
   std::size_t compiled() const { return compiled_; }
   const ProgramReport& report() const {
     if (entries_.empty()) fail<ValueError>("program", "nothing has been compiled yet");
-    return entries_.front().executor->report();
+    const auto& [shapes, compiled, executor] = entries_.front();
+    return executor ? executor->report() : compiled->report;
   }
 
  private:
   struct Entry {
     std::vector<Shape> shapes;
-    std::unique_ptr<Executor<T>> executor;
+    std::shared_ptr<const Compiled<T>> compiled;
+    std::unique_ptr<Executor<T>> executor;  // none before it runs in a copy
   };
+
+  Executor<T>& front() {
+    auto& [shapes, compiled, executor] = entries_.front();
+    if (!executor) {
+      executor = std::make_unique<Executor<T>>(compiled, states_);
+      executor->compilations(compiled_);
+    }
+    return *executor;
+  }
 
   void compile(std::span<const Array<T>* const> inputs) {
     if (!entries_.empty() && inputs.size() != entries_.front().shapes.size())
@@ -103,14 +116,33 @@ class ProgramCache {
     const auto compilation = compile_recording<T>(entered, recording.outputs, recording.updates, options_);
     auto states = compiled_ == 0 ? first_states(compilation) : states_;
     check_states(compilation);
-    entry.executor = std::make_unique<Executor<T>>(compilation.compiled, states);
+    entry.compiled = compilation.compiled;
+    entry.executor = std::make_unique<Executor<T>>(entry.compiled, states);
     states_ = std::move(states);
     entries_.push_front(std::move(entry));
-    if (entries_.size() > capacity_) {
-      evicted_ = std::move(entries_.back().executor);  // its outputs may be the inputs of this run
-      entries_.pop_back();
-    }
     ++compiled_;
+    if (entries_.size() > options_.capacity) forget_last();
+    for (const auto& [shapes, compiled, executor] : entries_)
+      if (executor) executor->compilations(compiled_);
+    warn_of_return();
+  }
+
+  void forget_last() {
+    auto& last = entries_.back();
+    evicted_ = std::move(last.executor);  // its outputs may be the inputs of this run
+    if (!warned_ && forgotten_.size() < most_remembered) forgotten_.push_back(std::move(last.shapes));
+    entries_.pop_back();
+  }
+
+  /// Says, once, that shapes were compiled again which had had to go.
+  void warn_of_return() {
+    if (warned_ || std::ranges::find(forgotten_, entries_.front().shapes) == forgotten_.end()) return;
+    warned_ = true, forgotten_.clear();
+    std::ostringstream text;
+    text << "[program] compiles again for shapes that it met before:";
+    for (const auto& shape : entries_.front().shapes) text << ' ' << to_string(Dims(shape));
+    text << "; it keeps programs for " << options_.capacity << " shapes, see CompileOptions::capacity\n";
+    std::clog << text.str();
   }
 
   /// Throws ShapeError where a program for another shape has other states.
@@ -126,10 +158,13 @@ class ProgramCache {
 
   typename ShapedProgram<T>::Record record_;
   CompileOptions options_;
-  std::size_t capacity_, compiled_ = 0;
+  std::size_t compiled_ = 0;
   std::shared_ptr<States<T>> states_ = std::make_shared<States<T>>();
   std::list<Entry> entries_;
   std::unique_ptr<Executor<T>> evicted_;
+  static constexpr std::size_t most_remembered = 1000;
+  std::vector<std::vector<Shape>> forgotten_;
+  bool warned_ = false;
 };
 
 }  // namespace detail
@@ -141,6 +176,12 @@ template <class P>
 P& alive(const std::unique_ptr<P>& of) {
   if (!of) fail<ValueError>("program", "it has been moved to another");
   return *of;
+}
+
+template <Real T>
+std::unique_ptr<detail::Executor<T>> copy_of(const std::unique_ptr<detail::Executor<T>>& other) {
+  const auto& of = alive(other);
+  return std::make_unique<detail::Executor<T>>(of.compiled(), std::make_shared<detail::States<T>>(of.states()));
 }
 
 }  // namespace
@@ -155,12 +196,25 @@ Program<T>::Program(const std::vector<Variable<T>>& inputs, const std::vector<Va
 template <Real T>
 Program<T>::~Program() = default;
 template <Real T>
+Program<T>::Program(const Program& other) : Calls<T, Program>(other), executor_(copy_of(other.executor_)) {}
+template <Real T>
+Program<T>& Program<T>::operator=(const Program& other) {
+  if (this != &other) executor_ = copy_of(other.executor_);
+  return *this;
+}
+template <Real T>
 Program<T>::Program(Program&&) noexcept = default;
 template <Real T>
 Program<T>& Program<T>::operator=(Program&&) noexcept = default;
 
 template <Real T>
 const std::vector<Array<T>>& Program<T>::run(std::span<const Array<T>* const> inputs) {
+  const detail::Turnstile::Pass pass(this->turnstile_);
+  return run_alone(inputs);
+}
+
+template <Real T>
+const std::vector<Array<T>>& Program<T>::run_alone(std::span<const Array<T>* const> inputs) {
   return alive(executor_).run(inputs);
 }
 
@@ -171,6 +225,7 @@ const Array<T>& Program<T>::state(std::size_t number) const {
 
 template <Real T>
 void Program<T>::state(std::size_t number, const Array<T>& value) {
+  const detail::Turnstile::Pass pass(this->turnstile_);
   detail::set_state(alive(executor_).states(), number, value);
 }
 
@@ -180,11 +235,26 @@ const ProgramReport& Program<T>::report() const {
 }
 
 template <Real T>
+ShapedProgram<T>::ShapedProgram(Record record, const CompileOptions& options)
+    : cache_(std::make_unique<detail::ProgramCache<T>>(std::move(record), options)) {}
+template <Real T>
 ShapedProgram<T>::ShapedProgram(Record record, const CompileOptions& options, std::size_t capacity)
-    : cache_(std::make_unique<detail::ProgramCache<T>>(std::move(record), options, capacity)) {}
+    : ShapedProgram(std::move(record), [&] {
+        CompileOptions with = options;
+        with.capacity = capacity;
+        return with;
+      }()) {}
 
 template <Real T>
 ShapedProgram<T>::~ShapedProgram() = default;
+template <Real T>
+ShapedProgram<T>::ShapedProgram(const ShapedProgram& other)
+    : Calls<T, ShapedProgram>(other), cache_(std::make_unique<detail::ProgramCache<T>>(alive(other.cache_))) {}
+template <Real T>
+ShapedProgram<T>& ShapedProgram<T>::operator=(const ShapedProgram& other) {
+  if (this != &other) cache_ = std::make_unique<detail::ProgramCache<T>>(alive(other.cache_));
+  return *this;
+}
 template <Real T>
 ShapedProgram<T>::ShapedProgram(ShapedProgram&&) noexcept = default;
 template <Real T>
@@ -192,11 +262,18 @@ ShapedProgram<T>& ShapedProgram<T>::operator=(ShapedProgram&&) noexcept = defaul
 
 template <Real T>
 const std::vector<Array<T>>& ShapedProgram<T>::run(std::span<const Array<T>* const> inputs) {
+  const detail::Turnstile::Pass pass(this->turnstile_);
+  return run_alone(inputs);
+}
+
+template <Real T>
+const std::vector<Array<T>>& ShapedProgram<T>::run_alone(std::span<const Array<T>* const> inputs) {
   return alive(cache_).find(inputs).run(inputs);
 }
 
 template <Real T>
 void ShapedProgram<T>::prepare(const std::vector<Array<T>>& inputs) {
+  const detail::Turnstile::Pass pass(this->turnstile_);
   alive(cache_).find(this->pointers(inputs));
 }
 
@@ -212,6 +289,7 @@ const Array<T>& ShapedProgram<T>::state(std::size_t number) const {
 
 template <Real T>
 void ShapedProgram<T>::state(std::size_t number, const Array<T>& value) {
+  const detail::Turnstile::Pass pass(this->turnstile_);
   detail::set_state(alive(cache_).states(), number, value);
 }
 

@@ -32,6 +32,7 @@ struct Slice {
 /// The reverse of a slice: zeros of shape `whole`, but for x in the place of the slice.
 struct Embed {
   static constexpr auto name = "embed";
+  static constexpr bool fails = false;
   static constexpr auto reads = Reads::nothing;
   Slice slice;
   Shape whole;
@@ -51,6 +52,7 @@ struct Embed {
 
 struct Concatenate {
   static constexpr auto name = "concatenate";
+  static constexpr bool fails = false;
   static constexpr auto reads = Reads::nothing;
   int axis;
   friend bool operator==(const Concatenate&, const Concatenate&) = default;

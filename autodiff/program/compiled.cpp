@@ -20,6 +20,7 @@ class Compiler {
     made_.options = options;
     made_.threads = options.threads > 0 ? options.threads : kernels::threads();
     graph_ = build_graph(inputs, outputs, updates, report_);
+    graph_.checked = options.stop_at_non_finite;
     rewrite();
     for (auto i : graph_.states) first_.push_back(std::exchange(graph_.nodes[i].recorded, nullptr));
     ClusterOptions clusters{exact_};
@@ -30,7 +31,7 @@ class Compiler {
     measure();
     describe_instructions();
     for (auto& node : graph_.nodes)
-      if (!node.live) node = {};
+      if (!node.live) node = {}, node.live = false;
   }
 
   Compilation<T> take() { return {std::make_shared<const Compiled<T>>(std::move(made_)), std::move(first_)}; }
@@ -108,7 +109,12 @@ class Compiler {
     report_.peak_bytes = peak(memory_.buffers) * sizeof(T);
     report_.scratch_bytes = made_.scratch * sizeof(T) * static_cast<std::size_t>(made_.threads);
     for (const auto& node : graph_.nodes)
-      if (node.live && node.source == Source::operation) report_.unplanned_bytes += node.size() * sizeof(T);
+      if (node.live) {
+        auto& bytes = node.source == Source::operation  ? report_.unplanned_bytes
+                      : node.source == Source::constant ? report_.constant_bytes
+                                                        : report_.state_bytes;
+        if (node.source != Source::input) bytes += node.size() * sizeof(T);
+      }
   }
 
   void describe_instructions() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "block_code.hpp"
+#include "options.hpp"
 
 namespace autodiff::detail {
 

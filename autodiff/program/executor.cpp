@@ -27,7 +27,7 @@ template <Real T>
 Executor<T>::Executor(std::shared_ptr<const Compiled<T>> compiled, std::shared_ptr<States<T>> states)
     : compiled_(std::move(compiled)), states_(std::move(states)) {
   arena_ = uninitialised<T>(std::array{compiled_->arena});
-  if (compiled_->options.profile) profile_ = compiled_->report;
+  if (compiled_->options.profile) report_ = compiled_->report;
   find_buffers();
   open_workers();
   bind_instructions();
@@ -209,20 +209,21 @@ const std::vector<Array<T>>& Executor<T>::run(std::span<const Array<T>* const> i
     run(*at);
     throw;
   }
-  if (profile_) ++profile_->profiled_runs;
+  if (options.profile) ++report_->profiled_runs;
   for (const auto& move : compiled_->memory.after) copy(move);
   return outputs_;
 }
 
 template <Real T>
 void Executor<T>::run_watched(const Bound& instruction) {
+  const auto& options = compiled_->options;
   std::optional<ErrorScope> scope;
-  if (compiled_->options.stop_at_non_finite) scope.emplace(compiled_->graph.nodes[instruction.node].where);
+  if (options.stop_at_non_finite) scope.emplace(compiled_->graph.nodes[instruction.node].where);
   const auto start = std::chrono::steady_clock::now();
   run(instruction);
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-  if (profile_)
-    profile_->steps[static_cast<std::size_t>(&instruction - instructions_.data())].seconds += elapsed.count();
+  if (options.profile)
+    report_->steps[static_cast<std::size_t>(&instruction - instructions_.data())].seconds += elapsed.count();
   if (scope) check_result(instruction);
 }
 

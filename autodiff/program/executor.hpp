@@ -20,8 +20,14 @@ class Executor {
   const std::vector<Array<T>>& run(std::span<const Array<T>* const> inputs);
   const std::shared_ptr<const Compiled<T>>& compiled() const { return compiled_; }
   States<T>& states() const { return *states_; }
-  /// With the times of this executor's runs.
-  const ProgramReport& report() const { return profile_ ? *profile_ : compiled_->report; }
+  /// That of the compiler, with the times of this executor's runs.
+  const ProgramReport& report() const { return report_ ? *report_ : compiled_->report; }
+  /// Sets what a report says of them.
+  void compilations(std::size_t count) {
+    if (count == report().compilations) return;
+    if (!report_) report_ = compiled_->report;
+    report_->compilations = count;
+  }
 
  private:
   using Kind = Instruction::Kind;
@@ -85,7 +91,7 @@ class Executor {
   std::vector<BoundInput> inputs_;
   std::vector<std::uint32_t> input_operands_, input_blocks_;  // which read inputs
 
-  std::optional<ProgramReport> profile_;
+  std::optional<ProgramReport> report_;  // where it differs from the compiler's
 };
 
 }  // namespace autodiff::detail

@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "../program.hpp"
+#include "recording.hpp"
+#include "report.hpp"
 
 namespace autodiff::detail {
 
@@ -54,6 +55,7 @@ struct Graph {
   std::vector<std::uint32_t> inputs, states;  // inputs that a run is given, then those of the cells
   std::vector<Cell<T>> cells;
   std::vector<Input> outputs, nexts;
+  bool checked = false;  // every result is looked at, and a run may stop there
 
   /// The layout in which an input of a node is read.
   View view_of(const Input& input) const { return input.view ? *input.view : dense(nodes[input.node].shape); }
@@ -61,6 +63,10 @@ struct Graph {
   bool is_whole(const Input& input) const {
     return !input.view || (input.view->offset == 0 && is_dense(*input.view) &&
                            count(Dims(input.view->shape)) == nodes[input.node].size());
+  }
+  /// Whether a run may throw where the node is computed.
+  bool may_fail(const GraphNode<T>& node) const {
+    return node.source == Source::operation && (checked || node.operation->fails());
   }
   bool is_single(const Input& input) const { return nodes[input.node].single || nodes[input.node].size() == 1; }
 };
