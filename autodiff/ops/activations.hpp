@@ -86,7 +86,7 @@ Variable<T> leaky_relu(const Variable<T>& x, double slope = 0.01) {
 
 struct Elu {
   static constexpr auto name = "elu";
-  static constexpr auto reads = Reads::both;
+  static constexpr auto reads = Reads::inputs;
   static constexpr Domain domain[] = {{-2, 2}};
   double alpha = 1;
   friend bool operator==(const Elu&, const Elu&) = default;
@@ -95,8 +95,13 @@ struct Elu {
     return where(x > 0, x, expm1(minimum(x, 0)) * alpha);
   }
   template <int I, class S>
-  S vjp(const S& ct, const S& y, const S& x) const {
-    return where(x > 0, ct, ct * (y + alpha));
+  S vjp(const S& ct, const S&, const S& x) const {
+    return ct * slope(x, alpha);
+  }
+  /// From x, since y + alpha loses the digits of a small slope; of 0 where x may be large.
+  template <class S>
+  static S slope(const S& x, double alpha) {
+    return where(x > 0, 1, alpha * exp(where(x > 0, 0, x)));
   }
 };
 /// x where positive, else alpha (e^x - 1). Clevert, Unterthiner and Hochreiter, 2016.
@@ -107,7 +112,7 @@ Variable<T> elu(const Variable<T>& x, double alpha = 1) {
 
 struct Selu {
   static constexpr auto name = "selu";
-  static constexpr auto reads = Reads::both;
+  static constexpr auto reads = Reads::inputs;
   static constexpr Domain domain[] = {{-2, 2}};
   static constexpr double alpha = 1.6732632423543772848, scale = 1.0507009873554804934;
   template <class S>
@@ -115,8 +120,8 @@ struct Selu {
     return where(x > 0, x, expm1(minimum(x, 0)) * alpha) * scale;
   }
   template <int I, class S>
-  static S vjp(const S& ct, const S& y, const S& x) {
-    return where(x > 0, ct * scale, ct * (y + scale * alpha));
+  static S vjp(const S& ct, const S&, const S& x) {
+    return ct * (Elu::slope(x, alpha) * scale);
   }
 };
 /// elu, scaled so that activations keep mean 0 and variance 1. Klambauer, Unterthiner, Mayr and Hochreiter, 2017.
@@ -130,13 +135,15 @@ struct Gelu {
   static constexpr auto reads = Reads::inputs;
   static constexpr Domain domain[] = {{-2, 2}};
   static constexpr double root_half = 0.70710678118654752440, density = 0.39894228040143267794;  // 1 / sqrt(2 pi)
+  static constexpr double far = 40;  // where the density is 0, which an infinity must not be multiplied by
   template <class S>
   static S f(const S& x) {
-    return x * 0.5 * (1 + erf(x * root_half));
+    return maximum(x, -far) * 0.5 * (1 + erf(x * root_half));
   }
   template <int I, class S>
   static S vjp(const S& ct, const S&, const S& x) {
-    return ct * (0.5 * (1 + erf(x * root_half)) + x * density * exp(-0.5 * x * x));
+    const S near = maximum(minimum(x, far), -far);
+    return ct * (0.5 * (1 + erf(x * root_half)) + near * density * exp(-0.5 * near * near));
   }
 };
 /// x times the normal distribution function of x. Hendrycks and Gimpel, 2016.
@@ -157,23 +164,39 @@ struct Clip {
   }
   template <int I, class S>
   S vjp(const S& ct, const S&, const S& x) const {
-    return where(x < low, 0, where(x > high, 0, ct));
+    return where(x >= low, where(x <= high, ct, 0), 0);
   }
 };
-/// x held between low and high; no gradient flows beyond them, but at them it does. Throws ValueError if low > high.
+/// x held between low and high; no gradient flows beyond them or at NaN, but at them it does. Throws ValueError if low
+/// > high.
 template <Real T>
 Variable<T> clip(const Variable<T>& x, double low, double high) {
   if (!(low <= high)) fail<ValueError>("clip", "low must not be above high: ", low, " and ", high);
   return listed(Clip{low, high}, x);
 }
 
+struct Silu {
+  static constexpr auto name = "silu";
+  static constexpr auto reads = Reads::inputs;
+  static constexpr Domain domain[] = {{-2, 2}};
+  static constexpr double far = 1000;  // where the slope is 0 or 1, which an infinity must not be multiplied by
+  template <class S>
+  static S f(const S& x) {
+    return maximum(x, -far) * logistic(x);
+  }
+  template <int I, class S>
+  static S vjp(const S& ct, const S&, const S& x) {
+    const S p = logistic(x);
+    return ct * (p + maximum(minimum(x, far), -far) * p * (1 - p));
+  }
+};
 /// x times logistic(x), also called swish. Elfwing, Uchibe and Doya, 2017.
 template <Real T>
 Variable<T> silu(const Variable<T>& x) {
-  return x * logistic(x);
+  return listed(Silu{}, x);
 }
 
-#define AUTODIFF_ACTIVATIONS(X) X(Logistic) X(Softplus) X(Relu) X(LeakyRelu) X(Elu) X(Selu) X(Gelu) X(Clip)
+#define AUTODIFF_ACTIVATIONS(X) X(Logistic) X(Softplus) X(Relu) X(LeakyRelu) X(Elu) X(Selu) X(Gelu) X(Clip) X(Silu)
 AUTODIFF_ACTIVATIONS(AUTODIFF_EXTERN)
 
 }  // namespace autodiff

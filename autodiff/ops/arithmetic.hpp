@@ -80,20 +80,25 @@ struct Div {
   }
 };
 
-struct Pow {  // y = a^b; the exponent's gradient needs a > 0
+// y = a^b. Where a rule has its limit at a = 0, the base of the power is 1 instead: a power that is masked alone would
+// still be differentiated, and 0 times infinity is NaN.
+struct Pow {
   static constexpr auto name = "pow";
   static constexpr Domain domain[] = {{0.5, 2}, {-2, 2}};
-  static constexpr auto reads = Reads::both;
+  static constexpr auto reads = Reads::inputs;
   template <class S>
   static S f(const S& a, const S& b) {
     return pow(a, b);
   }
   template <int I, class S>
-  static S vjp(const S& ct, const S& y, const S& a, const S& b) {
-    if constexpr (I == 0)
-      return where(b == 0, 0, ct * b * pow(a, b - 1));  // 0^0 is constant in its base
-    else
-      return where(a == 0, 0, ct * y * log(where(a == 0, 1, a)));
+  static S vjp(const S& ct, const S&, const S& a, const S& b) {
+    if constexpr (I == 0) {  // a^0 is constant in its base, also where 1 / a^2 overflows
+      constexpr double tiny = sizeof(typename S::value_type) == 4 ? 0x1p-60 : 0x1p-510;
+      return ct * (b * pow(where(b == 0, where(abs(a) > tiny, a, 1), a), b - 1));
+    } else {  // 0^b is constant in its exponent, unless that is negative; as log(1) says
+      const S base = where(a == 0, where(b >= 0, 1, a), a);
+      return ct * (pow(base, b) * log(base));
+    }
   }
 };
 
@@ -254,7 +259,7 @@ Variable<T> neg(const Variable<T>& a) {
   return -a;
 }
 
-/// a to the power of b. The gradient with respect to b needs a >= 0.
+/// a to the power of b. The gradient with respect to b needs a >= 0; at a = 0 it is 0 for b >= 0.
 template <class A, class B>
 requires Operands<A, B>
 auto pow(A&& a, B&& b) { return listed_mixed(Pow{}, std::forward<A>(a), std::forward<B>(b)); }
@@ -342,12 +347,11 @@ Variable<T>& Variable<T>::operator/=(A&& a) {
   return *this = *this / std::forward<A>(a);
 }
 
-#define AUTODIFF_ARITHMETIC(X)                                                                              \
-  X(Add)                                                                                                    \
-  X(Sub)                                                                                                    \
-  X(Neg)                                                                                                    \
-  X(Mul) X(Div) X(Pow) X(Maximum) X(Minimum) X(Atan2) X(Where) X(StopGradient) X(Equal) X(NotEqual) X(Less) \
-      X(LessEqual)
+#define AUTODIFF_ARITHMETIC(X) \
+  X(Add)                       \
+  X(Sub)                       \
+  X(Neg)                       \
+  X(Mul) X(Div) X(Pow) X(Maximum) X(Minimum) X(Atan2) X(Where) X(StopGradient) X(Equal) X(NotEqual) X(Less) X(LessEqual)
 AUTODIFF_ARITHMETIC(AUTODIFF_EXTERN)
 
 }  // namespace autodiff

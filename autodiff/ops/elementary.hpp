@@ -61,15 +61,15 @@ Variable<T> exp(const Variable<T>& x) {
 
 struct Expm1 {
   static constexpr auto name = "expm1";
-  static constexpr auto reads = Reads::output;
+  static constexpr auto reads = Reads::inputs;
   static constexpr Domain domain[] = {{-2, 2}};
   template <class S>
   static S f(const S& x) {
     return expm1(x);
   }
   template <int I, class S>
-  static S vjp(const S& ct, const S& y, const S&) {
-    return ct * (y + 1);
+  static S vjp(const S& ct, const S&, const S& x) {
+    return ct * exp(x);  // y + 1 would lose the digits of a small one
   }
 };
 /// e^x - 1, exact for small x.
@@ -249,6 +249,14 @@ Variable<T> tan(const Variable<T>& x) {
   return listed(Tan{}, x);
 }
 
+/// 1 - x^2, to the last digit near 1 and -1, too. There its derivative must not be a product with a zero factor: that
+/// of the root above it is infinite.
+template <class S>
+S one_minus_square(const S& x) {
+  const S rounded = 1 - x * x;
+  return rounded + stop_gradient((1 - x) * (1 + x) - rounded);
+}
+
 struct Asin {
   static constexpr auto name = "asin";
   static constexpr auto reads = Reads::inputs;
@@ -259,7 +267,7 @@ struct Asin {
   }
   template <int I, class S>
   static S vjp(const S& ct, const S&, const S& x) {
-    return ct / sqrt((1 - x) * (1 + x));
+    return ct / sqrt(one_minus_square(x));
   }
 };
 /// The angle in radians whose sine is x.
@@ -278,7 +286,7 @@ struct Acos {
   }
   template <int I, class S>
   static S vjp(const S& ct, const S&, const S& x) {
-    return -ct / sqrt((1 - x) * (1 + x));
+    return -ct / sqrt(one_minus_square(x));
   }
 };
 /// The angle in radians whose cosine is x.
@@ -297,7 +305,9 @@ struct Atan {
   }
   template <int I, class S>
   static S vjp(const S& ct, const S&, const S& x) {
-    return ct / (1 + x * x);
+    constexpr double far = std::numeric_limits<typename S::value_type>::max();
+    const S near = maximum(minimum(x, far), -far);  // of an infinity, the slope's own derivative would be NaN
+    return ct / (1 + near * near);
   }
 };
 /// The angle in radians whose tangent is x.
@@ -373,7 +383,8 @@ struct Erf {
   }
   template <int I, class S>
   static S vjp(const S& ct, const S&, const S& x) {
-    return ct * 1.1283791670955126 * exp(-x * x);  // 2 / sqrt(pi)
+    const S near = maximum(minimum(x, 30), -30);  // beyond, the exponential is 0, and infinity times 0 would be NaN
+    return ct * 1.1283791670955126 * exp(-near * near);  // 2 / sqrt(pi)
   }
 };
 /// The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
@@ -382,13 +393,14 @@ Variable<T> erf(const Variable<T>& x) {
   return listed(Erf{}, x);
 }
 
-#define AUTODIFF_ELEMENTARY(X)                                                                                  \
-  X(Abs)                                                                                                        \
-  X(Sign)                                                                                                       \
-  X(Exp)                                                                                                        \
-  X(Expm1)                                                                                                      \
-  X(Log) X(Log1p) X(Sqrt) X(Rsqrt) X(Square) X(Reciprocal) X(Sin) X(Cos) X(Tan) X(Asin) X(Acos) X(Atan) X(Sinh) \
-      X(Cosh) X(Tanh) X(Erf)
+#define AUTODIFF_ELEMENTARY(X)                                                                                   \
+  X(Abs)                                                                                                         \
+  X(Sign)                                                                                                        \
+  X(Exp)                                                                                                         \
+  X(Expm1)                                                                                                       \
+  X(Log)                                                                                                         \
+  X(Log1p) X(Sqrt) X(Rsqrt) X(Square) X(Reciprocal) X(Sin) X(Cos) X(Tan) X(Asin) X(Acos) X(Atan) X(Sinh) X(Cosh) \
+      X(Tanh) X(Erf)
 AUTODIFF_ELEMENTARY(AUTODIFF_EXTERN)
 
 }  // namespace autodiff

@@ -24,6 +24,7 @@ AUTODIFF_ON_LANES(Softplus, softplus)
 AUTODIFF_ON_LANES(Relu, relu)
 AUTODIFF_ON_LANES(Selu, selu)
 AUTODIFF_ON_LANES(Gelu, gelu)
+AUTODIFF_ON_LANES(Silu, silu)
 #undef AUTODIFF_ON_LANES
 
 #define AUTODIFF_COMPARE_LANES(Op, function)                                      \
@@ -48,10 +49,6 @@ Lanes<B> elu(const Lanes<B>& x, double alpha = Elu().alpha) {
 template <class B>
 Lanes<B> clip(const Lanes<B>& x, double low, double high) {
   return Clip{low, high}.f(x);
-}
-template <class B>
-Lanes<B> silu(const Lanes<B>& x) {
-  return x * logistic(x);
 }
 
 }  // namespace autodiff::kernels

@@ -62,9 +62,10 @@ struct CrossEntropy {
 using SoftmaxCrossEntropy = CrossEntropy<false>;
 using SoftmaxCrossEntropyOfClasses = CrossEntropy<true>;
 
-// Along an axis, these throw AxisError for an axis that the array does not have, ShapeError for one of length zero.
+// Along an axis, these throw AxisError for an axis that the array does not have.
 
-/// e^x divided by its sum along the axis: positive numbers that sum to one, whatever the size of x.
+/// e^x divided by its sum along the axis: positive numbers that sum to one, whatever the size of x. NaN along an axis
+/// with an infinity, or with nothing but minus infinities.
 template <Real T>
 Variable<T> softmax(const Variable<T>& x, int axis = -1) {
   return listed(Softmax{axis}, x);
@@ -74,7 +75,7 @@ template <Real T>
 Variable<T> log_softmax(const Variable<T>& x, int axis = -1) {
   return listed(LogSoftmax{axis}, x);
 }
-/// log(sum(exp(x))) over any axes, whatever the size of x.
+/// log(sum(exp(x))) over any axes, whatever the size of x; minus infinity over empty ones.
 template <Real T>
 Variable<T> logsumexp(const Variable<T>& x, const Axes& axes = {}, bool keep = false);
 
