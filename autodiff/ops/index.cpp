@@ -1,13 +1,24 @@
 #include "index.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
+#include "../kernels/index.hpp"
 #include "checked_index.hpp"
 #include "compile.hpp"
 
 namespace autodiff {
+
+namespace {
+
+/// Throws ValueError unless all are whole numbers below `length`. Asked at every run: what chose by these indices
+/// before may have been left out of a program.
+template <class T>
+void check_indices(std::string_view operation, Operand<const T> index, std::size_t length) {
+  const std::size_t n = count(index.shape), bad = kernels::find_bad_index(index.data, n, length);
+  if (n > 0) checked_index(operation, index.data[bad < n ? bad : 0], length, bad);
+}
+
+}  // namespace
 
 Shape Gather::shape(Dims x, Dims index) const {
   const std::size_t at = resolve_axis(name, axis, x.size(), x);
@@ -19,12 +30,8 @@ Shape Gather::shape(Dims x, Dims index) const {
 template <class T>
 void Gather::forward(Operand<T> y, Operand<const T> x, Operand<const T> index) const {
   const auto [outer, n, inner] = around(x.shape, resolve_axis(name, axis, x.shape.size(), x.shape));
-  const std::size_t indices = count(index.shape);
-  for (std::size_t i = 0; i < indices; ++i) {
-    const std::size_t from = checked_index(name, index.data[i], n, i);
-    for (std::size_t o = 0; o < outer; ++o)
-      std::copy_n(x.data + (o * n + from) * inner, inner, y.data + (o * indices + i) * inner);
-  }
+  check_indices(name, index, n);
+  kernels::gather(y.data, x.data, index.data, outer, n, count(index.shape), inner);
 }
 template <int I, class V>
 requires(I == 0) V Gather::vjp(const V& ct, const V&, const V& x, const V& index)
@@ -46,16 +53,9 @@ Shape ScatterAdd::shape(Dims updates, Dims index) const {
 template <class T>
 void ScatterAdd::forward(Operand<T> y, Operand<const T> updates, Operand<const T> index) const {
   const auto [outer, n, inner] = around(y.shape, static_cast<std::size_t>(axis));
-  const std::size_t indices = count(index.shape);
+  check_indices(name, index, n);
   std::fill_n(y.data, outer * n * inner, T(0));
-  for (std::size_t i = 0; i < indices; ++i) {
-    const std::size_t to = checked_index(name, index.data[i], n, i);
-    for (std::size_t o = 0; o < outer; ++o) {
-      const T* from = updates.data + (o * indices + i) * inner;
-      T* sum = y.data + (o * n + to) * inner;
-      for (std::size_t j = 0; j < inner; ++j) sum[j] += from[j];
-    }
-  }
+  kernels::scatter_add(y.data, updates.data, index.data, outer, n, count(index.shape), inner);
 }
 template <int I, class V>
 requires(I == 0) V ScatterAdd::vjp(const V& ct, const V&, const V&, const V& index)
@@ -68,9 +68,10 @@ Shape OneHot::shape(Dims index) const {
 }
 template <class T>
 void OneHot::forward(Operand<T> y, Operand<const T> index) const {
+  check_indices(caller, index, classes);
   std::fill_n(y.data, count(y.shape), T(0));
   for (std::size_t i = 0, n = count(index.shape); i < n; ++i)
-    y.data[i * classes + checked_index(caller, index.data[i], classes, i)] = 1;
+    y.data[i * classes + static_cast<std::size_t>(index.data[i])] = 1;
 }
 
 AUTODIFF_INDEX(AUTODIFF_COMPILE)
