@@ -2,6 +2,10 @@
 // broadcast and shapes that do not.
 #include "cases.hpp"
 
+#include <autodiff/ops/structs/activations.hpp>
+#include <autodiff/ops/structs/arithmetic.hpp>
+#include <autodiff/ops/structs/elementary.hpp>
+
 namespace test {
 
 namespace {

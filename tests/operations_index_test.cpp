@@ -1,6 +1,8 @@
 // Elements chosen by index, against loops.
 #include "cases.hpp"
 
+#include <autodiff/ops/structs/index.hpp>
+
 namespace test {
 
 namespace {

@@ -3,6 +3,8 @@
 
 #include "cases.hpp"
 
+#include <autodiff/ops/structs/reduce.hpp>
+
 namespace test {
 
 namespace {

@@ -1,6 +1,8 @@
 // Softmax and the losses, against their definitions in long double.
 #include "cases.hpp"
 
+#include <autodiff/ops/structs/softmax.hpp>
+
 namespace test {
 
 namespace {

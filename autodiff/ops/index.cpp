@@ -1,4 +1,4 @@
-#include "index.hpp"
+#include "structs/index.hpp"
 
 #include <algorithm>
 
@@ -76,7 +76,20 @@ void OneHot::forward(Operand<T> y, Operand<const T> index) const {
 
 AUTODIFF_INDEX(AUTODIFF_COMPILE)
 
+template <Real T>
+Variable<T> one_hot(const Variable<T>& index, std::size_t classes, const std::string& caller) {
+  return listed(OneHot{classes, caller}, index);
+}
+
+template Variable<float> one_hot(const Variable<float>&, std::size_t, const std::string&);
+template Variable<double> one_hot(const Variable<double>&, std::size_t, const std::string&);
+
 namespace detail {
+
+template <Real T>
+Variable<T> gather(const Variable<T>& x, const Variable<T>& index, int axis) {
+  return listed(Gather{axis}, x, index);
+}
 
 template <Real T>
 Variable<T> scatter_add(const Variable<T>& x, const Variable<T>& index, const Variable<T>& updates, int axis) {
@@ -89,6 +102,8 @@ Variable<T> scatter_add(const Variable<T>& x, const Variable<T>& index, const Va
   return x + listed(ScatterAdd{static_cast<int>(at), x.shape(at)}, updates, index);
 }
 
+template Variable<float> gather(const Variable<float>&, const Variable<float>&, int);
+template Variable<double> gather(const Variable<double>&, const Variable<double>&, int);
 template Variable<float> scatter_add(const Variable<float>&, const Variable<float>&, const Variable<float>&, int);
 template Variable<double> scatter_add(const Variable<double>&, const Variable<double>&, const Variable<double>&, int);
 

@@ -1,4 +1,4 @@
-#include "reduce.hpp"
+#include "structs/reduce.hpp"
 
 #include <bit>
 
@@ -53,7 +53,37 @@ void CumulativeSum::forward(Operand<T> y, Operand<const T> x) const {
   kernels::cumulative_sum(y.data, x.data, outer, n, inner, reverse);
 }
 
+template <int I, class V>
+V CumulativeSum::vjp(const V& ct, const V&, const V&) const {
+  return cumsum(ct, axis, !reverse);
+}
+
 AUTODIFF_REDUCE(AUTODIFF_COMPILE)
+
+template <Real T>
+Variable<T> sum(const Variable<T>& x, const Axes& axes, bool keep) {
+  return listed(Sum{{axes, keep}}, x);
+}
+
+template <Real T>
+Variable<T> max(const Variable<T>& x, const Axes& axes, bool keep) {
+  return listed(Max{{axes, keep}}, x);
+}
+
+template <Real T>
+Variable<T> min(const Variable<T>& x, const Axes& axes, bool keep) {
+  return listed(Min{{axes, keep}}, x);
+}
+
+template <Real T>
+Variable<T> argmax(const Variable<T>& x, int axis) {
+  return listed(ArgMax{axis}, x);
+}
+
+template <Real T>
+Variable<T> cumsum(const Variable<T>& x, int axis, bool reverse) {
+  return listed(CumulativeSum{axis, reverse}, x);
+}
 
 namespace {
 
@@ -141,6 +171,11 @@ Variable<T> norm(const Variable<T>& x, const Axes& axes, bool keep) {
 }
 
 #define AUTODIFF_DERIVED(T)                                                          \
+  template Variable<T> sum(const Variable<T>&, const Axes&, bool);                   \
+  template Variable<T> max(const Variable<T>&, const Axes&, bool);                   \
+  template Variable<T> min(const Variable<T>&, const Axes&, bool);                   \
+  template Variable<T> argmax(const Variable<T>&, int);                              \
+  template Variable<T> cumsum(const Variable<T>&, int, bool);                        \
   template Variable<T> sum_to(const Variable<T>&, const Shape&);                     \
   template Variable<T> axes_last(const Variable<T>&, std::uint32_t);                 \
   template Variable<T> mean(const Variable<T>&, const Axes&, bool);                  \

@@ -1,4 +1,4 @@
-#include "slice.hpp"
+#include "structs/slice.hpp"
 
 #include <algorithm>
 
@@ -77,6 +77,16 @@ V Concatenate::vjp(std::size_t i, const V& ct, const V&, std::span<const V> x) c
 }
 
 AUTODIFF_SLICE(AUTODIFF_COMPILE)
+
+template <Real T>
+Variable<T> slice(const Variable<T>& x, const std::vector<Range>& ranges) {
+  return listed(Slice{ranges}, x);
+}
+
+template <Real T>
+Variable<T> concatenate(const std::vector<Variable<T>>& xs, int axis) {
+  return listed<Concatenate, T>(Concatenate{axis}, xs);
+}
 
 template <Real T>
 Variable<T> take_range(const Variable<T>& x, int axis, std::ptrdiff_t start, std::ptrdiff_t stop) {
@@ -163,6 +173,8 @@ std::vector<Variable<T>> split(const Variable<T>& x, std::size_t parts, int axis
 }
 
 #define AUTODIFF_DERIVED(T)                                                                                \
+  template Variable<T> slice(const Variable<T>&, const std::vector<Range>&);                               \
+  template Variable<T> concatenate(const std::vector<Variable<T>>&, int);                                  \
   template Variable<T> take_range(const Variable<T>&, int, std::ptrdiff_t, std::ptrdiff_t);                \
   template Variable<T> flip(const Variable<T>&, const Axes&);                                              \
   template Variable<T> pad<T>(const Variable<T>&, const std::vector<std::pair<std::size_t, std::size_t>>&, \
