@@ -112,7 +112,7 @@ UNARY(Elu, elu(x, 0.5), std::signbit(x) ? std::exp(x) / 2 - 0.5L : x)
 UNARY(Selu, selu(x), 1.05070098735548049342L * (std::signbit(x) ? 1.67326324235437728482L * (std::exp(x) - 1) : x))
 UNARY(Gelu, gelu(x), x / 2 * std::erfc(-x / std::sqrt(2.0L)))
 UNARY(Clip, clip(x, -0.5, 1), std::fmin(std::fmax(x, -0.5L), 1.0L))
-UNARY(Silu, silu(x), x * (1 + std::tanh(x / 2)) / 2)
+UNARY(Silu, silu(x), x*(1 + std::tanh(x / 2)) / 2)
 
 BINARY(Add, a + b, a + b)
 BINARY(Sub, a - b, a - b)
