@@ -48,7 +48,8 @@ Variable<T> variance(const Variable<T>& x, const Axes& axes = {}, bool keep = fa
 template <Real T>
 Variable<T> norm(const Variable<T>& x, const Axes& axes = {}, bool keep = false);
 
-/// Where the largest element along the axis is, from 0; has no gradient. Throws ShapeError for an empty axis.
+/// Where the largest element along the axis is, from 0; has no gradient. Throws ShapeError for an empty axis,
+/// ValueError for one longer than T counts exactly.
 template <Real T>
 Variable<T> argmax(const Variable<T>& x, int axis = -1);
 
