@@ -151,7 +151,7 @@ Variable<T> softmax_cross_entropy(const Variable<T>& logits, Beside<T> target, c
   const auto rows = classes ? one_hot(t, count, std::string(name)) : t;
   auto weighted = smoothing == 0 ? rows : (1 - smoothing) * rows + smoothing / static_cast<double>(count);
   if (!options.class_weights.empty()) weighted = weighted * weights;
-  const auto losses = listed(autodiff::SoftmaxCrossEntropy{}, logits, autodiff::log_softmax(logits), weighted);
+  const auto losses = autodiff::softmax_cross_entropy_of_rows(logits, weighted);
   if (!classes || options.class_weights.empty() || options.reduction != Reduction::mean)
     return reduced(losses, options.reduction);
   return reduced(losses, options.reduction, sum(rows * weights));

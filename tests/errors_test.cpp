@@ -1,4 +1,7 @@
 // Every failing call says which operation, which rule and which shapes, and records nothing.
+#include <autodiff/ops/structs/elementary.hpp>
+#include <autodiff/ops/structs/linalg.hpp>
+
 #include "cases.hpp"
 
 using namespace test;
@@ -113,8 +116,6 @@ TEST_CASE("shapes that do not fit") {
              {"[argmax] |(0, 3)", [&] { argmax(none, 0); }},
              {"[mean] |(0, 3)", [&] { mean(none); }},
              {"[variance] |(0, 3)", [&] { variance(none); }},
-             {"[softmax] |(0, 3)", [&] { softmax(none, 0); }},
-             {"[log_softmax] |(0, 3)", [&] { log_softmax(none, 0); }},
              {"[softmax_cross_entropy] |(4, 3)|(5, 2)", [&] { softmax_cross_entropy(a, b); }},
              {"[squared_error] |(4, 3)|(3)", [&] { squared_error(a, v); }},
              {"[squared_error] |(0, 3)", [&] { squared_error(none, none); }},
@@ -123,11 +124,10 @@ TEST_CASE("shapes that do not fit") {
               }}});
 }
 
-TEST_CASE("reductions and losses with no elements name the public function") {
+TEST_CASE("losses with no elements name the public function") {
   ad::Tape<double> tape;
   const auto none = tape.variable(xt::zeros<double>({0, 3}));
-  check_failing<ad::ShapeError>(tape, {{"[logsumexp] |(0, 3)", [&] { logsumexp(none, 0); }},
-                                       {"[softmax_cross_entropy] |(0, 3)", [&] {
+  check_failing<ad::ShapeError>(tape, {{"[softmax_cross_entropy] |(0, 3)", [&] {
                                           softmax_cross_entropy(none, xt::zeros<double>({0, 3}));
                                         }}});
 }

@@ -19,11 +19,11 @@ struct Cube {
   static constexpr auto name = "cube";
   template <class S>
   static S f(const S& x) {
-    return x * x * x;
+    return x * square(x);
   }
   template <int I, class S>
   static S vjp(const S& ct, const S&, const S& x) {
-    return ct * 3 * x * x;
+    return ct * 3 * square(x);
   }
 };
 
@@ -35,6 +35,12 @@ int main() {
   return g(0) == 32 && g(1) == 108 ? 0 : 1;
 }
 PROGRAM
+# Macros of the library would meet those of the program.
+# shellcheck disable=SC2046  # the flags are words
+macros=$(printf '#include <autodiff/autodiff.hpp>\n#include <autodiff/op.hpp>\n' |
+  "$@" -x c++ -std=c++20 -dM -E - $(pkg-config --define-variable=prefix="$root$prefix" --cflags xtensor-autodiff) |
+  grep '#define AUTODIFF_' || true)
+[ -z "$macros" ] || { printf 'macros leak:\n%s\n' "$macros"; exit 1; }
 # shellcheck disable=SC2046  # the flags are words
 "$@" "$root/program.cpp" -o "$root/program" \
   $(pkg-config --define-variable=prefix="$root$prefix" --cflags --libs xtensor-autodiff)

@@ -24,8 +24,8 @@ for file in $(find autodiff -name '*.[hc]pp' -not -path '*/ops/*' -not -path '*/
     *) engine="$engine $file" ;;
   esac
 done
-operations=$(grep -hoE 'static constexpr auto name = .*' autodiff/ops/*.hpp | grep -oE '"[a-z0-9_]+"' | tr -d '"' | sort -u)
-structs=$(grep -hE '^#define AUTODIFF_[A-Z]+\(X\)' -A8 autodiff/ops/*.hpp | grep -oE 'X\([A-Z][A-Za-z0-9]+\)' | sed 's/X(\(.*\))/\1/' | sort -u)
+operations=$(grep -hoE 'static constexpr auto name = .*' autodiff/ops/structs/*.hpp | grep -oE '"[a-z0-9_]+"' | tr -d '"' | sort -u)
+structs=$(grep -hE '^#define AUTODIFF_[A-Z]+\(X\)' -A8 autodiff/ops/structs/*.hpp | grep -oE 'X\([A-Z][A-Za-z0-9]+\)' | sed 's/X(\(.*\))/\1/' | sort -u)
 [ "$(echo "$structs" | wc -l)" -gt 40 ] || { echo "the lists of operations were not found"; exit 1; }
 either() { echo "$1" | paste -sd '|'; }
 
@@ -35,6 +35,11 @@ forbid "the engine includes no operations, but + for cotangents and sum for prod
 forbid "the engine asks no operation what it is" 'typeid|dynamic_cast|dynamic_pointer_cast|<typeinfo>|<typeindex>' '' \
   $engine autodiff/op.hpp autodiff/op.cpp
 forbid "the engine names no operation" "\"($(either "$operations"))\"|\b($(either "$structs"))\b *[{(<>,]" '' $engine
+forbid "public headers of operations declare functions: structs and macros stand in ops/structs" \
+  "^(struct|#define) |${include}\"(structs|compile|checked_index)" 'struct (Range|Part) ' \
+  $(find autodiff/ops -maxdepth 1 -name '*.hpp' -not -name compile.hpp -not -name checked_index.hpp)
+forbid "only the library itself and its tests see the structs of operations" "${include}.*structs/" '^autodiff/ops/' \
+  $(find autodiff nn examples -name '*.[hc]pp')
 forbid "the engine does not include the network layer" "${include}[\"<](\.\./)*nn/" '' \
   $(find autodiff -name '*.[hc]pp')
 forbid "kernels include nothing of the project but kernels" "${include}(\".*/|<autodiff|<nn)" '' autodiff/kernels/*

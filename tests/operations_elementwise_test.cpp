@@ -2,6 +2,10 @@
 // broadcast and shapes that do not.
 #include "cases.hpp"
 
+#include <autodiff/ops/structs/activations.hpp>
+#include <autodiff/ops/structs/arithmetic.hpp>
+#include <autodiff/ops/structs/elementary.hpp>
+
 namespace test {
 
 namespace {
@@ -108,6 +112,7 @@ UNARY(Elu, elu(x, 0.5), std::signbit(x) ? std::exp(x) / 2 - 0.5L : x)
 UNARY(Selu, selu(x), 1.05070098735548049342L * (std::signbit(x) ? 1.67326324235437728482L * (std::exp(x) - 1) : x))
 UNARY(Gelu, gelu(x), x / 2 * std::erfc(-x / std::sqrt(2.0L)))
 UNARY(Clip, clip(x, -0.5, 1), std::fmin(std::fmax(x, -0.5L), 1.0L))
+UNARY(Silu, silu(x), x*(1 + std::tanh(x / 2)) / 2)
 
 BINARY(Add, a + b, a + b)
 BINARY(Sub, a - b, a - b)
@@ -145,7 +150,6 @@ AUTODIFF_ACTIVATIONS(TEST_OPERATION)
            }});                                                                   \
   }
 
-TEST_DERIVED("silu", silu(x[0]) + 0 * x[1], a / (1 + std::exp(-a)) + 0 * b)
 TEST_DERIVED("neg", neg(x[0]) + 0 * x[1], 0 * b - a)
 TEST_DERIVED("add", add(x[0], x[1]), a + b)
 TEST_DERIVED("sub", sub(x[0], x[1]), a - b)

@@ -1,6 +1,8 @@
 // Elements chosen by index, against loops.
 #include "cases.hpp"
 
+#include <autodiff/ops/structs/index.hpp>
+
 namespace test {
 
 namespace {
@@ -102,6 +104,39 @@ TEST_CASE("indices have no gradient") {
   CHECK_EQ(difference(gradient(sum(gather(x, index)), x), array({3}, {0, 0, 2}), 1e-300), "");
   CHECK_EQ(difference(gradient(sum(scatter_add(x, index, updates)), index), array({2}, {0, 0}), 1e-300), "");
   CHECK_EQ(difference(gradient(sum(one_hot(index, 3)), index), array({2}, {0, 0}), 1e-300), "");
+}
+
+TEST_CASE_TEMPLATE("many indices, and slices of any length: those of loops by hand", T, float, double) {
+  const std::size_t outer = 2, n = 37, indices = 2500;
+  for (const std::size_t inner : {1, 2, 3, 8, 15, 16, 17, 40}) {
+    INFO("slices of " << inner);
+    const ad::Variable<T> x(ad::to_array<T>(sample({outer, n, inner}, -2, 2)));
+    const ad::Variable<T> updates(ad::to_array<T>(sample({outer, indices, inner}, -2, 2, 2)));
+    Array<T> index(Shape{indices}), gathered(updates.shape()), scattered = x.value() * T(0);
+    for (std::size_t i = 0; i < indices; ++i) index(i) = static_cast<T>((i * i + 5) % n);
+    for (std::size_t o = 0; o < outer; ++o)
+      for (std::size_t i = 0; i < indices; ++i)
+        for (std::size_t j = 0, at = (i * i + 5) % n; j < inner; ++j)
+          gathered(o, i, j) = x.value()(o, at, j), scattered(o, at, j) += updates.value()(o, i, j);
+    CHECK(gather(x, index, 1).value() == gathered);
+    CHECK(scatter_add(0 * x, index, updates, 1).value() == scattered);
+    for (const std::size_t wrong : {std::size_t(0), std::size_t(1030), indices - 1}) {
+      Array<T> bad = index;
+      bad(wrong) = static_cast<T>(n);
+      const std::string message = "element " + std::to_string(wrong) + " must be a whole number from 0 to 37";
+      CHECK_THROWS_WITH_AS(gather(x, bad, 1), doctest::Contains(message.c_str()), ad::ValueError);
+      CHECK_THROWS_AS(scatter_add(x, bad, updates, 1), ad::ValueError);
+      CHECK_THROWS_AS(one_hot(ad::Variable<T>(bad), n), ad::ValueError);
+    }
+  }
+}
+
+TEST_CASE("a program that needs the gradient alone asks its indices, too") {
+  ad::Tape<double> tape;
+  const auto x = tape.variable(array({3}, {1, 2, 3})), index = tape.constant(array({2}, {0, 2}));
+  auto program = ad::compile({index}, {recorded_gradient(sum(gather(x, index)), x)});
+  CHECK_EQ(difference(program(array({2}, {1, 1}))[0], array({3}, {0, 2, 0}), 1e-300), "");
+  CHECK_THROWS_AS(program(array({2}, {1, 3})), ad::ValueError);
 }
 
 TEST_CASE("indices are whole numbers in range") {

@@ -1,6 +1,8 @@
 // Matrix products against three nested loops.
 #include "cases.hpp"
 
+#include <autodiff/ops/structs/linalg.hpp>
+
 namespace test {
 
 namespace {

@@ -5,6 +5,8 @@
 
 #include "cases.hpp"
 
+#include <autodiff/ops/structs/random.hpp>
+
 namespace test {
 
 namespace {

@@ -3,6 +3,9 @@
 
 #include "cases.hpp"
 
+#include <autodiff/ops/structs/shape.hpp>
+#include <autodiff/ops/structs/slice.hpp>
+
 namespace test {
 
 namespace {

@@ -1,6 +1,8 @@
 // Softmax and the losses, against their definitions in long double.
 #include "cases.hpp"
 
+#include <autodiff/ops/structs/softmax.hpp>
+
 namespace test {
 
 namespace {
@@ -123,11 +125,8 @@ TEST_CASE("losses reject targets that do not fit") {
   CHECK_THROWS_AS(squared_error(tape.variable(xt::zeros<double>({0, 3})), xt::zeros<double>({0, 3})), ad::ShapeError);
 }
 
-TEST_CASE("softmax over nothing is an error") {
+TEST_CASE("softmax needs an axis") {
   ad::Tape<double> tape;
-  const auto x = tape.variable(xt::zeros<double>({2, 0}));
-  CHECK_THROWS_AS(softmax(x), ad::ShapeError);
-  CHECK_THROWS_AS(log_softmax(x), ad::ShapeError);
   CHECK_THROWS_AS(softmax(tape.variable(1.0)), ad::AxisError);
 }
 

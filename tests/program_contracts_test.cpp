@@ -1,5 +1,15 @@
 // What programs take an operation's word for, and where they do not.
 #include <autodiff/op.hpp>
+#include <autodiff/ops/structs/activations.hpp>
+#include <autodiff/ops/structs/arithmetic.hpp>
+#include <autodiff/ops/structs/elementary.hpp>
+#include <autodiff/ops/structs/index.hpp>
+#include <autodiff/ops/structs/linalg.hpp>
+#include <autodiff/ops/structs/random.hpp>
+#include <autodiff/ops/structs/reduce.hpp>
+#include <autodiff/ops/structs/shape.hpp>
+#include <autodiff/ops/structs/slice.hpp>
+#include <autodiff/ops/structs/softmax.hpp>
 #include "cases.hpp"
 
 using namespace test;

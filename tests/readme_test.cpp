@@ -2,6 +2,16 @@
 // makes a program of it).
 #include <doctest/doctest.h>
 #include <autodiff/autodiff.hpp>
+#include <autodiff/ops/structs/activations.hpp>
+#include <autodiff/ops/structs/arithmetic.hpp>
+#include <autodiff/ops/structs/elementary.hpp>
+#include <autodiff/ops/structs/index.hpp>
+#include <autodiff/ops/structs/linalg.hpp>
+#include <autodiff/ops/structs/random.hpp>
+#include <autodiff/ops/structs/reduce.hpp>
+#include <autodiff/ops/structs/shape.hpp>
+#include <autodiff/ops/structs/slice.hpp>
+#include <autodiff/ops/structs/softmax.hpp>
 
 #include <fstream>
 #include <set>

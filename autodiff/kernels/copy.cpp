@@ -133,6 +133,13 @@ void copy(Operand<T> y, Operand<const T> x) {
 }
 
 template <class T>
+void scale(T* y, std::size_t n, T beta) {
+  if (beta == 0) return static_cast<void>(std::fill_n(y, n, T(0)));
+  if (beta == 1) return;
+  for (std::size_t i = 0; i < n; ++i) y[i] *= beta;
+}
+
+template <class T>
 void add(Operand<T> y, Operand<const T> x, T alpha) {
   if (count(y.shape) == 0) return;
   Axis axes[33];
@@ -142,6 +149,8 @@ void add(Operand<T> y, Operand<const T> x, T alpha) {
 
 template void copy(Operand<float>, Operand<const float>);
 template void copy(Operand<double>, Operand<const double>);
+template void scale(float*, std::size_t, float);
+template void scale(double*, std::size_t, double);
 template void add(Operand<float>, Operand<const float>, float);
 template void add(Operand<double>, Operand<const double>, double);
 

@@ -10,6 +10,10 @@ namespace autodiff::kernels {
 template <class T>
 void copy(Operand<T> y, Operand<const T> x);
 
+/// y = beta y for n elements that follow each other; zeros, whatever y was, for a beta of 0.
+template <class T>
+void scale(T* y, std::size_t n, T beta);
+
 /// y += alpha x, under the same conditions.
 template <class T>
 void add(Operand<T> y, Operand<const T> x, T alpha);

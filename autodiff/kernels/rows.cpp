@@ -91,29 +91,32 @@ L finite_or_zero(L v) {
 constexpr auto larger = [](auto a, auto b) { return maximum(a, b); };
 constexpr auto plus = [](auto a, auto b) { return a + b; };
 
-// A long sum by blocks, which keeps its rounding error that of a short one.
+// A long sum by blocks of blocks, which keeps its rounding error that of a short one.
 template <class L>
 class Total {
  public:
   void add(L v) {
     block_ = block_ + v;
-    if (++terms_ % 64 == 0) total_ = total_ + block_, block_ = L(0);
+    if (++terms_ % 64 == 0) carry();
   }
-  L value() const { return total_ + block_; }
+  L value() const { return total_ + (blocks_ + block_); }
 
  private:
-  L total_ = 0, block_ = 0;
+  void carry() {
+    blocks_ = blocks_ + block_, block_ = L(0);
+    if (terms_ % (64 * 64) == 0) total_ = total_ + blocks_, blocks_ = L(0);
+  }
+  L total_ = 0, blocks_ = 0, block_ = 0;
   std::size_t terms_ = 0;
 };
 
-// The maximum where it is finite, and else 0: what exponentials are shifted by to stay in range.
+// What exponentials are shifted by to stay in range. Where it is infinite, the shifted numbers are NaN.
 template <class T, class Line>
-NativeLanes<T> shift(const T* x, const Line& line) {
+NativeLanes<T> largest(const T* x, const Line& line) {
   using L = NativeLanes<T>;
-  L largest = lowest<T>;
-  line.each([&](auto at) { largest = maximum(at.load(x, lowest<T>), largest); });
-  largest = line.fold(largest, larger);
-  return finite_or_zero(largest);
+  L result = lowest<T>;
+  line.each([&](auto at) { result = maximum(at.load(x, lowest<T>), result); });
+  return line.fold(result, larger);
 }
 
 // Lanes beyond the end hold -infinity, whose exponential adds nothing.
@@ -135,9 +138,10 @@ constexpr auto nothing = [](auto, auto) {};
 template <class T>
 void softmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner) {
   using L = NativeLanes<T>;
+  if (n == 0) return;
   each_line<T>(outer, n, inner, [&](std::size_t start, std::size_t, const auto& line) {
     T* to = y + start;
-    const L m = shift(x + start, line);
+    const L m = largest(x + start, line);
     const L total = sum_of_exp(x + start, m, line, [&](auto at, L e) { at.store(to, e); });
     line.each([&](auto at) { at.store(to, at.load(to, L(0)) / total); });
   });
@@ -156,7 +160,7 @@ template <class T>
 [[gnu::noinline]] void log_softmax_short_row(T* y, const T* x, std::size_t n, const T* end) {
   using L = NativeLanes<T>;
   const L row = keep_first(load_within<L>(x, n, end), n, lowest<T>);
-  const L shifted = row - finite_or_zero(fold_first_lanes(row, n, larger));
+  const L shifted = row - fold_first_lanes(row, n, larger);
   store_row(shifted - log(fold_first_lanes(exp(shifted), n, plus)), y, n);
 }
 
@@ -167,7 +171,7 @@ template <class T>
   L row[L::size], e[L::size];
   alignas(64) T of_row[L::size];
   for (std::size_t i = 0; i < L::size; ++i) row[i] = keep_first(load_within<L>(x + i * n, n, end), n, lowest<T>);
-  finite_or_zero(fold_rows(row, larger)).store(of_row);
+  fold_rows(row, larger).store(of_row);
   for (std::size_t i = 0; i < L::size; ++i) {
     row[i] = row[i] - L(decltype(L::v)(of_row[i]));
     e[i] = exp(row[i]);
@@ -181,6 +185,7 @@ template <class T>
 template <class T>
 void log_softmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner) {
   using L = NativeLanes<T>;
+  if (n == 0) return;
   if (inner == 1 && n <= L::size) {
     const T* end = x + outer * n;
     for (; outer >= L::size; outer -= L::size, x += L::size * n, y += L::size * n) log_softmax_short_rows(y, x, n, end);
@@ -189,7 +194,7 @@ void log_softmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t
   }
   each_line<T>(outer, n, inner, [&](std::size_t start, std::size_t, const auto& line) {
     const T* from = x + start;
-    const L m = shift(from, line), total = log(sum_of_exp(from, m, line, nothing));
+    const L m = largest(from, line), total = log(sum_of_exp(from, m, line, nothing));
     line.each([&](auto at) { at.store(y + start, (at.load(from, L(0)) - m) - total); });
   });
 }
@@ -197,8 +202,9 @@ void log_softmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t
 template <class T>
 void logsumexp(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner) {
   using L = NativeLanes<T>;
+  if (n == 0) return static_cast<void>(std::fill_n(y, outer * inner, -std::numeric_limits<T>::infinity()));
   each_line<T>(outer, n, inner, [&](std::size_t start, std::size_t column, const auto& line) {
-    const L m = shift(x + start, line);
+    const L m = finite_or_zero(largest(x + start, line));
     line.result(y + column, log(sum_of_exp(x + start, m, line, nothing)) + m);
   });
 }
@@ -218,18 +224,20 @@ void cross_entropy(T* y, const T* z, const T* target, std::size_t rows, std::siz
 
 template <class T>
 void cumulative_sum(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner, bool reverse) {
+  // In double, where the small terms of a long sum are not lost; some columns at a time.
+  constexpr std::size_t width = 64;
+  const auto row = [=](std::size_t i) { return (reverse ? n - 1 - i : i) * inner; };
   for (std::size_t o = 0; o < outer; ++o, x += n * inner, y += n * inner) {
     if (inner == 1) {
-      T total = 0;
-      for (std::size_t i = 0; i < n; ++i) {
-        const std::size_t at = reverse ? n - 1 - i : i;
-        y[at] = total += x[at];
-      }
+      double total = 0;
+      for (std::size_t i = 0; i < n; ++i) y[row(i)] = static_cast<T>(total += x[row(i)]);
       continue;
     }
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::size_t row = (reverse ? n - 1 - i : i) * inner, before = reverse ? row + inner : row - inner;
-      for (std::size_t j = 0; j < inner; ++j) y[row + j] = i == 0 ? x[row + j] : y[before + j] + x[row + j];
+    for (std::size_t c = 0; c < inner; c += width) {
+      const std::size_t columns = std::min(inner - c, width);
+      double total[width] = {};
+      for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t j = 0, at = row(i) + c; j < columns; ++j, ++at) y[at] = static_cast<T>(total[j] += x[at]);
     }
   }
 }

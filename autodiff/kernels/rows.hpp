@@ -6,7 +6,7 @@
 
 namespace autodiff::kernels {
 
-/// exp(x) / sum(exp(x)), for inputs of any size. An axis of nothing but -infinity has none: NaN.
+/// exp(x) / sum(exp(x)), for inputs of any size. NaN along an axis with infinity, or with nothing but -infinity.
 template <class T>
 void softmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner);
 
@@ -18,7 +18,7 @@ void log_softmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t
 template <class T>
 void logsumexp(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner);
 
-/// y_i = x_0 + ... + x_i, or x_i + ... + x_(n-1) in reverse.
+/// y_i = x_0 + ... + x_i, or x_i + ... + x_(n-1) in reverse, added up in double.
 template <class T>
 void cumulative_sum(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner, bool reverse);
 

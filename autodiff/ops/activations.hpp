@@ -5,175 +5,41 @@
 
 namespace autodiff {
 
-struct Logistic {
-  static constexpr auto name = "logistic";
-  static constexpr auto reads = Reads::output;
-  static constexpr Domain domain[] = {{-3, 3}};
-  template <class S>
-  static S f(const S& x) {
-    const S e = exp(-abs(x));  // never overflows
-    return where(x >= 0, S(1), e) / (1 + e);
-  }
-  template <int I, class S>
-  static S vjp(const S& ct, const S& y, const S&) {
-    return ct * y * (1 - y);
-  }
-};
 /// 1 / (1 + e^-x).
 template <Real T>
-Variable<T> logistic(const Variable<T>& x) {
-  return listed(Logistic{}, x);
-}
+Variable<T> logistic(const Variable<T>& x);
 
-struct Softplus {
-  static constexpr auto name = "softplus";
-  static constexpr auto reads = Reads::output;
-  static constexpr Domain domain[] = {{-3, 3}};
-  template <class S>
-  static S f(const S& x) {
-    return maximum(x, 0) + log1p(exp(-abs(x)));
-  }
-  template <int I, class S>
-  static S vjp(const S& ct, const S& y, const S&) {
-    return ct * -expm1(-y);  // logistic(x), in one smooth expression
-  }
-};
 /// log(1 + e^x), a smooth relu.
 template <Real T>
-Variable<T> softplus(const Variable<T>& x) {
-  return listed(Softplus{}, x);
-}
+Variable<T> softplus(const Variable<T>& x);
 
-struct Relu {
-  static constexpr auto name = "relu";
-  static constexpr auto reads = Reads::output;
-  static constexpr Domain domain[] = {{-2, 2}};
-  template <class S>
-  static S f(const S& x) {
-    return maximum(x, 0);
-  }
-  template <int I, class S>
-  static S vjp(const S& ct, const S& y, const S&) {
-    return where(y > 0, ct, 0);
-  }
-};
 /// The larger of x and 0; its gradient at zero is zero.
 template <Real T>
-Variable<T> relu(const Variable<T>& x) {
-  return listed(Relu{}, x);
-}
+Variable<T> relu(const Variable<T>& x);
 
-struct LeakyRelu {
-  static constexpr auto name = "leaky_relu";
-  static constexpr auto reads = Reads::inputs;
-  static constexpr Domain domain[] = {{-2, 2}};
-  double slope = 0.01;
-  friend bool operator==(const LeakyRelu&, const LeakyRelu&) = default;
-  template <class S>
-  S f(const S& x) const {
-    return where(x > 0, x, x * slope);
-  }
-  template <int I, class S>
-  S vjp(const S& ct, const S&, const S& x) const {
-    return where(x > 0, ct, ct * slope);
-  }
-};
 /// x where positive, else slope times x. Maas, Hannun and Ng, 2013.
 template <Real T>
-Variable<T> leaky_relu(const Variable<T>& x, double slope = 0.01) {
-  return listed(LeakyRelu{slope}, x);
-}
+Variable<T> leaky_relu(const Variable<T>& x, double slope = 0.01);
 
-struct Elu {
-  static constexpr auto name = "elu";
-  static constexpr auto reads = Reads::both;
-  static constexpr Domain domain[] = {{-2, 2}};
-  double alpha = 1;
-  friend bool operator==(const Elu&, const Elu&) = default;
-  template <class S>
-  S f(const S& x) const {
-    return where(x > 0, x, expm1(minimum(x, 0)) * alpha);
-  }
-  template <int I, class S>
-  S vjp(const S& ct, const S& y, const S& x) const {
-    return where(x > 0, ct, ct * (y + alpha));
-  }
-};
 /// x where positive, else alpha (e^x - 1). Clevert, Unterthiner and Hochreiter, 2016.
 template <Real T>
-Variable<T> elu(const Variable<T>& x, double alpha = 1) {
-  return listed(Elu{alpha}, x);
-}
+Variable<T> elu(const Variable<T>& x, double alpha = 1);
 
-struct Selu {
-  static constexpr auto name = "selu";
-  static constexpr auto reads = Reads::both;
-  static constexpr Domain domain[] = {{-2, 2}};
-  static constexpr double alpha = 1.6732632423543772848, scale = 1.0507009873554804934;
-  template <class S>
-  static S f(const S& x) {
-    return where(x > 0, x, expm1(minimum(x, 0)) * alpha) * scale;
-  }
-  template <int I, class S>
-  static S vjp(const S& ct, const S& y, const S& x) {
-    return where(x > 0, ct * scale, ct * (y + scale * alpha));
-  }
-};
 /// elu, scaled so that activations keep mean 0 and variance 1. Klambauer, Unterthiner, Mayr and Hochreiter, 2017.
 template <Real T>
-Variable<T> selu(const Variable<T>& x) {
-  return listed(Selu{}, x);
-}
+Variable<T> selu(const Variable<T>& x);
 
-struct Gelu {
-  static constexpr auto name = "gelu";
-  static constexpr auto reads = Reads::inputs;
-  static constexpr Domain domain[] = {{-2, 2}};
-  static constexpr double root_half = 0.70710678118654752440, density = 0.39894228040143267794;  // 1 / sqrt(2 pi)
-  template <class S>
-  static S f(const S& x) {
-    return x * 0.5 * (1 + erf(x * root_half));
-  }
-  template <int I, class S>
-  static S vjp(const S& ct, const S&, const S& x) {
-    return ct * (0.5 * (1 + erf(x * root_half)) + x * density * exp(-0.5 * x * x));
-  }
-};
 /// x times the normal distribution function of x. Hendrycks and Gimpel, 2016.
 template <Real T>
-Variable<T> gelu(const Variable<T>& x) {
-  return listed(Gelu{}, x);
-}
+Variable<T> gelu(const Variable<T>& x);
 
-struct Clip {
-  static constexpr auto name = "clip";
-  static constexpr auto reads = Reads::inputs;
-  static constexpr Domain domain[] = {{-2, 2}};
-  double low, high;
-  friend bool operator==(const Clip&, const Clip&) = default;
-  template <class S>
-  S f(const S& x) const {
-    return minimum(maximum(x, low), high);
-  }
-  template <int I, class S>
-  S vjp(const S& ct, const S&, const S& x) const {
-    return where(x < low, 0, where(x > high, 0, ct));
-  }
-};
-/// x held between low and high; no gradient flows beyond them, but at them it does. Throws ValueError if low > high.
+/// x held between low and high; no gradient flows beyond them or at NaN, but at them it does. Throws ValueError if low
+/// > high.
 template <Real T>
-Variable<T> clip(const Variable<T>& x, double low, double high) {
-  if (!(low <= high)) fail<ValueError>("clip", "low must not be above high: ", low, " and ", high);
-  return listed(Clip{low, high}, x);
-}
+Variable<T> clip(const Variable<T>& x, double low, double high);
 
 /// x times logistic(x), also called swish. Elfwing, Uchibe and Doya, 2017.
 template <Real T>
-Variable<T> silu(const Variable<T>& x) {
-  return x * logistic(x);
-}
-
-#define AUTODIFF_ACTIVATIONS(X) X(Logistic) X(Softplus) X(Relu) X(LeakyRelu) X(Elu) X(Selu) X(Gelu) X(Clip)
-AUTODIFF_ACTIVATIONS(AUTODIFF_EXTERN)
+Variable<T> silu(const Variable<T>& x);
 
 }  // namespace autodiff

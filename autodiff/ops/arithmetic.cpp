@@ -1,10 +1,37 @@
-#include "arithmetic.hpp"
+#include "structs/arithmetic.hpp"
 
 #include "compile.hpp"
 
 namespace autodiff {
 
 AUTODIFF_ARITHMETIC(AUTODIFF_COMPILE)
+
+AUTODIFF_FUNCTION(neg, Neg)
+AUTODIFF_FUNCTION(stop_gradient, StopGradient)
+
+namespace detail {
+
+AUTODIFF_FUNCTION_OF_TWO(add, Add)
+AUTODIFF_FUNCTION_OF_TWO(sub, Sub)
+AUTODIFF_FUNCTION_OF_TWO(mul, Mul)
+AUTODIFF_FUNCTION_OF_TWO(div, Div)
+AUTODIFF_FUNCTION_OF_TWO(pow, Pow)
+AUTODIFF_FUNCTION_OF_TWO(maximum, Maximum)
+AUTODIFF_FUNCTION_OF_TWO(minimum, Minimum)
+AUTODIFF_FUNCTION_OF_TWO(atan2, Atan2)
+AUTODIFF_FUNCTION_OF_TWO(equal, Equal)
+AUTODIFF_FUNCTION_OF_TWO(not_equal, NotEqual)
+AUTODIFF_FUNCTION_OF_TWO(less, Less)
+AUTODIFF_FUNCTION_OF_TWO(less_equal, LessEqual)
+
+template <Real T>
+Variable<T> where(const Variable<T>& condition, const Variable<T>& a, const Variable<T>& b) {
+  return listed(Where{}, condition, a, b);
+}
+template Variable<float> where(const Variable<float>&, const Variable<float>&, const Variable<float>&);
+template Variable<double> where(const Variable<double>&, const Variable<double>&, const Variable<double>&);
+
+}  // namespace detail
 
 template <Real T>
 Variable<T>& accumulate(Variable<T>& a, const Variable<T>& b) {

@@ -1,13 +1,25 @@
-#include "index.hpp"
+#include "structs/index.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
+#include "../kernels/copy.hpp"
+#include "../kernels/index.hpp"
 #include "checked_index.hpp"
 #include "compile.hpp"
 
 namespace autodiff {
+
+namespace {
+
+/// Throws ValueError unless all are whole numbers below `length`. Asked at every run: what chose by these indices
+/// before may have been left out of a program.
+template <class T>
+void check_indices(std::string_view operation, Operand<const T> index, std::size_t length) {
+  const std::size_t n = count(index.shape), bad = kernels::find_bad_index(index.data, n, length);
+  if (n > 0) checked_index(operation, index.data[bad < n ? bad : 0], length, bad);
+}
+
+}  // namespace
 
 Shape Gather::shape(Dims x, Dims index) const {
   const std::size_t at = resolve_axis(name, axis, x.size(), x);
@@ -19,18 +31,14 @@ Shape Gather::shape(Dims x, Dims index) const {
 template <class T>
 void Gather::forward(Operand<T> y, Operand<const T> x, Operand<const T> index) const {
   const auto [outer, n, inner] = around(x.shape, resolve_axis(name, axis, x.shape.size(), x.shape));
-  const std::size_t indices = count(index.shape);
-  for (std::size_t i = 0; i < indices; ++i) {
-    const std::size_t from = checked_index(name, index.data[i], n, i);
-    for (std::size_t o = 0; o < outer; ++o)
-      std::copy_n(x.data + (o * n + from) * inner, inner, y.data + (o * indices + i) * inner);
-  }
+  check_indices(name, index, n);
+  kernels::gather(y.data, x.data, index.data, outer, n, count(index.shape), inner);
 }
 template <int I, class V>
-requires(I == 0) V Gather::vjp(const V& ct, const V&, const V& x, const V& index)
+requires(I == 0) CotangentLike<V> Gather::vjp(const V& ct, const V&, const V& x, const V& index)
 const {
   const std::size_t at = resolve_axis(name, axis, x.dimension(), x.shape());
-  return listed(ScatterAdd{static_cast<int>(at), x.shape(at)}, ct, index);
+  return placed(ScatterAdd{static_cast<int>(at), x.shape(at)}, ct, index);
 }
 
 Shape ScatterAdd::shape(Dims updates, Dims index) const {
@@ -44,18 +52,11 @@ Shape ScatterAdd::shape(Dims updates, Dims index) const {
   return result;
 }
 template <class T>
-void ScatterAdd::forward(Operand<T> y, Operand<const T> updates, Operand<const T> index) const {
+void ScatterAdd::accumulate(Operand<T> y, Operand<const T> updates, Operand<const T> index, T alpha, T beta) const {
   const auto [outer, n, inner] = around(y.shape, static_cast<std::size_t>(axis));
-  const std::size_t indices = count(index.shape);
-  std::fill_n(y.data, outer * n * inner, T(0));
-  for (std::size_t i = 0; i < indices; ++i) {
-    const std::size_t to = checked_index(name, index.data[i], n, i);
-    for (std::size_t o = 0; o < outer; ++o) {
-      const T* from = updates.data + (o * indices + i) * inner;
-      T* sum = y.data + (o * n + to) * inner;
-      for (std::size_t j = 0; j < inner; ++j) sum[j] += from[j];
-    }
-  }
+  check_indices(name, index, n);
+  kernels::scale(y.data, outer * n * inner, beta);
+  kernels::scatter_add(y.data, updates.data, index.data, outer, n, count(index.shape), inner, alpha);
 }
 template <int I, class V>
 requires(I == 0) V ScatterAdd::vjp(const V& ct, const V&, const V&, const V& index)
@@ -68,14 +69,28 @@ Shape OneHot::shape(Dims index) const {
 }
 template <class T>
 void OneHot::forward(Operand<T> y, Operand<const T> index) const {
+  check_indices(caller, index, classes);
   std::fill_n(y.data, count(y.shape), T(0));
   for (std::size_t i = 0, n = count(index.shape); i < n; ++i)
-    y.data[i * classes + checked_index(caller, index.data[i], classes, i)] = 1;
+    y.data[i * classes + static_cast<std::size_t>(index.data[i])] = 1;
 }
 
 AUTODIFF_INDEX(AUTODIFF_COMPILE)
 
+template <Real T>
+Variable<T> one_hot(const Variable<T>& index, std::size_t classes, const std::string& caller) {
+  return listed(OneHot{classes, caller}, index);
+}
+
+template Variable<float> one_hot(const Variable<float>&, std::size_t, const std::string&);
+template Variable<double> one_hot(const Variable<double>&, std::size_t, const std::string&);
+
 namespace detail {
+
+template <Real T>
+Variable<T> gather(const Variable<T>& x, const Variable<T>& index, int axis) {
+  return listed(Gather{axis}, x, index);
+}
 
 template <Real T>
 Variable<T> scatter_add(const Variable<T>& x, const Variable<T>& index, const Variable<T>& updates, int axis) {
@@ -88,6 +103,8 @@ Variable<T> scatter_add(const Variable<T>& x, const Variable<T>& index, const Va
   return x + listed(ScatterAdd{static_cast<int>(at), x.shape(at)}, updates, index);
 }
 
+template Variable<float> gather(const Variable<float>&, const Variable<float>&, int);
+template Variable<double> gather(const Variable<double>&, const Variable<double>&, int);
 template Variable<float> scatter_add(const Variable<float>&, const Variable<float>&, const Variable<float>&, int);
 template Variable<double> scatter_add(const Variable<double>&, const Variable<double>&, const Variable<double>&, int);
 

@@ -8,49 +8,12 @@
 
 namespace autodiff {
 
-/// Whole slices of x along an axis: y[.., i.., ..] = x[.., index[i..], ..].
-struct Gather {
-  static constexpr auto name = "gather";
-  static constexpr auto reads = Reads::inputs;
-  static constexpr bool differentiable[] = {true, false};
-  int axis;
-  friend bool operator==(const Gather&, const Gather&) = default;
-  Shape shape(Dims x, Dims index) const;
-  template <class T>
-  void forward(Operand<T> y, Operand<const T> x, Operand<const T> index) const;
-  template <int I, class V>
-  requires(I == 0) V vjp(const V& ct, const V&, const V& x, const V& index)
-  const;
-};
-
-/// The reverse of a gather: zeros of length `length` along the axis, to which each slice is added at its index.
-struct ScatterAdd {
-  static constexpr auto name = "scatter_add";
-  static constexpr auto reads = Reads::inputs;
-  static constexpr bool differentiable[] = {true, false};
-  int axis;  // of the result, from 0
-  std::size_t length;
-  friend bool operator==(const ScatterAdd&, const ScatterAdd&) = default;
-  Shape shape(Dims updates, Dims index) const;
-  template <class T>
-  void forward(Operand<T> y, Operand<const T> updates, Operand<const T> index) const;
-  template <int I, class V>
-  requires(I == 0) V vjp(const V& ct, const V&, const V&, const V& index)
-  const;
-};
-
-/// A row for each index: one at the index, else zero.
-struct OneHot {
-  static constexpr auto name = "one_hot";
-  static constexpr bool differentiable[] = {false};
-  static constexpr auto reads = Reads::nothing;
-  std::size_t classes;
-  std::string caller = name;  // who is named in errors
-  friend bool operator==(const OneHot&, const OneHot&) = default;
-  Shape shape(Dims index) const;
-  template <class T>
-  void forward(Operand<T> y, Operand<const T> index) const;
-};
+namespace detail {
+template <Real T>
+Variable<T> gather(const Variable<T>& x, const Variable<T>& index, int axis);
+template <Real T>
+Variable<T> scatter_add(const Variable<T>& x, const Variable<T>& index, const Variable<T>& updates, int axis);
+}  // namespace detail
 
 /// Slices of x along an axis, chosen by index: x's shape with that axis replaced by the shape of the indices. Equal
 /// indices give equal slices, whose gradients add up. Throws ValueError for an index that is not a whole number from 0
@@ -58,17 +21,13 @@ struct OneHot {
 template <class X, class I>
 requires Operands<X, I>
 auto gather(X&& x, I&& index, int axis = 0) {
-  return listed_mixed(Gather{axis}, std::forward<X>(x), std::forward<I>(index));
+  using T = ElementOf<X, I>;
+  return detail::gather<T>(to_variable<T>(std::forward<X>(x)), to_variable<T>(std::forward<I>(index)), axis);
 }
 /// NumPy's name for gather.
 template <class X, class I>
 requires Operands<X, I>
 auto take(X&& x, I&& index, int axis = 0) { return gather(std::forward<X>(x), std::forward<I>(index), axis); }
-
-namespace detail {
-template <Real T>
-Variable<T> scatter_add(const Variable<T>& x, const Variable<T>& index, const Variable<T>& updates, int axis);
-}  // namespace detail
 
 /// x with slices added along an axis, at these indices; `updates` has the shape of gather(x, index, axis). Indices may
 /// repeat. Throws ShapeError for updates of another shape, and what gather throws.
@@ -83,16 +42,11 @@ auto scatter_add(X&& x, I&& index, U&& updates, int axis = 0) {
 /// A new last axis of length `classes`: one at the index, else zero. Throws ValueError for an index that is not a whole
 /// number from 0 to `classes`; `caller` is named in that error.
 template <Real T>
-Variable<T> one_hot(const Variable<T>& index, std::size_t classes, const std::string& caller = OneHot::name) {
-  return listed(OneHot{classes, caller}, index);
-}
+Variable<T> one_hot(const Variable<T>& index, std::size_t classes, const std::string& caller = "one_hot");
 /// The same for an array of labels, as a plain value: one_hot<float>(labels, 10).
 template <Real T, class A>
 requires ArrayLike<A> Variable<T> one_hot(A&& index, std::size_t classes) {
   return one_hot(Variable<T>(to_array<T>(std::forward<A>(index))), classes);
 }
-
-#define AUTODIFF_INDEX(X) X(Gather) X(ScatterAdd) X(OneHot)
-AUTODIFF_INDEX(AUTODIFF_EXTERN)
 
 }  // namespace autodiff

@@ -1,4 +1,4 @@
-#include "linalg.hpp"
+#include "structs/linalg.hpp"
 
 #include "../kernels/gemm.hpp"
 #include "compile.hpp"

@@ -5,31 +5,6 @@
 
 namespace autodiff {
 
-/// a b over the last two axes, either of them transposed; axes in front are batches, which broadcast.
-struct Matmul {
-  static constexpr auto name = "matmul";
-  static constexpr bool fails = false;
-  static constexpr auto reads = Reads::inputs;
-  bool transpose_a = false, transpose_b = false;
-  friend bool operator==(const Matmul&, const Matmul&) = default;
-  Shape shape(Dims a, Dims b) const;
-  template <class T>
-  void forward(Operand<T> y, Operand<const T> a, Operand<const T> b) const {
-    accumulate<T>(y, a, b, 1, 0);
-  }
-  template <class T>
-  void accumulate(Operand<T> y, Operand<const T> a, Operand<const T> b, T alpha, T beta) const;
-  bool accumulates(Dims a, Dims b) const;
-  /// Matrices whose rows or whose columns are dense, batches of them in any order.
-  bool takes(const View& a, const View& b) const;
-  template <int I, class V>
-  V vjp(const V& ct, const V&, const V& a, const V& b) const;
-
- private:
-  template <class T>
-  void accumulate_batches(Operand<T> y, Operand<const T> a, Operand<const T> b, T alpha, T beta) const;
-};
-
 namespace detail {
 template <Real T>
 Variable<T> matmul(const Variable<T>& a, const Variable<T>& b);
@@ -76,8 +51,5 @@ auto linear(X&& x, W&& weight, B&& bias) {
   return detail::linear<T>(to_variable<T>(std::forward<X>(x)), to_variable<T>(std::forward<W>(weight)),
                            to_variable<T>(std::forward<B>(bias)));
 }
-
-#define AUTODIFF_LINALG(X) X(Matmul)
-AUTODIFF_LINALG(AUTODIFF_EXTERN)
 
 }  // namespace autodiff

@@ -1,4 +1,4 @@
-#include "random.hpp"
+#include "structs/random.hpp"
 
 #include <cmath>
 #include <limits>
@@ -39,6 +39,11 @@ AUTODIFF_RANDOM(AUTODIFF_COMPILE)
 namespace detail {
 
 template <Real T>
+Variable<T> random_uniform(const Variable<T>& key, const Variable<T>& step, const Shape& shape) {
+  return listed(RandomUniform{shape}, key, step);
+}
+
+template <Real T>
 Variable<T> random_normal(const Variable<T>& key, const Variable<T>& step, const Shape& shape) {
   Tape<T>::check_operands("random_normal", std::array{key, step});
   const typename Tape<T>::Attempt attempt({&key, &step});
@@ -62,8 +67,9 @@ Variable<T> dropout(const Variable<T>& x, double rate, const Variable<T>& key, c
 
 }  // namespace detail
 
-#define AUTODIFF_DERIVED(T)                                                                         \
-  template Variable<T> detail::random_normal(const Variable<T>&, const Variable<T>&, const Shape&); \
+#define AUTODIFF_DERIVED(T)                                                                          \
+  template Variable<T> detail::random_uniform(const Variable<T>&, const Variable<T>&, const Shape&); \
+  template Variable<T> detail::random_normal(const Variable<T>&, const Variable<T>&, const Shape&);  \
   template Variable<T> detail::dropout(const Variable<T>&, double, const Variable<T>&, const Variable<T>&);
 AUTODIFF_DERIVED(float)
 AUTODIFF_DERIVED(double)

@@ -8,20 +8,9 @@
 
 namespace autodiff {
 
-/// Numbers in [0, 1) of the shape `to`, whatever the shapes of key and step.
-struct RandomUniform {
-  static constexpr auto name = "random_uniform";
-  static constexpr bool differentiable[] = {false, false};
-  static constexpr auto reads = Reads::nothing;
-  Shape to;
-  std::string_view caller = name;  // who is named in errors
-  friend bool operator==(const RandomUniform&, const RandomUniform&) = default;
-  Shape shape(Dims key, Dims step) const;
-  template <class T>
-  void forward(Operand<T> y, Operand<const T> key, Operand<const T> step) const;
-};
-
 namespace detail {
+template <Real T>
+Variable<T> random_uniform(const Variable<T>& key, const Variable<T>& step, const Shape& shape);
 template <Real T>
 Variable<T> random_normal(const Variable<T>& key, const Variable<T>& step, const Shape& shape);
 template <Real T>
@@ -35,7 +24,8 @@ Variable<T> dropout(const Variable<T>& x, double rate, const Variable<T>& key, c
 template <class K, class S>
 requires Operands<K, S>
 auto random_uniform(K&& key, S&& step, const Shape& shape) {
-  return listed_mixed(RandomUniform{shape}, std::forward<K>(key), std::forward<S>(step));
+  using T = ElementOf<K, S>;
+  return detail::random_uniform<T>(to_variable<T>(std::forward<K>(key)), to_variable<T>(std::forward<S>(step)), shape);
 }
 
 /// Numbers of the given shape, normally distributed with mean 0 and variance 1: at most 5.8 from 0 for float, 8.6 for
@@ -57,8 +47,5 @@ auto dropout(X&& x, double rate, K&& key, S&& step) {
   return detail::dropout<T>(to_variable<T>(std::forward<X>(x)), rate, to_variable<T>(std::forward<K>(key)),
                             to_variable<T>(std::forward<S>(step)));
 }
-
-#define AUTODIFF_RANDOM(X) X(RandomUniform)
-AUTODIFF_RANDOM(AUTODIFF_EXTERN)
 
 }  // namespace autodiff

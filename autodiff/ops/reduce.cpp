@@ -1,9 +1,11 @@
-#include "reduce.hpp"
+#include "structs/reduce.hpp"
 
 #include <bit>
 
 #include "../kernels/reduce.hpp"
 #include "../kernels/rows.hpp"
+#include "activations.hpp"
+#include "checked_index.hpp"
 #include "compile.hpp"
 #include "elementary.hpp"
 #include "slice.hpp"
@@ -40,6 +42,7 @@ Shape ArgMax::shape(Dims x) const {
 template <class T>
 void ArgMax::forward(Operand<T> y, Operand<const T> x) const {
   const auto [outer, n, inner] = around(x.shape, resolve_axis(name, axis, x.shape.size(), x.shape));
+  check_exact_indices<T>(name, n);
   kernels::argmax(y.data, x.data, outer, n, inner);
 }
 
@@ -50,7 +53,37 @@ void CumulativeSum::forward(Operand<T> y, Operand<const T> x) const {
   kernels::cumulative_sum(y.data, x.data, outer, n, inner, reverse);
 }
 
+template <int I, class V>
+V CumulativeSum::vjp(const V& ct, const V&, const V&) const {
+  return cumsum(ct, axis, !reverse);
+}
+
 AUTODIFF_REDUCE(AUTODIFF_COMPILE)
+
+template <Real T>
+Variable<T> sum(const Variable<T>& x, const Axes& axes, bool keep) {
+  return listed(Sum{{axes, keep}}, x);
+}
+
+template <Real T>
+Variable<T> max(const Variable<T>& x, const Axes& axes, bool keep) {
+  return listed(Max{{axes, keep}}, x);
+}
+
+template <Real T>
+Variable<T> min(const Variable<T>& x, const Axes& axes, bool keep) {
+  return listed(Min{{axes, keep}}, x);
+}
+
+template <Real T>
+Variable<T> argmax(const Variable<T>& x, int axis) {
+  return listed(ArgMax{axis}, x);
+}
+
+template <Real T>
+Variable<T> cumsum(const Variable<T>& x, int axis, bool reverse) {
+  return listed(CumulativeSum{axis, reverse}, x);
+}
 
 namespace {
 
@@ -127,8 +160,9 @@ Variable<T> norm(const Variable<T>& x, const Axes& axes, bool keep) {
   // The largest element is taken out as if it were a constant, which the result does not depend on: no square
   // overflows.
   const auto largest = stop_gradient(max(abs(x), axes, keepdims));
-  const auto finite = largest * 0 == 0;  // infinity and NaN go their own way through the sum
-  const auto scale = where(finite * (largest > 0), largest, 1);
+  // Held off the ends of the range, so that neither the scale nor what is divided by it loses digits.
+  constexpr double end = std::is_same_v<T, float> ? 0x1p100 : 0x1p970;
+  const auto scale = clip(largest, 1 / end, end);
   const auto scaled = x / scale;
   const auto squares = sum(scaled * scaled, axes, keepdims);
   // Where all is zero the root is taken of a constant instead: its slope there would be infinite.
@@ -137,6 +171,11 @@ Variable<T> norm(const Variable<T>& x, const Axes& axes, bool keep) {
 }
 
 #define AUTODIFF_DERIVED(T)                                                          \
+  template Variable<T> sum(const Variable<T>&, const Axes&, bool);                   \
+  template Variable<T> max(const Variable<T>&, const Axes&, bool);                   \
+  template Variable<T> min(const Variable<T>&, const Axes&, bool);                   \
+  template Variable<T> argmax(const Variable<T>&, int);                              \
+  template Variable<T> cumsum(const Variable<T>&, int, bool);                        \
   template Variable<T> sum_to(const Variable<T>&, const Shape&);                     \
   template Variable<T> axes_last(const Variable<T>&, std::uint32_t);                 \
   template Variable<T> mean(const Variable<T>&, const Axes&, bool);                  \

@@ -1,4 +1,4 @@
-#include "shape.hpp"
+#include "structs/shape.hpp"
 
 #include "compile.hpp"
 #include "reduce.hpp"
@@ -52,6 +52,21 @@ V BroadcastTo::vjp(const V& ct, const V&, const V& x) const {
 AUTODIFF_SHAPE(AUTODIFF_COMPILE)
 
 template <Real T>
+Variable<T> reshape(const Variable<T>& x, const Lengths& lengths) {
+  return listed(Reshape{lengths}, x);
+}
+
+template <Real T>
+Variable<T> permute(const Variable<T>& x, const Axes& order) {
+  return listed(Permute{order}, x);
+}
+
+template <Real T>
+Variable<T> broadcast_to(const Variable<T>& x, const Shape& shape) {
+  return listed(BroadcastTo{shape}, x);
+}
+
+template <Real T>
 Variable<T> flatten(const Variable<T>& x, int first) {
   const Dims shape(x.shape());
   const std::size_t axis = shape.empty() ? 0 : resolve_axis("flatten", first, shape.size(), shape);
@@ -64,6 +79,11 @@ template <Real T>
 Variable<T> transpose(const Variable<T>& x) {
   std::vector<int> order(x.dimension());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(order.size() - 1 - i);
+  return permute(x, order);
+}
+
+template <Real T>
+Variable<T> transpose(const Variable<T>& x, const Axes& order) {
   return permute(x, order);
 }
 
@@ -98,11 +118,15 @@ Variable<T> expand_dims(const Variable<T>& x, int axis) {
   return reshape(x, to);
 }
 
-#define AUTODIFF_DERIVED(T)                                      \
-  template Variable<T> flatten(const Variable<T>&, int);         \
-  template Variable<T> transpose(const Variable<T>&);            \
-  template Variable<T> swap_axes(const Variable<T>&, int, int);  \
-  template Variable<T> squeeze(const Variable<T>&, const Axes&); \
+#define AUTODIFF_DERIVED(T)                                            \
+  template Variable<T> reshape(const Variable<T>&, const Lengths&);    \
+  template Variable<T> permute(const Variable<T>&, const Axes&);       \
+  template Variable<T> transpose(const Variable<T>&, const Axes&);     \
+  template Variable<T> broadcast_to(const Variable<T>&, const Shape&); \
+  template Variable<T> flatten(const Variable<T>&, int);               \
+  template Variable<T> transpose(const Variable<T>&);                  \
+  template Variable<T> swap_axes(const Variable<T>&, int, int);        \
+  template Variable<T> squeeze(const Variable<T>&, const Axes&);       \
   template Variable<T> expand_dims(const Variable<T>&, int);
 AUTODIFF_DERIVED(float)
 AUTODIFF_DERIVED(double)

@@ -8,41 +8,9 @@
 
 namespace autodiff {
 
-struct Reshape {
-  static constexpr auto name = "reshape";
-  static constexpr auto reads = Reads::nothing;
-  Lengths lengths;
-  friend bool operator==(const Reshape&, const Reshape&) = default;
-  std::optional<View> view(const View& x) const;
-  template <int I, class V>
-  V vjp(const V& ct, const V&, const V& x) const;
-};
-
-struct Permute {  // axis i of the result is axis order[i] of x
-  static constexpr auto name = "permute";
-  static constexpr auto reads = Reads::nothing;
-  Axes order;
-  friend bool operator==(const Permute&, const Permute&) = default;
-  std::optional<View> view(const View& x) const;
-  template <int I, class V>
-  V vjp(const V& ct, const V&, const V& x) const;
-};
-
-struct BroadcastTo {
-  static constexpr auto name = "broadcast_to";
-  static constexpr auto reads = Reads::nothing;
-  Shape to;
-  friend bool operator==(const BroadcastTo&, const BroadcastTo&) = default;
-  std::optional<View> view(const View& x) const;
-  template <int I, class V>
-  V vjp(const V& ct, const V&, const V& x) const;
-};
-
 /// The same elements in another shape, of which one length may be -1. Throws ShapeError when their number differs.
 template <Real T>
-Variable<T> reshape(const Variable<T>& x, const Lengths& lengths) {
-  return listed(Reshape{lengths}, x);
-}
+Variable<T> reshape(const Variable<T>& x, const Lengths& lengths);
 /// All elements from axis `first` on along one axis.
 template <Real T>
 Variable<T> flatten(const Variable<T>& x, int first = 0);
@@ -50,26 +18,20 @@ Variable<T> flatten(const Variable<T>& x, int first = 0);
 /// Axis i of the result is axis order[i] of x; by default they are reversed. Throws AxisError unless each is named
 /// once.
 template <Real T>
-Variable<T> permute(const Variable<T>& x, const Axes& order) {
-  return listed(Permute{order}, x);
-}
+Variable<T> permute(const Variable<T>& x, const Axes& order);
 /// The axes reversed: of a matrix, its transpose.
 template <Real T>
 Variable<T> transpose(const Variable<T>& x);
 /// NumPy's other name for permute.
 template <Real T>
-Variable<T> transpose(const Variable<T>& x, const Axes& order) {
-  return permute(x, order);
-}
+Variable<T> transpose(const Variable<T>& x, const Axes& order);
 /// Two axes swapped.
 template <Real T>
 Variable<T> swap_axes(const Variable<T>& x, int a, int b);
 
 /// `x` repeated along new axes in front and along axes of length one. Throws ShapeError when it does not fit.
 template <Real T>
-Variable<T> broadcast_to(const Variable<T>& x, const Shape& shape) {
-  return listed(BroadcastTo{shape}, x);
-}
+Variable<T> broadcast_to(const Variable<T>& x, const Shape& shape);
 
 /// Without the axes of length one, or without these. Throws ShapeError when one is longer.
 template <Real T>
@@ -77,8 +39,5 @@ Variable<T> squeeze(const Variable<T>& x, const Axes& axes = {});
 /// With a new axis of length one at this place of the result.
 template <Real T>
 Variable<T> expand_dims(const Variable<T>& x, int axis);
-
-#define AUTODIFF_SHAPE(X) X(Reshape) X(Permute) X(BroadcastTo)
-AUTODIFF_SHAPE(AUTODIFF_EXTERN)
 
 }  // namespace autodiff

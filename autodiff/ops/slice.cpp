@@ -1,4 +1,4 @@
-#include "slice.hpp"
+#include "structs/slice.hpp"
 
 #include <algorithm>
 
@@ -42,11 +42,7 @@ Shape Embed::shape(Dims x) const {
 }
 template <class T>
 void Embed::accumulate(Operand<T> y, Operand<const T> x, T alpha, T beta) const {
-  const std::size_t n = count(y.shape);
-  if (beta == 0)
-    std::fill_n(y.data, n, T(0));
-  else if (beta != 1)
-    std::transform(y.data, y.data + n, y.data, [&](T element) { return beta * element; });
+  kernels::scale(y.data, count(y.shape), beta);
   const View view = *slice.view(dense(whole));
   const Operand<T> place{y.data + view.offset, Dims(view.shape), Steps(view.strides)};
   if (beta == 0 && alpha == 1)
@@ -94,6 +90,16 @@ std::vector<V> Concatenate::vjp(const V& ct, const V&, std::span<const V> x, con
 }
 
 AUTODIFF_SLICE(AUTODIFF_COMPILE)
+
+template <Real T>
+Variable<T> slice(const Variable<T>& x, const std::vector<Range>& ranges) {
+  return listed(Slice{ranges}, x);
+}
+
+template <Real T>
+Variable<T> concatenate(const std::vector<Variable<T>>& xs, int axis) {
+  return listed<Concatenate, T>(Concatenate{axis}, xs);
+}
 
 template <Real T>
 Variable<T> take_range(const Variable<T>& x, int axis, std::ptrdiff_t start, std::ptrdiff_t stop) {
@@ -209,6 +215,8 @@ std::vector<Variable<T>> split(const Variable<T>& x, std::size_t parts, int axis
 }
 
 #define AUTODIFF_DERIVED(T)                                                                                \
+  template Variable<T> slice(const Variable<T>&, const std::vector<Range>&);                               \
+  template Variable<T> concatenate(const std::vector<Variable<T>>&, int);                                  \
   template Variable<T> take_range(const Variable<T>&, int, std::ptrdiff_t, std::ptrdiff_t);                \
   template Variable<T> flip(const Variable<T>&, const Axes&);                                              \
   template Variable<T> at(const Variable<T>&, const std::vector<std::ptrdiff_t>&);                         \

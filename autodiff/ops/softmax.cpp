@@ -1,4 +1,4 @@
-#include "softmax.hpp"
+#include "structs/softmax.hpp"
 
 #include "../kernels/rows.hpp"
 #include "checked_index.hpp"
@@ -8,9 +8,7 @@
 namespace autodiff {
 
 Shape AlongAxis::along(std::string_view name, Dims x) const {
-  const std::size_t at = resolve_axis(name, axis, x.size(), x);
-  if (x[at] == 0) fail<ShapeError>(name, "axis ", at, " is empty: ", x);
-  return to_shape(x);
+  return resolve_axis(name, axis, x.size(), x), to_shape(x);
 }
 
 template <class T>
@@ -81,17 +79,25 @@ V CrossEntropy<classes>::vjp(const V& ct, const V&, const V& x, const V& z, cons
 AUTODIFF_SOFTMAX(AUTODIFF_COMPILE)
 
 template <Real T>
+Variable<T> softmax(const Variable<T>& x, int axis) {
+  return listed(Softmax{axis}, x);
+}
+
+template <Real T>
+Variable<T> log_softmax(const Variable<T>& x, int axis) {
+  return listed(LogSoftmax{axis}, x);
+}
+
+template <Real T>
 Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, bool keep) {
   const auto mask = axes.mask("logsumexp", x.shape());
-  if (x.size() == 0 && count(Dims(reduced_shape(x.shape(), mask, false))) != 0)
-    fail<ShapeError>("logsumexp", "needs at least one element: ", Dims(x.shape()));
   return reshape(listed(LogSumExp{-1}, axes_last(x, mask)), reduced_shape(x.shape(), mask, keep));
 }
 
 namespace detail {
 
 template <Real T>
-Variable<T> softmax_cross_entropy(const Variable<T>& logits, const Variable<T>& target) {
+Variable<T> softmax_cross_entropy_of_rows(const Variable<T>& logits, const Variable<T>& target) {
   Tape<T>::check_operands(SoftmaxCrossEntropy::name, std::array{logits, target});
   const Shape& shape = logits.shape();
   if (shape.empty() || logits.size() == 0)
@@ -99,8 +105,13 @@ Variable<T> softmax_cross_entropy(const Variable<T>& logits, const Variable<T>& 
   const bool classes = std::ranges::equal(target.shape(), Dims(shape).first(shape.size() - 1));
   const typename Tape<T>::Attempt attempt({&target, &logits});
   const auto z = log_softmax(logits);
-  return mean(classes ? listed(SoftmaxCrossEntropyOfClasses{}, logits, z, target)
-                      : listed(SoftmaxCrossEntropy{}, logits, z, target));
+  return classes ? listed(SoftmaxCrossEntropyOfClasses{}, logits, z, target)
+                 : listed(SoftmaxCrossEntropy{}, logits, z, target);
+}
+
+template <Real T>
+Variable<T> softmax_cross_entropy(const Variable<T>& logits, const Variable<T>& target) {
+  return mean(softmax_cross_entropy_of_rows(logits, target));
 }
 
 template <Real T>
@@ -117,9 +128,12 @@ Variable<T> squared_error(const Variable<T>& prediction, const Variable<T>& targ
 
 }  // namespace detail
 
-#define AUTODIFF_DERIVED(T)                                                                   \
-  template Variable<T> logsumexp(const Variable<T>&, const Axes&, bool);                      \
-  template Variable<T> detail::softmax_cross_entropy(const Variable<T>&, const Variable<T>&); \
+#define AUTODIFF_DERIVED(T)                                                                           \
+  template Variable<T> softmax(const Variable<T>&, int);                                              \
+  template Variable<T> log_softmax(const Variable<T>&, int);                                          \
+  template Variable<T> detail::softmax_cross_entropy_of_rows(const Variable<T>&, const Variable<T>&); \
+  template Variable<T> logsumexp(const Variable<T>&, const Axes&, bool);                              \
+  template Variable<T> detail::softmax_cross_entropy(const Variable<T>&, const Variable<T>&);         \
   template Variable<T> detail::squared_error(const Variable<T>&, const Variable<T>&);
 AUTODIFF_DERIVED(float)
 AUTODIFF_DERIVED(double)

@@ -5,6 +5,7 @@
 #include <autodiff/autodiff.hpp>
 #include <autodiff/kernels/tails.hpp>
 #include <autodiff/kernels/threads.hpp>
+#include <autodiff/op.hpp>
 #include <cmath>
 #include <cstdio>
 #include <functional>
@@ -59,7 +60,7 @@ struct Transcendental {
     return sin(g);
   }
   static Value by_hand(Lanes x) {
-    const Lanes a = tanh(x), b = a * x, c = exp(b), d = c - x, e = ad::Logistic::f(d), f = e * a, g = f + b;
+    const Lanes a = tanh(x), b = a * x, c = exp(b), d = c - x, e = logistic(d), f = e * a, g = f + b;
     const Lanes dg = cos(g), dd = dg * a * e * (1 - e), db = dg + dd * c, da = dg * e + db * x;
     return {sin(g), db * a - dd + da * (1 - a * a)};
   }

@@ -4,7 +4,7 @@
 #include <array>
 #include <span>
 
-#include "../variable.hpp"
+#include "../../variable.hpp"
 
 namespace autodiff {
 
@@ -26,14 +26,6 @@ template <class Op, Real T, std::same_as<Variable<T>>... Rest>
 Variable<T> listed(const Op& op, const Variable<T>& first, const Rest&... rest) {
   const std::array<Variable<T>, 1 + sizeof...(Rest)> inputs{first, rest...};
   return listed<Op, T>(op, std::span<const Variable<T>>(inputs));
-}
-
-/// The same for operands of mixed kinds: variables, arrays, lazy expressions, numbers.
-template <class Op, class... As>
-requires Operands<As...>
-auto listed_mixed(const Op& op, As&&... as) {
-  using T = ElementOf<As...>;
-  return listed(op, to_variable<T>(std::forward<As>(as))...);
 }
 
 }  // namespace autodiff

@@ -1,0 +1,92 @@
+// Reductions, as operations.
+#pragma once
+
+#include "../reduce.hpp"
+#include "listed.hpp"
+
+namespace autodiff {
+
+/// What every reduction has: its axes, checked against the shape.
+struct OverAxes {
+  static constexpr bool fails = false;
+  Axes axes;
+  bool keep = false;
+  friend bool operator==(const OverAxes&, const OverAxes&) = default;
+};
+
+struct Sum : OverAxes {
+  static constexpr auto name = "sum";
+  static constexpr auto reads = Reads::nothing;
+  friend bool operator==(const Sum&, const Sum&) = default;
+  Shape shape(Dims x) const { return reduced_shape(x, axes.mask(name, x), keep); }
+  template <class T>
+  Reduction<T> reduction(Dims x) const {
+    return {axes.mask(name, x), kernels::sum_middle<T>};
+  }
+  template <class T>
+  void forward(Operand<T> y, Operand<const T> x) const;
+  template <int I, class V>
+  V vjp(const V& ct, const V&, const V& x) const {
+    return broadcast_to(reshape(ct, reduced_shape(x.shape(), axes.mask(name, x.shape()), true)), x.shape());
+  }
+};
+
+/// The largest or smallest element; its gradient is shared equally by those that tie.
+template <bool largest>
+struct Extremum : OverAxes {
+  static constexpr auto name = largest ? "max" : "min";
+  static constexpr auto reads = Reads::both;
+  friend bool operator==(const Extremum&, const Extremum&) = default;
+  Shape shape(Dims x) const {
+    const auto mask = axes.mask(name, x);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      if (mask >> i & 1 && x[i] == 0) fail<ShapeError>(name, "nothing to choose from along axis ", i, ": ", x);
+    return reduced_shape(x, mask, keep);
+  }
+  template <class T>
+  Reduction<T> reduction(Dims x) const {
+    return {axes.mask(name, x), largest ? kernels::max_middle<T> : kernels::min_middle<T>};
+  }
+  template <class T>
+  void forward(Operand<T> y, Operand<const T> x) const;
+  template <int I, class V>
+  V vjp(const V& ct, const V& y, const V& x) const {
+    const auto kept = reduced_shape(x.shape(), axes.mask(name, x.shape()), true);
+    const V tied = x == reshape(y, kept);
+    return tied * reshape(ct, kept) / sum(tied, axes, keepdims);
+  }
+};
+using Max = Extremum<true>;
+using Min = Extremum<false>;
+
+/// The place of the largest element along an axis, the first of several; counted from 0, as numbers of the same type.
+struct ArgMax {
+  static constexpr bool fails = false;
+  static constexpr auto name = "argmax";
+  static constexpr bool differentiable[] = {false};
+  static constexpr auto reads = Reads::nothing;
+  int axis;
+  friend bool operator==(const ArgMax&, const ArgMax&) = default;
+  Shape shape(Dims x) const;
+  template <class T>
+  void forward(Operand<T> y, Operand<const T> x) const;
+};
+
+struct CumulativeSum {
+  static constexpr bool fails = false;
+  static constexpr auto name = "cumsum";
+  static constexpr auto reads = Reads::nothing;
+  int axis;
+  bool reverse = false;
+  friend bool operator==(const CumulativeSum&, const CumulativeSum&) = default;
+  Shape shape(Dims x) const;
+  template <class T>
+  void forward(Operand<T> y, Operand<const T> x) const;
+  template <int I, class V>
+  V vjp(const V& ct, const V&, const V&) const;
+};
+
+#define AUTODIFF_REDUCE(X) X(Sum) X(Max) X(Min) X(ArgMax) X(CumulativeSum)
+AUTODIFF_REDUCE(AUTODIFF_EXTERN)
+
+}  // namespace autodiff
