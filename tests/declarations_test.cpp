@@ -47,7 +47,7 @@ struct Cube {
 template <ad::Linear how, int power>
 struct Power {
   static constexpr auto name = "power";
-  static constexpr ad::Linear linear[] = {how};
+  static constexpr ad::Linear linear[1] = {how};  // Clang 14 needs the 1
   template <class S>
   S f(const S& x) const {
     return power == 1 ? x : power == 2 ? x * x : -x;
@@ -64,7 +64,7 @@ template <Sign sign, bool swapped>
 struct Sum {
   static constexpr auto name = "sum of two";
   static constexpr bool arguments = true, commutative = swapped;
-  static constexpr ad::Linear linear[] = {ad::Linear::plus, sign == Sign::plus ? ad::Linear::plus : ad::Linear::minus};
+  static constexpr ad::Linear linear[2] = {ad::Linear::plus, sign == Sign::plus ? ad::Linear::plus : ad::Linear::minus};
   template <class S>
   S f(const S& a, const S& b) const {
     return sign == Sign::plus ? a + b : a - b;
@@ -73,7 +73,7 @@ struct Sum {
 /// Neutral values are of the type.
 template <int left>
 struct Neutral : Sum<Sign::plus, true> {
-  static constexpr double neutral[] = {left == 0 ? 0.0 : left == 1 ? -0.0 : 1.0, -0.0};
+  static constexpr double neutral[2] = {left == 0 ? 0.0 : left == 1 ? -0.0 : 1.0, -0.0};
 };
 
 /// a + b from memory, and what it may be told about it.
