@@ -85,6 +85,19 @@ Array<T> uninitialised(Dims shape) {
   return Array<T>(to_shape(shape));
 }
 
+/// A shape alone, as an array whose elements must not be read: for values that are not computed.
+template <Real T>
+Array<T> without_elements(Dims shape) {
+  typename Array<T>::inner_strides_type strides(shape.size());
+  xt::compute_strides(shape, xt::layout_type::row_major, strides);
+  return Array<T>(typename Array<T>::storage_type(), to_shape(shape), std::move(strides));
+}
+
+template <Real T>
+bool has_elements(const Array<T>& a) {
+  return a.storage().size() == count(Dims(a.shape().data(), a.shape().size()));
+}
+
 /// Evaluates an expression, array or number into an Array<T>, converting the elements. Throws what check_shape throws.
 template <Real T, class E>
 Array<T> to_array(E&& e) {

@@ -17,5 +17,6 @@
 #include "ops/softmax.hpp"
 #include "program.hpp"
 #include "tape.hpp"
+#include "threads.hpp"
 #include "transforms.hpp"
 #include "variable.hpp"

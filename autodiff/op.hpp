@@ -17,10 +17,22 @@
 // number of inputs: shape(std::span<const Dims>), forward(y, std::span<const Operand<const T>>),
 // vjp(i, ct, y, std::span<const V>).
 //
+// One of several results says how many, and handles them as arrays; a cotangent that does not exist is an empty
+// variable:
+//   static constexpr std::size_t results = 2;
+//   std::array<Shape, 2> shape(Dims a, ...) const;
+//   template <class T> void forward(std::array<Operand<T>, 2> y, Operand<const T> a, ...) const;
+//   template <class V> std::array<V, inputs> vjp(const std::array<V, 2>& ct, const std::array<V, 2>& y, const V& a,
+//   ...,
+//                                                const std::array<bool, inputs>& wanted) const;
+// where `wanted` may be left out, and what is not wanted, or zero, may be left empty. One entry a result,
+// `result_differentiable` says from which no gradient flows: indices, say.
+//
 // Either may declare `reads` (what vjp looks at), and `differentiable`, one entry an argument. An operation with
 // parameters that has an operator== of its own, which may be defaulted, is computed once where it is recorded twice.
 // An elementwise operation may declare `linear` and `neutral`, one entry an argument, and be `commutative`. A
 // structural one may say what else a program can make use of:
+//   static constexpr bool fails = false;                                 // forward throws for no values; or a function
 //   bool takes(const View& a, ...) const;                                // forward reads inputs laid out like these
 //   template <class T> Reduction<T> reduction(Dims x) const;             // it reduces, by parts if need be: how
 //   bool accumulates(Dims a, ...) const;                                 // accumulate is worth its while
@@ -87,7 +99,12 @@ concept Comparable = requires(const Op& op, const Exactly<Op>& other) {
   { op == other } -> std::convertible_to<bool>;
 };
 
-/// What the elementwise and the structural adaptor share: the declarations of the struct.
+template <class Op>
+concept IsView = requires(const Op& op, const View& x) {
+  { op.view(x) } -> std::same_as<std::optional<View>>;
+};
+
+/// What all adaptors share: the declarations of the struct.
 template <class Op, Real T>
 class Declared : public Primitive<T> {
  public:
@@ -98,6 +115,14 @@ class Declared : public Primitive<T> {
       return Op::reads;
     else
       return Reads::both;
+  }
+  bool fails() const override {
+    if constexpr (requires(const Op& op) { op.fails(); })
+      return op_.fails();
+    else if constexpr (requires { Op::fails; })
+      return Op::fails;
+    else
+      return !IsView<Op>;
   }
   const void* self() const override { return &op_; }
   const void* kind() const override {
@@ -192,6 +217,7 @@ class Elementwise final : public Declared<Op, T> {
     (std::make_index_sequence<arity>());
   }
 
+  bool fails() const override { return false; }
   double neutral(std::size_t i) const override {
     if constexpr (requires { Op::neutral; })
       return Op::neutral[i];
@@ -232,23 +258,22 @@ class Elementwise final : public Declared<Op, T> {
   }
 };
 
-template <class Op>
-concept IsView = requires(const Op& op, const View& x) {
-  { op.view(x) } -> std::same_as<std::optional<View>>;
-};
+template <class Op, class... D>
+constexpr std::size_t shape_arity() {
+  if constexpr (sizeof...(D) > 0 && requires(const Op& op, D... d) { op.shape(d...); })
+    return sizeof...(D);
+  else if constexpr (sizeof...(D) < 8)
+    return shape_arity<Op, Dims, D...>();
+  else
+    return 0;  // any number
+}
 
 template <class Op>
 constexpr std::size_t structural_arity() {
   if constexpr (IsView<Op>)
     return 1;
-  else if constexpr (requires(const Op& op, Dims d) { op.shape(d); })
-    return 1;
-  else if constexpr (requires(const Op& op, Dims d) { op.shape(d, d); })
-    return 2;
-  else if constexpr (requires(const Op& op, Dims d) { op.shape(d, d, d); })
-    return 3;
   else
-    return 0;  // any number
+    return shape_arity<Op>();
 }
 
 template <class Op, Real T>
@@ -295,16 +320,24 @@ class Structural final : public Declared<Op, T> {
 
   Variable<T> pullback(std::size_t i, const Variable<T>& ct, const Variable<T>& y,
                        std::span<const Variable<T>> x) const override {
+    Pullback<T> step{std::span(&ct, 1), std::span(&y, 1), x, std::vector<bool>(x.size()), {}};
+    step.wanted[i] = true;
+    step.found.resize(x.size());
+    pull_back(step);
+    return whole(std::move(step.found[i]));
+  }
+
+  void pull_back(Pullback<T>& step) const override {
     if constexpr (arity == 0) {
-      return this->op_.vjp(i, ct, y, x);
+      if constexpr (requires { this->op_.vjp(step.cotangents[0], step.y[0], step.x, step.wanted); }) {
+        auto all = this->op_.vjp(step.cotangents[0], step.y[0], step.x, step.wanted);
+        for (std::size_t i = 0; i < all.size(); ++i) step.found[i] = std::move(all[i]);
+      } else {
+        for (std::size_t i = 0; i < step.x.size(); ++i)
+          if (step.wanted[i]) step.found[i] = this->op_.vjp(i, step.cotangents[0], step.y[0], step.x);
+      }
     } else {
-      return this->template with_index<arity>(i, [&](auto index) {
-        constexpr int I = decltype(index)::value;
-        if constexpr (has_vjp<I>)
-          return rule<I>(ct, y, x, std::make_index_sequence<arity>());
-        else
-          return Variable<T>();
-      });
+      unpack([&](auto... i) { (pull_back_to<int(decltype(i)::value)>(step), ...); });
     }
   }
 
@@ -361,11 +394,15 @@ class Structural final : public Declared<Op, T> {
   }
 
  private:
-  // Not a lambda: Clang 14 compiles those even where `if constexpr` leaves them out.
+  // Not lambdas: Clang 14 compiles those even where `if constexpr` leaves them out.
+  template <int I>
+  void pull_back_to(Pullback<T>& step) const {
+    if constexpr (has_vjp<I>)
+      if (step.wanted[I]) step.found[I] = rule<I>(step, std::make_index_sequence<arity>());
+  }
   template <int I, std::size_t... J>
-  Variable<T> rule(const Variable<T>& ct, const Variable<T>& y, std::span<const Variable<T>> x,
-                   std::index_sequence<J...>) const {
-    return this->op_.template vjp<I>(ct, y, x[J]...);
+  Cotangent<T> rule(const Pullback<T>& step, std::index_sequence<J...>) const {
+    return this->op_.template vjp<I>(step.cotangents[0], step.y[0], step.x[J]...);
   }
   template <class F>
   static auto unpack(F&& f) {
@@ -374,13 +411,94 @@ class Structural final : public Declared<Op, T> {
   }
 };
 
+/// An operation of several results.
+template <class Op, Real T>
+class Several final : public Declared<Op, T> {
+  static constexpr std::size_t arity = shape_arity<Op>(), n = Op::results;
+  using Sequence = std::make_index_sequence<arity>;
+
+ public:
+  using Declared<Op, T>::Declared;
+
+  std::size_t results() const override { return n; }
+  std::vector<Shape> shapes(std::span<const Dims> x) const override {
+    if constexpr (arity != 0) check_arity(Op::name, arity, x.size());
+    const std::array<Shape, n> all = call(x, [&](const auto&... each) { return this->op_.shape(each...); });
+    return {all.begin(), all.end()};
+  }
+  void forward(std::span<const Operand<T>> y, std::span<const Operand<const T>> x) const override {
+    call(x, [&](const auto&... each) { this->op_.template forward<T>(to_array<n>(y), each...); });
+  }
+  void pull_back(Pullback<T>& step) const override {
+    auto all = call(step.x, [&](const auto&... x) {
+      const auto ct = to_array<n>(step.cotangents), y = to_array<n>(step.y);
+      if constexpr (arity == 0) {
+        if constexpr (requires { this->op_.vjp(ct, y, x..., step.wanted); })
+          return this->op_.vjp(ct, y, x..., step.wanted);
+        else
+          return this->op_.vjp(ct, y, x...);
+      } else if constexpr (requires(std::array<bool, arity> wanted) { this->op_.vjp(ct, y, x..., wanted); }) {
+        std::array<bool, arity> wanted;
+        std::copy_n(step.wanted.begin(), arity, wanted.begin());
+        return this->op_.vjp(ct, y, x..., wanted);
+      } else {
+        return this->op_.vjp(ct, y, x...);
+      }
+    });
+    for (std::size_t i = 0; i < all.size(); ++i)
+      if (step.wanted[i]) step.found[i] = std::move(all[i]);
+  }
+  bool differentiable(std::size_t i) const override { return this->declared_differentiable(i); }
+  bool result_differentiable(std::size_t k) const override {
+    if constexpr (requires { Op::result_differentiable; })
+      return Op::result_differentiable[k];
+    else
+      return true;
+  }
+
+  // Of an only result: never asked for.
+  Shape shape(std::span<const Dims> x) const override { return shapes(x)[0]; }
+  void forward(Operand<T>, std::span<const Operand<const T>>) const override {}
+  Variable<T> pullback(std::size_t, const Variable<T>&, const Variable<T>&,
+                       std::span<const Variable<T>>) const override {
+    return {};
+  }
+
+ private:
+  template <std::size_t N, class E>
+  static std::array<std::remove_const_t<E>, N> to_array(std::span<E> from) {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return std::array<std::remove_const_t<E>, N>{from[I]...};
+    }
+    (std::make_index_sequence<N>());
+  }
+  /// f of the elements, or of all of them where there is any number.
+  template <class E, class F>
+  static decltype(auto) call(std::span<E> x, F&& f) {
+    if constexpr (arity == 0)
+      return f(x);
+    else
+      return [&]<std::size_t... I>(std::index_sequence<I...>)->decltype(auto) { return f(x[I]...); }
+    (Sequence());
+  }
+};
+
+template <class Op, Real T>
+constexpr auto adaptor() {
+  if constexpr (requires { Op::results; })
+    return std::type_identity<Several<Op, T>>();
+  else if constexpr (arity_of<Op, kernels::NativeLanes<T>>() == 0)
+    return std::type_identity<Structural<Op, T>>();
+  else
+    return std::type_identity<Elementwise<Op, T>>();
+}
+
 }  // namespace detail
 
-/// An operation as the engine sees it: elementwise if it has an f, else structural.
+/// An operation as the engine sees it: of several results if it says so, elementwise if it has an f, else structural.
 template <class Op, Real T>
 std::shared_ptr<const Primitive<T>> primitive(const Op& op) {
-  using Adaptor = std::conditional_t<detail::arity_of<Op, kernels::NativeLanes<T>>() == 0, detail::Structural<Op, T>,
-                                     detail::Elementwise<Op, T>>;
+  using Adaptor = typename decltype(detail::adaptor<Op, T>())::type;
   if constexpr (std::is_empty_v<Op>) {
     static const auto shared = std::make_shared<const Adaptor>(op);
     return shared;
@@ -390,13 +508,33 @@ std::shared_ptr<const Primitive<T>> primitive(const Op& op) {
 }
 
 /// Runs an operation of your own on variables, arrays, lazy expressions and numbers, and records it.
+/// Gives the result, or a std::array of them where there are several.
 /// Throws what the operation's shape and forward throw, and TapeError when two tapes are mixed.
 template <class Op, class... As>
 requires Operands<As...>
 auto record(const Op& op, As&&... as) {
   using T = ElementOf<As...>;
   const std::array<Variable<T>, sizeof...(As)> inputs{to_variable<T>(std::forward<As>(as))...};
-  return Tape<T>::record(primitive<Op, T>(op), inputs);
+  if constexpr (requires { Op::results; }) {
+    std::array<Variable<T>, Op::results> results;
+    Tape<T>::record(primitive<Op, T>(op), inputs, results);
+    return results;
+  } else {
+    return Tape<T>::record(primitive<Op, T>(op), inputs);
+  }
+}
+
+/// What a vjp may give for an input whose cotangent is zero but for a part: what the operation, which accumulates, adds
+/// to zeros. See Cotangent.
+template <class Op, Real T, std::same_as<Variable<T>>... Rest>
+Cotangent<T> placed(const Op& op, const Variable<T>& first, const Rest&... rest) {
+  return {primitive<Op, T>(op), {first, rest...}};
+}
+
+/// The cotangent of a result, or zeros of its shape where none exists.
+template <Real T>
+Variable<T> or_zeros(const Variable<T>& cotangent, const Variable<T>& y) {
+  return cotangent.alive() ? cotangent : Variable<T>(Array<T>(y.shape(), T(0)));
 }
 
 }  // namespace autodiff

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "array.hpp"
 #include "kernels/elementwise.hpp"
@@ -53,6 +54,40 @@ template <Real T>
 void check_reduction(std::string_view operation, kernels::Reduce<T> kernel);
 
 template <Real T>
+class Primitive;
+
+/// What flows back to an input: an array; or, where it is zero but for a part, what an operation adds there, so that it
+/// costs what the part costs. Such an operation accumulates, is linear in what it has derivatives by, and does not look
+/// at its output.
+template <Real T>
+struct Cotangent {
+  Cotangent() = default;
+  Cotangent(Variable<T> array) : value(std::move(array)) {}
+  Cotangent(std::shared_ptr<const Primitive<T>> adds, std::vector<Variable<T>> from)
+      : operation(std::move(adds)), inputs(std::move(from)) {}
+
+  Variable<T> value;
+  std::shared_ptr<const Primitive<T>> operation = nullptr;  // null: the value alone
+  std::vector<Variable<T>> inputs;
+};
+
+/// One step of a reverse sweep, back through an operation: what its rule is given, and what it finds.
+template <Real T>
+struct Pullback {
+  std::span<const Variable<T>> cotangents;  // of the results; empty variables where nothing flows
+  std::span<const Variable<T>> y, x;
+  std::vector<bool> wanted;         // by input
+  std::vector<Cotangent<T>> found;  // by input; left as it is where nothing flows
+};
+
+/// A part of an operation that is a sum: another operation, of the next `inputs` of the inputs.
+template <Real T>
+struct Term {
+  std::shared_ptr<const Primitive<T>> operation;
+  std::size_t inputs;
+};
+
+template <Real T>
 class Primitive {
  public:
   virtual ~Primitive() = default;
@@ -68,7 +103,22 @@ class Primitive {
   /// Whether a gradient flows to input `i`: not to an index, a label or a condition.
   virtual bool differentiable(std::size_t i) const = 0;
 
+  // An operation of several results has these, too; where there is one they are the same as above.
+  virtual std::size_t results() const { return 1; }
+  virtual std::vector<Shape> shapes(std::span<const Dims> inputs) const { return {shape(inputs)}; }
+  virtual void forward(std::span<const Operand<T>> y, std::span<const Operand<const T>> x) const { forward(y[0], x); }
+  /// Whether a gradient flows back from result `k`.
+  virtual bool result_differentiable(std::size_t) const { return true; }
+  /// The cotangents of all inputs that are wanted, and to which a gradient flows.
+  virtual void pull_back(Pullback<T>& step) const {
+    for (std::size_t i = 0; i < step.x.size(); ++i)
+      if (step.wanted[i]) step.found[i] = pullback(i, step.cotangents[0], step.y[0], step.x);
+  }
+
   // What passes over a recorded tape need to know; each default claims nothing.
+  /// Whether forward may throw for the values it meets, not the shapes. Where it may, a program holds back what it
+  /// makes of its states, so that a run that throws changes none.
+  virtual bool fails() const { return true; }
   virtual Reads reads() const { return Reads::both; }
   virtual Linear linear(std::size_t) const { return Linear::no; }
   /// The value of argument `i` that makes the result the other argument, to the last bit; NaN for none.
@@ -93,6 +143,8 @@ class Primitive {
   virtual bool accumulates(std::span<const Dims>) const { return false; }
   /// y = alpha forward(x) + beta y.
   virtual void accumulate(Operand<T>, std::span<const Operand<const T>>, T, T) const {}
+  /// Of an operation that is a sum, its parts, which accumulate: a program adds each as soon as it can, in order.
+  virtual std::span<const Term<T>> terms() const { return {}; }
 };
 
 }  // namespace autodiff

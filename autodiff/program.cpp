@@ -1,31 +1,19 @@
 #include "program.hpp"
 
 #include <algorithm>
-#include <iomanip>
+#include <iostream>
 #include <list>
+#include <sstream>
 
-#include "program/plan.hpp"
+#include "program/executor.hpp"
 
 namespace autodiff {
 
-std::string ProgramReport::text() const {
-  std::ostringstream text;
-  text << nodes << " nodes: " << folded << " folded, " << merged << " merged, " << viewed << " views, " << absorbed
-       << " absorbed, " << clustered << " in " << clusters << " clusters, " << multiply_adds << " multiply-adds, "
-       << in_place << " in place\n"
-       << bytes << " bytes in the arena (at most " << peak_bytes << " at a time; " << unplanned_bytes
-       << " without planning), " << scratch_bytes << " for blocks\n"
-       << instructions << " instructions\n";
-  for (const auto& [what, seconds] : steps) {
-    if (profiled_runs)
-      text << std::setw(10) << std::fixed << std::setprecision(3) << 1e6 * seconds / static_cast<double>(profiled_runs)
-           << " us";
-    text << "  " << what << '\n';
-  }
-  return text.str();
-}
-
 namespace detail {
+
+void Turnstile::Pass::refuse() {
+  fail<ValueError>("program", "it is running already: each thread needs a copy of its own");
+}
 
 namespace {
 
@@ -47,68 +35,136 @@ void set_state(States<T>& states, std::size_t number, const Array<T>& value) {
 
 }  // namespace
 
-/// The plans of a ShapedProgram, those used last in front.
+/// The values that states begin with, as recorded.
 template <Real T>
-class PlanCache {
- public:
-  PlanCache(typename ShapedProgram<T>::Record record, const CompileOptions& options, std::size_t capacity)
-      : record_(std::move(record)), options_(options), capacity_(std::max<std::size_t>(capacity, 1)) {}
+std::shared_ptr<States<T>> first_states(const Compilation<T>& compilation) {
+  auto states = std::make_shared<States<T>>();
+  for (const auto& value : compilation.first) states->push_back(*value);
+  return states;
+}
 
-  Plan<T>& find(std::span<const Array<T>* const> inputs) {
+/// The programs of a ShapedProgram, those used last in front.
+template <Real T>
+class ProgramCache {
+ public:
+  ProgramCache(typename ShapedProgram<T>::Record record, const CompileOptions& options)
+      : record_(std::move(record)), options_(options) {
+    options_.capacity = std::max<std::size_t>(options_.capacity, 1);
+  }
+
+  /// Shares what was compiled. What did not run last takes memory when it runs first.
+  ProgramCache(const ProgramCache& other)
+      : record_(other.record_),
+        options_(other.options_),
+        compiled_(other.compiled_),
+        states_(std::make_shared<States<T>>(*other.states_)),
+        forgotten_(other.forgotten_),
+        warned_(other.warned_) {
+    for (const auto& entry : other.entries_) entries_.push_back({entry.shapes, entry.compiled, nullptr});
+    if (!entries_.empty()) front();
+  }
+
+  Executor<T>& find(std::span<const Array<T>* const> inputs) {
     const auto fits = [&](const Entry& entry) {
       return std::ranges::equal(entry.shapes, inputs, [](const Shape& shape, const Array<T>* input) {
         return std::ranges::equal(shape, input->shape());
       });
     };
-    const auto found = std::ranges::find_if(plans_, fits);
-    if (found == plans_.end())
+    const auto found = std::ranges::find_if(entries_, fits);
+    if (found == entries_.end())
       compile(inputs);
-    else if (found != plans_.begin())
-      plans_.splice(plans_.begin(), plans_, found);
-    return *plans_.front().plan;
+    else if (found != entries_.begin())
+      entries_.splice(entries_.begin(), entries_, found);
+    return front();
   }
 
   States<T>& states() { return *states_; }
   std::size_t compiled() const { return compiled_; }
   const ProgramReport& report() const {
-    if (plans_.empty()) fail<ValueError>("program", "nothing has been compiled yet");
-    return plans_.front().plan->report();
+    if (entries_.empty()) fail<ValueError>("program", "nothing has been compiled yet");
+    const auto& [shapes, compiled, executor] = entries_.front();
+    return executor ? executor->report() : compiled->report;
   }
 
  private:
   struct Entry {
     std::vector<Shape> shapes;
-    std::unique_ptr<Plan<T>> plan;
+    std::shared_ptr<const Compiled<T>> compiled;
+    std::unique_ptr<Executor<T>> executor;  // none before it runs in a copy
   };
 
+  Executor<T>& front() {
+    auto& [shapes, compiled, executor] = entries_.front();
+    if (!executor) {
+      executor = std::make_unique<Executor<T>>(compiled, states_);
+      executor->compilations(compiled_);
+    }
+    return *executor;
+  }
+
   void compile(std::span<const Array<T>* const> inputs) {
-    if (!plans_.empty() && inputs.size() != plans_.front().shapes.size())
-      fail<ShapeError>("program", "takes ", plans_.front().shapes.size(), " inputs, not ", inputs.size());
-    Tape<T> tape;
+    if (!entries_.empty() && inputs.size() != entries_.front().shapes.size())
+      fail<ShapeError>("program", "takes ", entries_.front().shapes.size(), " inputs, not ", inputs.size());
+    Tape<T> tape(Mode::abstract);
     std::vector<Variable<T>> entered;
     Entry entry;
     for (const Array<T>* input : inputs) {
-      entered.push_back(tape.constant(*input));
+      entered.push_back(tape.input(input->shape()));
       entry.shapes.push_back(input->shape());
     }
     const Recording<T> recording = record_(tape, entered);
-    entry.plan = std::make_unique<Plan<T>>(entered, recording.outputs, recording.updates, options_,
-                                           compiled_ == 0 ? nullptr : states_);
-    states_ = entry.plan->states();
-    plans_.push_front(std::move(entry));
-    if (plans_.size() > capacity_) {
-      evicted_ = std::move(plans_.back().plan);  // its outputs may be the inputs of this run
-      plans_.pop_back();
-    }
+    const auto compilation = compile_recording<T>(entered, recording.outputs, recording.updates, options_);
+    auto states = compiled_ == 0 ? first_states(compilation) : states_;
+    check_states(compilation);
+    entry.compiled = compilation.compiled;
+    entry.executor = std::make_unique<Executor<T>>(entry.compiled, states);
+    states_ = std::move(states);
+    entries_.push_front(std::move(entry));
     ++compiled_;
+    if (entries_.size() > options_.capacity) forget_last();
+    for (const auto& [shapes, compiled, executor] : entries_)
+      if (executor) executor->compilations(compiled_);
+    warn_of_return();
+  }
+
+  void forget_last() {
+    auto& last = entries_.back();
+    evicted_ = std::move(last.executor);  // its outputs may be the inputs of this run
+    if (!warned_ && forgotten_.size() < most_remembered) forgotten_.push_back(std::move(last.shapes));
+    entries_.pop_back();
+  }
+
+  /// Says, once, that shapes were compiled again which had had to go.
+  void warn_of_return() {
+    if (warned_ || std::ranges::find(forgotten_, entries_.front().shapes) == forgotten_.end()) return;
+    warned_ = true, forgotten_.clear();
+    std::ostringstream text;
+    text << "[program] compiles again for shapes that it met before:";
+    for (const auto& shape : entries_.front().shapes) text << ' ' << to_string(Dims(shape));
+    text << "; it keeps programs for " << options_.capacity << " shapes, see CompileOptions::capacity\n";
+    std::clog << text.str();
+  }
+
+  /// Throws ShapeError where a program for another shape has other states.
+  void check_states(const Compilation<T>& compilation) const {
+    if (compiled_ == 0) return;
+    const auto& first = compilation.first;
+    if (first.size() != states_->size())
+      fail<ShapeError>("compile", "there must be as many states as before: ", first.size(), " and ", states_->size());
+    for (std::size_t k = 0; k < first.size(); ++k)
+      if (const Dims now(first[k]->shape()), before((*states_)[k].shape()); !std::ranges::equal(now, before))
+        fail<ShapeError>("compile", "state ", k, " must keep its shape: ", now, " and ", before);
   }
 
   typename ShapedProgram<T>::Record record_;
   CompileOptions options_;
-  std::size_t capacity_, compiled_ = 0;
+  std::size_t compiled_ = 0;
   std::shared_ptr<States<T>> states_ = std::make_shared<States<T>>();
-  std::list<Entry> plans_;
-  std::unique_ptr<Plan<T>> evicted_;
+  std::list<Entry> entries_;
+  std::unique_ptr<Executor<T>> evicted_;
+  static constexpr std::size_t most_remembered = 1000;
+  std::vector<std::vector<Shape>> forgotten_;
+  bool warned_ = false;
 };
 
 }  // namespace detail
@@ -117,20 +173,35 @@ namespace {
 
 /// What a program points to, unless it has been moved from.
 template <class P>
-P& alive(const std::unique_ptr<P>& plan) {
-  if (!plan) fail<ValueError>("program", "it has been moved to another");
-  return *plan;
+P& alive(const std::unique_ptr<P>& of) {
+  if (!of) fail<ValueError>("program", "it has been moved to another");
+  return *of;
+}
+
+template <Real T>
+std::unique_ptr<detail::Executor<T>> copy_of(const std::unique_ptr<detail::Executor<T>>& other) {
+  const auto& of = alive(other);
+  return std::make_unique<detail::Executor<T>>(of.compiled(), std::make_shared<detail::States<T>>(of.states()));
 }
 
 }  // namespace
 
 template <Real T>
 Program<T>::Program(const std::vector<Variable<T>>& inputs, const std::vector<Variable<T>>& outputs,
-                    const std::vector<Update<T>>& updates, const CompileOptions& options)
-    : plan_(std::make_unique<detail::Plan<T>>(inputs, outputs, updates, options)) {}
+                    const std::vector<Update<T>>& updates, const CompileOptions& options) {
+  const auto compilation = detail::compile_recording<T>(inputs, outputs, updates, options);
+  executor_ = std::make_unique<detail::Executor<T>>(compilation.compiled, detail::first_states(compilation));
+}
 
 template <Real T>
 Program<T>::~Program() = default;
+template <Real T>
+Program<T>::Program(const Program& other) : Calls<T, Program>(other), executor_(copy_of(other.executor_)) {}
+template <Real T>
+Program<T>& Program<T>::operator=(const Program& other) {
+  if (this != &other) executor_ = copy_of(other.executor_);
+  return *this;
+}
 template <Real T>
 Program<T>::Program(Program&&) noexcept = default;
 template <Real T>
@@ -138,30 +209,52 @@ Program<T>& Program<T>::operator=(Program&&) noexcept = default;
 
 template <Real T>
 const std::vector<Array<T>>& Program<T>::run(std::span<const Array<T>* const> inputs) {
-  return alive(plan_).run(inputs);
+  const detail::Turnstile::Pass pass(this->turnstile_);
+  return run_alone(inputs);
+}
+
+template <Real T>
+const std::vector<Array<T>>& Program<T>::run_alone(std::span<const Array<T>* const> inputs) {
+  return alive(executor_).run(inputs);
 }
 
 template <Real T>
 const Array<T>& Program<T>::state(std::size_t number) const {
-  return detail::state_at(*alive(plan_).states(), number);
+  return detail::state_at(alive(executor_).states(), number);
 }
 
 template <Real T>
 void Program<T>::state(std::size_t number, const Array<T>& value) {
-  detail::set_state(*alive(plan_).states(), number, value);
+  const detail::Turnstile::Pass pass(this->turnstile_);
+  detail::set_state(alive(executor_).states(), number, value);
 }
 
 template <Real T>
 const ProgramReport& Program<T>::report() const {
-  return alive(plan_).report();
+  return alive(executor_).report();
 }
 
 template <Real T>
+ShapedProgram<T>::ShapedProgram(Record record, const CompileOptions& options)
+    : cache_(std::make_unique<detail::ProgramCache<T>>(std::move(record), options)) {}
+template <Real T>
 ShapedProgram<T>::ShapedProgram(Record record, const CompileOptions& options, std::size_t capacity)
-    : plans_(std::make_unique<detail::PlanCache<T>>(std::move(record), options, capacity)) {}
+    : ShapedProgram(std::move(record), [&] {
+        CompileOptions with = options;
+        with.capacity = capacity;
+        return with;
+      }()) {}
 
 template <Real T>
 ShapedProgram<T>::~ShapedProgram() = default;
+template <Real T>
+ShapedProgram<T>::ShapedProgram(const ShapedProgram& other)
+    : Calls<T, ShapedProgram>(other), cache_(std::make_unique<detail::ProgramCache<T>>(alive(other.cache_))) {}
+template <Real T>
+ShapedProgram<T>& ShapedProgram<T>::operator=(const ShapedProgram& other) {
+  if (this != &other) cache_ = std::make_unique<detail::ProgramCache<T>>(alive(other.cache_));
+  return *this;
+}
 template <Real T>
 ShapedProgram<T>::ShapedProgram(ShapedProgram&&) noexcept = default;
 template <Real T>
@@ -169,37 +262,45 @@ ShapedProgram<T>& ShapedProgram<T>::operator=(ShapedProgram&&) noexcept = defaul
 
 template <Real T>
 const std::vector<Array<T>>& ShapedProgram<T>::run(std::span<const Array<T>* const> inputs) {
-  return alive(plans_).find(inputs).run(inputs);
+  const detail::Turnstile::Pass pass(this->turnstile_);
+  return run_alone(inputs);
+}
+
+template <Real T>
+const std::vector<Array<T>>& ShapedProgram<T>::run_alone(std::span<const Array<T>* const> inputs) {
+  return alive(cache_).find(inputs).run(inputs);
 }
 
 template <Real T>
 void ShapedProgram<T>::prepare(const std::vector<Array<T>>& inputs) {
-  alive(plans_).find(this->pointers(inputs));
+  const detail::Turnstile::Pass pass(this->turnstile_);
+  alive(cache_).find(this->pointers(inputs));
 }
 
 template <Real T>
 std::size_t ShapedProgram<T>::states() const {
-  return alive(plans_).states().size();
+  return alive(cache_).states().size();
 }
 
 template <Real T>
 const Array<T>& ShapedProgram<T>::state(std::size_t number) const {
-  return detail::state_at(alive(plans_).states(), number);
+  return detail::state_at(alive(cache_).states(), number);
 }
 
 template <Real T>
 void ShapedProgram<T>::state(std::size_t number, const Array<T>& value) {
-  detail::set_state(alive(plans_).states(), number, value);
+  const detail::Turnstile::Pass pass(this->turnstile_);
+  detail::set_state(alive(cache_).states(), number, value);
 }
 
 template <Real T>
 std::size_t ShapedProgram<T>::compiled() const {
-  return alive(plans_).compiled();
+  return alive(cache_).compiled();
 }
 
 template <Real T>
 const ProgramReport& ShapedProgram<T>::report() const {
-  return alive(plans_).report();
+  return alive(cache_).report();
 }
 
 template class Program<float>;

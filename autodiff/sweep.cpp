@@ -1,7 +1,9 @@
 #include "sweep.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 
+#include "assembly.hpp"
 #include "finite.hpp"
 #include "ops/arithmetic.hpp"  // for += alone
 
@@ -10,12 +12,15 @@ namespace autodiff {
 namespace {
 
 template <Real T>
-void check(std::string_view caller, const Variable<T>& y, const Variable<T>& cotangent,
+void check(std::string_view caller, Sweep mode, const Variable<T>& y, const Variable<T>& cotangent,
            std::span<const Variable<T>> xs) {
   if (!y.recorded()) fail<TapeError>(caller, "y is a plain value, recorded on no tape: ", Dims(y.shape()));
   if (!std::ranges::equal(cotangent.shape(), y.shape()))
     fail<ShapeError>(caller, "the cotangent must have the shape of y: ", Dims(cotangent.shape()), " and ",
                      Dims(y.shape()));
+  if (mode == Sweep::plain && (y.abstract() || cotangent.abstract()))
+    fail<TapeError>(caller, "only a run of the program knows the derivatives; recorded_", caller,
+                    " records them: y depends on ", y.tape().origins(y.index()), ": ", Dims(y.shape()));
   for (const auto& x : xs) {
     if (!x.recorded()) fail<TapeError>(caller, "x is a plain value, recorded on no tape: ", Dims(x.shape()));
     if (&x.tape() != &y.tape()) fail<TapeError>(caller, "x and y belong to two tapes");
@@ -24,79 +29,163 @@ void check(std::string_view caller, const Variable<T>& y, const Variable<T>& cot
   }
 }
 
+/// The cotangents of the nodes between the earliest x and y.
+template <Real T>
+class Sweeper {
+ public:
+  Sweeper(Sweep mode, const Variable<T>& y, std::span<const Variable<T>> xs)
+      : mode_(mode), tape_(y.tape()), last_(y.index()), first_(y.index() + 1) {
+    for (const auto& x : xs) first_ = std::min(first_, x.index());
+    const std::size_t nodes = last_ + 1 - first_;
+    wanted_.resize(nodes), leads_.resize(nodes), cotangents_.resize(nodes);
+    for (const auto& x : xs)
+      if (x.index() <= last_) wanted_[x.index() - first_] = leads_[x.index() - first_] = true;
+    for (std::size_t i = first_; i <= last_; ++i)
+      if (!leads_[i - first_]) leads_[i - first_] = leads(i);
+  }
+
+  void run(const Variable<T>& cotangent) {
+    if (cotangents_.empty() || !leads_.back()) return;
+    cotangents_.back() = entered(cotangent);
+    for (std::size_t i = last_ + 1; i-- > first_;)
+      if (tape_.node(i).operation && tape_.node(i).result == 0) pull_back(i);
+  }
+
+  /// Empty where y does not depend on the node.
+  Variable<T> cotangent(std::size_t i) {
+    return i > last_ ? Variable<T>() : (settle(i - first_), cotangents_[i - first_]);
+  }
+
+  /// A recorded sweep stays recorded, from its seed on, even where a rule meets or gives plain values.
+  Variable<T> entered(const Variable<T>& v) const {
+    return mode_ == Sweep::recorded && tape_.recording() && !v.recorded() ? tape_.constant(v) : v;
+  }
+
+ private:
+  /// Whether the node is on a path from an x.
+  bool leads(std::size_t i) const {
+    const auto& node = tape_.node(i);
+    if (node.constant || !node.operation || !node.operation->result_differentiable(node.result)) return false;
+    const auto inputs = tape_.inputs(i);
+    for (std::size_t j = 0; j < inputs.size(); ++j)
+      if (leads_to(inputs[j]) && node.operation->differentiable(j)) return true;
+    return false;
+  }
+  bool leads_to(std::size_t i) const { return i >= first_ && leads_[i - first_]; }
+  Variable<T> value_of(std::size_t i) const { return mode_ == Sweep::recorded ? tape_.recorded(i) : tape_.plain(i); }
+
+  void pull_back(std::size_t i) {
+    // A recorded sweep grows the tape, so nothing of it is held by reference across a rule.
+    const auto operation = tape_.node(i).operation;
+    const std::size_t results = std::min(operation->results(), last_ + 1 - i);
+    bool reached = false;
+    for (std::size_t k = i; k < i + results; ++k) settle(k - first_), reached |= cotangents_[k - first_].alive();
+    if (!reached || !leads(i)) return;
+    const auto span = tape_.inputs(i);
+    const xt::svector<std::uint32_t, 4> inputs(span.begin(), span.end());
+    cts_.clear(), ys_.clear(), xs_.clear();
+    for (std::size_t k = i; k < i + operation->results(); ++k) {
+      ys_.push_back(value_of(k));
+      auto& ct = cts_.emplace_back();
+      if (k > last_) continue;
+      auto& kept = cotangents_[k - first_];
+      ct = wanted_[k - first_] ? kept : std::move(kept);
+    }
+    for (auto j : inputs) xs_.push_back(value_of(j));
+    step_.cotangents = cts_, step_.y = ys_, step_.x = xs_;
+    step_.wanted.assign(inputs.size(), false), step_.found.assign(inputs.size(), {});
+    for (std::size_t j = 0; j < inputs.size(); ++j)
+      step_.wanted[j] = leads_to(inputs[j]) && operation->differentiable(j);
+    operation->pull_back(step_);
+    for (std::size_t j = 0; j < inputs.size(); ++j)
+      if (step_.wanted[j]) add(i, *operation, j, inputs[j] - first_, std::move(step_.found[j]));
+  }
+
+  void add(std::size_t from, const Primitive<T>& operation, std::size_t argument, std::size_t to, Cotangent<T> found) {
+    const Dims expected(xs_[argument].shape());
+    if (found.operation) {
+      std::vector<Dims> shapes;
+      for (const auto& input : found.inputs) shapes.emplace_back(input.shape());
+      check_shape_of(operation, argument, Dims(found.operation->shape(shapes)), expected);
+      return mode_ == Sweep::recorded ? add_later(to, std::move(found)) : add_in_place(to, found, expected);
+    }
+    if (!found.value.alive() && operation.results() > 1) return;
+    Variable<T> part = entered(found.value);
+    check_shape_of(operation, argument, Dims(part.shape()), expected);
+    if (tape_.stops_at_non_finite() && !part.abstract()) require_finite_part(from, operation, part);
+    auto& sum = cotangents_[to];
+    if (sum.alive())
+      sum += part;
+    else
+      sum = std::move(part);
+  }
+
+  void check_shape_of(const Primitive<T>& operation, std::size_t argument, Dims given, Dims expected) const {
+    if (!std::ranges::equal(given, expected))
+      fail<ShapeError>(operation.name(), "the gradient of argument ", argument + 1, " must have its shape: ", given,
+                       " and ", expected);
+  }
+
+  void require_finite_part(std::size_t from, const Primitive<T>& operation, const Variable<T>& part) const {
+    const std::string where = tape_.name(from).empty() ? tape_.scope_of(from) : tape_.name(from);
+    const ErrorScope scope(where.empty() ? "gradient" : "gradient of " + where);
+    std::vector<Dims> shapes;
+    for (const auto& ct : cts_)
+      if (ct.alive()) shapes.emplace_back(ct.shape());
+    require_finite<T>(operation.name(), "the result", operand(part.value()), shapes);
+  }
+
+  void add_in_place(std::size_t to, const Cotangent<T>& part, Dims shape) {
+    auto& sum = cotangents_[to];
+    if (!sum.exclusive()) {
+      sum = sum.alive() ? Variable<T>(Array<T>(sum.value())) : Variable<T>(Array<T>(to_shape(shape), T(0)));
+    }
+    std::vector<Operand<const T>> from;
+    for (const auto& input : part.inputs) from.push_back(operand(input.value()));
+    part.operation->accumulate(operand(*sum.exclusive()), from, 1, 1);
+  }
+
+  void add_later(std::size_t to, Cotangent<T> part) {
+    for (auto& input : part.inputs) input = entered(input);
+    parts_[to].push_back(std::move(part));
+  }
+
+  /// Puts the parts of a cotangent into one array, now that it is needed.
+  void settle(std::size_t at) {
+    if (parts_.empty()) return;
+    const auto found = parts_.find(at);
+    if (found == parts_.end()) return;
+    const auto parts = std::move(found->second);
+    parts_.erase(found);
+    auto& sum = cotangents_[at];
+    auto all = entered(assemble(tape_.node(at + first_).value->shape(), parts));
+    sum = sum.alive() ? sum + all : std::move(all);
+  }
+
+  const Sweep mode_;
+  Tape<T>& tape_;
+  const std::size_t last_;
+  std::size_t first_;
+  std::vector<bool> wanted_, leads_;  // asked for; on a path from one that is
+  std::vector<Variable<T>> cotangents_;
+  std::unordered_map<std::size_t, std::vector<Cotangent<T>>> parts_;  // to be added to them
+  std::vector<Variable<T>> cts_, ys_, xs_;
+  Pullback<T> step_;
+};
+
 }  // namespace
 
 template <Real T>
 std::vector<Variable<T>> sweep(std::string_view caller, Sweep mode, const Variable<T>& y, const Variable<T>& cotangent,
                                std::span<const Variable<T>> xs) {
-  check(caller, y, cotangent, xs);
-  Tape<T>& tape = y.tape();
-  // A recorded sweep stays recorded, from its seed on, even where a rule meets or gives plain values.
-  const auto entered = [&](const Variable<T>& v) {
-    return mode == Sweep::recorded && tape.recording() && !v.recorded() ? tape.constant(v) : v;
-  };
-  const auto value_of = [&](std::size_t i) { return mode == Sweep::recorded ? tape.recorded(i) : tape.plain(i); };
-
-  // Nodes below the earliest x, or above y, are not on a path between them.
-  std::size_t first = y.index() + 1;
-  for (const auto& x : xs) first = std::min(first, x.index());
-  const std::size_t nodes = y.index() + 1 - first;
-  std::vector<bool> wanted(nodes), leads(nodes);  // asked for; on a path from one that is
-  for (const auto& x : xs)
-    if (x.index() <= y.index()) wanted[x.index() - first] = leads[x.index() - first] = true;
-  for (std::size_t i = first; i <= y.index(); ++i) {
-    const auto inputs = tape.inputs(i);
-    for (std::size_t j = 0; j < inputs.size() && !leads[i - first]; ++j)
-      leads[i - first] = inputs[j] >= first && leads[inputs[j] - first] && tape.node(i).operation->differentiable(j);
-  }
-
-  std::vector<Variable<T>> cotangents(nodes);
-  std::vector<bool> reached(nodes);
-  if (nodes && leads.back()) {
-    cotangents.back() = entered(cotangent);
-    reached.back() = true;
-  }
-  std::vector<Variable<T>> x;
-  for (std::size_t i = y.index() + 1; i-- > first;) {
-    if (!reached[i - first]) continue;
-    // A recorded sweep grows the tape, so nothing of it is held by reference across a pullback.
-    const auto operation = tape.node(i).operation;
-    const auto span = tape.inputs(i);
-    const xt::svector<std::uint32_t, 4> inputs(span.begin(), span.end());
-    const bool any = std::any_of(inputs.begin(), inputs.end(), [&](auto j) { return j >= first && leads[j - first]; });
-    if (!any) continue;
-    const Variable<T> ct = wanted[i - first] ? cotangents[i - first] : std::move(cotangents[i - first]);
-    const Variable<T> output = value_of(i);
-    x.clear();
-    for (auto j : inputs) x.push_back(value_of(j));
-    for (std::size_t j = 0; j < inputs.size(); ++j) {
-      if (inputs[j] < first || !leads[inputs[j] - first] || !operation->differentiable(j)) continue;
-      const std::size_t to = inputs[j] - first;
-      Variable<T> part = entered(operation->pullback(j, ct, output, x));
-      if (!std::ranges::equal(part.shape(), x[j].shape()))
-        fail<ShapeError>(operation->name(), "the gradient of argument ", j + 1,
-                         " must have its shape: ", Dims(part.shape()), " and ", Dims(x[j].shape()));
-      if (tape.stops_at_non_finite()) {
-        const std::string where = tape.name(i).empty() ? tape.scope_of(i) : tape.name(i);
-        const ErrorScope scope(where.empty() ? "gradient" : "gradient of " + where);
-        const Dims from[] = {Dims(ct.shape())};
-        require_finite<T>(operation->name(), "the result", operand(part.value()), from);
-      }
-      if (reached[to])
-        cotangents[to] += part;
-      else
-        cotangents[to] = std::move(part), reached[to] = true;
-    }
-  }
-
+  check(caller, mode, y, cotangent, xs);
+  const typename Tape<T>::Attempt attempt({&y});
+  Sweeper<T> sweeper(mode, y, xs);
+  sweeper.run(cotangent);
   std::vector<Variable<T>> result;
-  for (const auto& v : xs) {
-    if (v.index() <= y.index() && reached[v.index() - first]) {
-      result.push_back(cotangents[v.index() - first]);
-    } else {
-      const auto zeros = xt::zeros<T>(v.shape());
-      result.push_back(entered(Variable<T>(Array<T>(zeros))));
-    }
+  for (const auto& x : xs) {
+    result.push_back(sweeper.cotangent(x.index()));
+    if (!result.back().alive()) result.back() = sweeper.entered(Variable<T>(Array<T>(x.shape(), T(0))));
   }
   return result;
 }

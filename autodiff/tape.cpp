@@ -37,7 +37,7 @@ class Few {
 }  // namespace
 
 template <Real T>
-Tape<T>::Tape() {
+Tape<T>::Tape(Mode mode) : mode_(mode) {
   auto& anchors = Anchors<T>::all();
   std::lock_guard lock(anchors.mutex);
   if (anchors.free.empty()) {
@@ -63,7 +63,16 @@ template <Real T>
 void Tape<T>::clear() {
   truncate(0);
   by_name_.clear();
+  forget_scopes();
   ++anchor_->life;
+}
+
+/// Of an empty tape, unless one is open: names that never come again would pile up.
+template <Real T>
+void Tape<T>::forget_scopes() {
+  if (!nodes_.empty() || scope_ != 0) return;
+  scopes_.resize(1);
+  scope_index_.clear();
 }
 
 template <Real T>
@@ -73,36 +82,79 @@ void Tape<T>::truncate(std::size_t size) {
   nodes_.resize(size);
   std::erase_if(names_, [&](const auto& entry) { return entry.first >= size; });
   std::erase_if(by_name_, [&](const auto& entry) { return entry.second >= size; });
+  std::erase_if(cells_, [&](const auto& entry) { return entry.first >= size; });
+  std::erase_if(entered_, [&](auto index) { return index >= size; });
 }
 
 template <Real T>
-std::uint32_t Tape<T>::append(std::shared_ptr<const Primitive<T>> operation, std::shared_ptr<Array<T>> value,
-                              bool constant) {
+std::uint32_t Tape<T>::append(Node<T> node) {
   if (nodes_.size() >= UINT32_MAX || inputs_.size() >= UINT32_MAX) fail<TapeError>("tape", "holds 2^32 nodes at most");
-  nodes_.push_back(
-      {std::move(operation), std::move(value), static_cast<std::uint32_t>(inputs_.size()), scope_, constant});
+  node.first_input = static_cast<std::uint32_t>(inputs_.size());
+  node.scope = scope_;
+  nodes_.push_back(std::move(node));
   return static_cast<std::uint32_t>(nodes_.size() - 1);
 }
 
 template <Real T>
-Variable<T> Tape<T>::leaf(const Variable<T>& value, const std::string& name, bool constant) {
-  value.check_alive();
+Variable<T> Tape<T>::leaf(const Variable<T>& value, const std::string& name, bool constant, const Cell<T>& cell) {
+  value.check_value();
   if (stop_at_non_finite_) {
     const ErrorScope scope(name);
     require_finite<T>(constant ? "constant" : "variable", "the value", operand(std::as_const(*value.value_)));
   }
-  const auto index = append(nullptr, value.value_, constant);
+  const bool may_change = abstract() && (!constant || cell);
+  const auto index = append({.value = value.value_, .constant = constant, .abstract = may_change});
+  if (cell) cells_.emplace(index, cell);
   if (!name.empty()) this->name(index, name);
   return recorded(index);
 }
 
 template <Real T>
+Variable<T> Tape<T>::input(const Shape& shape) {
+  if (!abstract()) fail<TapeError>("tape", "only an abstract tape has inputs: ", Dims(shape));
+  check_shape("input", shape);
+  const auto index = append({.value = std::make_shared<Array<T>>(without_elements<T>(shape)), .abstract = true});
+  entered_.push_back(index);
+  return recorded(index);
+}
+
+template <Real T>
 Variable<T> Tape<T>::recorded(std::size_t index) const {
-  return Variable<T>(nodes_[index].value, anchor_, anchor_->life, static_cast<std::uint32_t>(index));
+  const Node<T>& node = nodes_[index];
+  return Variable<T>(node.value, anchor_, anchor_->life, static_cast<std::uint32_t>(index), node.abstract);
+}
+
+template <Real T>
+Cell<T> Tape<T>::cell(std::size_t index) const {
+  const auto found = cells_.find(static_cast<std::uint32_t>(index));
+  return found == cells_.end() ? nullptr : found->second;
+}
+
+template <Real T>
+std::string Tape<T>::origins(std::size_t index) const {
+  constexpr std::size_t most_named = 4;
+  std::vector<bool> reached(index + 1);
+  reached[index] = true;
+  std::vector<std::string> found;
+  for (std::size_t i = index + 1; i-- > 0;) {
+    if (!reached[i] || !nodes_[i].abstract) continue;
+    for (auto j : inputs(i)) reached[j] = true;
+    if (nodes_[i].operation) continue;
+    const auto input = std::ranges::find(entered_, i);
+    const std::string called = name(i).empty() ? to_string(Dims(nodes_[i].value->shape())) : name(i);
+    found.push_back(input == entered_.end() ? (nodes_[i].constant ? "state " : "variable ") + called
+                    : name(i).empty()       ? "input " + std::to_string(input - entered_.begin())
+                                      : "input " + std::to_string(input - entered_.begin()) + " (" + called + ")");
+  }
+  std::string text;
+  const std::size_t named = found.size() > most_named ? most_named : found.size();
+  for (std::size_t k = 0; k < named; ++k) text += (k ? ", " : "") + found[found.size() - 1 - k];
+  return found.size() > named ? text + " and " + std::to_string(found.size() - named) + " more" : text;
 }
 
 template <Real T>
 std::span<const std::uint32_t> Tape<T>::inputs(std::size_t index) const {
+  index -= nodes_[index].result;
   const std::size_t begin = nodes_[index].first_input;
   const std::size_t end = index + 1 < nodes_.size() ? nodes_[index + 1].first_input : inputs_.size();
   return {inputs_.data() + begin, end - begin};
@@ -118,10 +170,11 @@ Tape<T>* Tape<T>::common(std::string_view operation, std::span<const Variable<T>
     if (!x.alive())
       fail<TapeError>(operation, "argument ", i + 1,
                       " belongs to a tape that has been cleared or is gone: ", Dims(x.value_->shape()));
-    if (tape && tape != x.anchor_->tape)
+    Tape* const its_tape = x.anchor_->tape;
+    if (tape && tape != its_tape)
       fail<TapeError>(operation, "variables of two tapes cannot be mixed: ", Dims(operands[0].value_->shape()), " and ",
                       Dims(x.value_->shape()));
-    tape = x.anchor_->tape;
+    tape = its_tape;
   }
   return tape;
 }
@@ -133,29 +186,58 @@ void Tape<T>::check_operands(std::string_view operation, std::span<const Variabl
 
 template <Real T>
 Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>> inputs) {
+  Variable<T> result;
+  record(operation, inputs, std::span(&result, 1));
+  return result;
+}
+
+template <Real T>
+void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>> inputs,
+                     std::span<Variable<T>> results) {
   Tape* tape = common(operation->name(), inputs);
   Few<Dims> shapes(inputs.size());
   Few<Operand<const T>> operands(inputs.size());
+  bool abstract = false;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     operands[i] = operand(std::as_const(*inputs[i].value_));
     shapes[i] = operands[i].shape;
+    abstract |= inputs[i].abstract_;
   }
-  const Shape shape = operation->shape(shapes);
-  check_shape(operation->name(), shape);
-  auto value = std::make_shared<Array<T>>(shape);
-  operation->forward(operand(*value), operands);
-  if (tape && tape->stop_at_non_finite_)
-    require_finite<T>(operation->name(), "the result", operand(std::as_const(*value)), shapes);
-  if (!tape || !tape->recording_) return Variable<T>(std::move(value), nullptr, 0, 0);
-
+  Few<std::shared_ptr<Array<T>>> values(results.size());
+  Few<Operand<T>> ys(results.size());
+  const auto make = [&](std::size_t k, const Shape& shape) {
+    check_shape(operation->name(), shape);
+    values[k] = abstract ? std::make_shared<Array<T>>(without_elements<T>(shape)) : std::make_shared<Array<T>>(shape);
+    ys[k] = operand(*values[k]);
+  };
+  if (results.size() == 1) {
+    make(0, operation->shape(shapes));
+  } else {
+    const auto all = operation->shapes(shapes);
+    for (std::size_t k = 0; k < results.size(); ++k) make(k, all[k]);
+  }
+  if (!abstract) results.size() == 1 ? operation->forward(ys[0], operands) : operation->forward(ys, operands);
+  if (tape && tape->stop_at_non_finite_ && !abstract)
+    for (std::size_t k = 0; k < results.size(); ++k)
+      require_finite<T>(operation->name(), "the result", operand(std::as_const(*values[k])), shapes);
+  if (!tape || !(tape->recording_ || abstract)) {
+    for (std::size_t k = 0; k < results.size(); ++k) results[k] = Variable<T>(std::move(values[k]), nullptr, 0, 0);
+    return;
+  }
   // Plain values become constants here, after all that can fail; then the node's own inputs follow each other.
   Few<std::uint32_t> indices(inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i)
-    indices[i] = inputs[i].recorded() ? inputs[i].index_ : tape->append(nullptr, inputs[i].value_, true);
-  const auto index = tape->append(operation, std::move(value), false);
-  const std::span<const std::uint32_t> all = indices;
-  tape->inputs_.insert(tape->inputs_.end(), all.begin(), all.end());
-  return tape->recorded(index);
+    indices[i] = inputs[i].recorded() ? inputs[i].index_ : tape->append({.value = inputs[i].value_, .constant = true});
+  for (std::uint32_t k = 0; k < results.size(); ++k) {
+    const auto index = tape->append({.operation = operation,
+                                     .value = std::move(values[k]),
+                                     .result = k,
+                                     .constant = !tape->recording_,
+                                     .abstract = abstract});
+    const std::span<const std::uint32_t> all = indices;
+    if (k == 0) tape->inputs_.insert(tape->inputs_.end(), all.begin(), all.end());
+    results[k] = tape->recorded(index);
+  }
 }
 
 template <Real T>
@@ -206,6 +288,15 @@ void Variable<T>::check_alive() const {
 }
 
 template <Real T>
+void Variable<T>::check_value() const {
+  check_alive();
+  if (!abstract_) return;
+  if (!anchor_) fail<TapeError>("variable", "only a run of the program knows the value: ", Dims(value_->shape()));
+  fail<TapeError>("variable", "only a run of the program knows the value, which depends on ", tape().origins(index_),
+                  ": ", Dims(value_->shape()));
+}
+
+template <Real T>
 T Variable<T>::item() const {
   if (size() != 1) fail<ShapeError>("item", "needs exactly one element: ", Dims(shape()));
   return *value().data();
@@ -234,16 +325,9 @@ Variable<T> Variable<T>::named(const std::string& name) && {
   return std::move(*this);
 }
 
-template <Real T>
-Variable<T> detach(const Variable<T>& x) {
-  return x.recorded() ? x.tape().plain(x.index()) : x;
-}
-
 template class Tape<float>;
 template class Tape<double>;
 template class Variable<float>;
 template class Variable<double>;
-template Variable<float> detach(const Variable<float>&);
-template Variable<double> detach(const Variable<double>&);
 
 }  // namespace autodiff

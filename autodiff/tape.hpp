@@ -17,21 +17,35 @@
 
 namespace autodiff {
 
-/// One recorded operation, variable or constant.
+/// A variable, a constant, or one result of a recorded operation; all results of one follow each other.
 template <Real T>
 struct Node {
-  std::shared_ptr<const Primitive<T>> operation;  // null: a variable or a constant
-  std::shared_ptr<Array<T>> value;
-  std::uint32_t first_input;  // of the tape's list of inputs; they end where those of the next node begin
-  std::uint32_t scope;
-  bool constant;
+  std::shared_ptr<const Primitive<T>> operation = nullptr;  // null: a variable or a constant
+  std::shared_ptr<Array<T>> value = nullptr;                // a shape alone where only a run knows more
+  std::uint32_t first_input = 0;  // of the tape's list of inputs; they end where those of the next node begin
+  std::uint32_t scope = 0;
+  std::uint32_t result = 0;  // its number among those of its operation
+  bool constant = false;     // has no gradient
+  bool abstract = false;     // only a run knows the value, or may change it
 };
 
+/// A value that others may replace, such as a parameter of a network: programs read it anew at each run.
+template <Real T>
+using Cell = std::shared_ptr<const Variable<T>>;
+
+/// Whether operations compute as they are recorded, or are recorded alone.
+enum class Mode { eager, abstract };
+
 /// Records operations as they run. Belongs to one thread; any number of tapes live side by side.
+///
+/// On an abstract tape, made for a program, inputs, variables and what depends on them have a shape and no value:
+/// nothing is computed and no memory is taken for it, nothing of the first run can be frozen into the program. What
+/// follows from constants alone is computed at once. Where such a tape is paused, operations are recorded all the same,
+/// and no gradient flows through them.
 template <Real T>
 class Tape {
  public:
-  Tape();
+  explicit Tape(Mode mode = Mode::eager);
   ~Tape();
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
@@ -51,7 +65,12 @@ class Tape {
   Variable<T> variable(std::initializer_list<std::initializer_list<T>> rows, const std::string& name = {}) {
     return leaf(Variable<T>(from(rows)), name, false);
   }
+  /// Enters a value that others may replace, as it is now. A program reads it at each run, unless it is a state of it.
+  Variable<T> variable(const Cell<T>& cell, const std::string& name = {}) { return leaf(*cell, name, false, cell); }
+  /// Enters a value that a program is given at each run. Throws TapeError where the tape is not abstract.
+  Variable<T> input(const Shape& shape);
   /// Enters a value that has no gradient.
+  Variable<T> constant(const Cell<T>& cell, const std::string& name = {}) { return leaf(*cell, name, true, cell); }
   template <class A>
   Variable<T> constant(A&& value, const std::string& name = {}) {
     return leaf(to_variable<T>(std::forward<A>(value)), name, true);
@@ -76,7 +95,7 @@ class Tape {
   class [[nodiscard]] Scope {
    public:
     Scope(Tape& tape, std::string_view name);
-    ~Scope() { tape_.scope_ = outer_; }
+    ~Scope() { tape_.scope_ = outer_, tape_.forget_scopes(); }
     Scope(const Scope&) = delete;
 
    private:
@@ -99,6 +118,7 @@ class Tape {
   };
   Pause pause() { return Pause(*this); }
   bool recording() const { return recording_; }
+  bool abstract() const { return mode_ == Mode::abstract; }
 
   /// Hunts for the first value that is not finite: from now on, entering one, an operation that gives one, and a sweep
   /// that meets one throw ValueError, which names scope, operation, shapes and the index. Arrays and numbers beside
@@ -110,6 +130,9 @@ class Tape {
 
   /// Runs an operation, and records it if any input is recorded and the tape is not paused.
   static Variable<T> record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>> inputs);
+  /// The same for an operation of several results.
+  static void record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>> inputs,
+                     std::span<Variable<T>> results);
 
   /// Throws TapeError, naming the operation, when operands are empty, of a tape that is gone, or of two tapes: what
   /// functions of several steps ask before the first of them.
@@ -119,7 +142,13 @@ class Tape {
   std::span<const std::uint32_t> inputs(std::size_t index) const;
   /// The variable of a node, and the same value off the tape.
   Variable<T> recorded(std::size_t index) const;
-  Variable<T> plain(std::size_t index) const { return Variable<T>(nodes_[index].value, nullptr, 0, 0); }
+  Variable<T> plain(std::size_t index) const {
+    return Variable<T>(nodes_[index].value, nullptr, 0, 0, nodes_[index].abstract);
+  }
+  /// The cell that a variable was entered from, or null.
+  Cell<T> cell(std::size_t index) const;
+  /// What the value of a node depends on and only a run knows: "input 0, variable layer1/W".
+  std::string origins(std::size_t index) const;
   /// "layer1/W", or "" for a node without a name.
   std::string name(std::size_t index) const;
   void name(std::size_t index, const std::string& name);
@@ -185,11 +214,13 @@ class Tape {
     return a;
   }
   static Tape* common(std::string_view operation, std::span<const Variable<T>> operands);
-  Variable<T> leaf(const Variable<T>& value, const std::string& name, bool constant);
-  std::uint32_t append(std::shared_ptr<const Primitive<T>> operation, std::shared_ptr<Array<T>> value, bool constant);
+  Variable<T> leaf(const Variable<T>& value, const std::string& name, bool constant, const Cell<T>& cell = nullptr);
+  std::uint32_t append(Node<T> node);
   std::string scope_path(std::uint32_t scope) const;
   void truncate(std::size_t size);
+  void forget_scopes();
 
+  const Mode mode_;
   detail::Anchor<T>* anchor_;
   std::vector<Node<T>> nodes_;
   std::vector<std::uint32_t> inputs_;
@@ -199,7 +230,15 @@ class Tape {
   bool recording_ = true, stop_at_non_finite_ = false;
   std::unordered_map<std::uint32_t, std::string> names_;  // of the few nodes that have one
   std::unordered_map<std::string, std::uint32_t> by_name_;
+  std::unordered_map<std::uint32_t, Cell<T>> cells_;
+  std::vector<std::uint32_t> entered_;  // the inputs
 };
+
+/// What flows back to an input as an array, recorded where it has to be computed.
+template <Real T>
+Variable<T> whole(const Cotangent<T>& cotangent) {
+  return cotangent.operation ? Tape<T>::record(cotangent.operation, cotangent.inputs) : cotangent.value;
+}
 
 extern template class Tape<float>;
 extern template class Tape<double>;

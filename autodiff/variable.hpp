@@ -1,6 +1,8 @@
 // Variable<T>: a value and its place on a tape.
 #pragma once
 
+#include <atomic>
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -17,17 +19,18 @@ class Tape;
 
 namespace detail {
 /// Where a tape can be found while it lives. Anchors are never freed, only used again with the next `life`, so a
-/// variable can always ask whether its tape is still there.
+/// variable can always ask whether its tape is still there, also while the tape ends on another thread.
 template <Real T>
 struct Anchor {
-  Tape<T>* tape = nullptr;
-  std::uint64_t life = 0;
+  std::atomic<Tape<T>*> tape = nullptr;
+  std::atomic<std::uint64_t> life = 0;
 };
 }  // namespace detail
 
 /// A value, and the node of the tape that it came from. Cheap to copy: the array is shared, and changed only by += of a
 /// plain value that nobody shares.
-/// A variable without a node is a plain value: operations on plain values alone record nothing.
+/// A variable without a node is a plain value: operations on plain values alone record nothing. One of an abstract tape
+/// (see Tape) has a shape and, unless it follows from constants alone, no value.
 template <Real T>
 class Variable {
  public:
@@ -38,15 +41,16 @@ class Variable {
   /// A plain value, off any tape.
   explicit Variable(Array<T> value) : value_(std::make_shared<Array<T>>(std::move(value))) {}
 
-  /// The array. Throws TapeError when the variable is empty, or its tape has been cleared or is gone.
-  const Array<T>& value() const& { return check_alive(), *value_; }
+  /// The array. Throws TapeError when the variable is empty, its tape has been cleared or is gone, or only a run of a
+  /// program knows the value: the error says which inputs and variables it depends on.
+  const Array<T>& value() const& { return check_value(), *value_; }
   /// Of a temporary: an array of its own, so that nothing refers to what is about to go.
   Array<T> value() && {
-    check_alive();
+    check_value();
     if (Array<T>* mine = exclusive()) return std::move(*mine);
     return *value_;
   }
-  const Shape& shape() const { return value().shape(); }
+  const Shape& shape() const { return check_alive(), value_->shape(); }
   /// The length of an axis, from 0. Throws AxisError for one that the array does not have.
   std::size_t shape(std::size_t axis) const {
     const Shape& lengths = shape();
@@ -55,13 +59,15 @@ class Variable {
                       Dims(lengths));
     return lengths[axis];
   }
-  std::size_t dimension() const { return value().dimension(); }
-  std::size_t size() const { return value().size(); }
-  /// The only element. Throws ShapeError when there is not exactly one.
+  std::size_t dimension() const { return shape().size(); }
+  std::size_t size() const { return count(Dims(shape())); }
+  /// The only element. Throws ShapeError when there is not exactly one, and what value() throws.
   T item() const;
 
-  /// Whether it can be used: it has a value, and its tape, if it has one, has not been cleared and is not gone.
+  /// Whether it can be used: it is not empty, and its tape, if it has one, has not been cleared and is not gone.
   bool alive() const noexcept { return value_ && (!anchor_ || anchor_->life == life_); }
+  /// Whether it has a shape alone, since only a run of the program that is being recorded knows the value.
+  bool abstract() const { return abstract_; }
   /// Whether it has a node on a tape.
   bool recorded() const { return anchor_ != nullptr; }
   /// The tape that holds it. Throws TapeError for a plain value, or when the tape is gone.
@@ -77,6 +83,10 @@ class Variable {
   /// The array, to be changed in place: null unless it is a plain value that nobody else shares.
   Array<T>* exclusive() { return !anchor_ && value_.use_count() == 1 ? value_.get() : nullptr; }
 
+  /// The element at these indices as a variable, or for fewer indices than axes a part: see at(). x(i, j).
+  template <std::integral... Indices>
+  Variable operator()(Indices... indices) const;
+
   template <class A>
   Variable& operator+=(A&& a);
   template <class A>
@@ -88,19 +98,22 @@ class Variable {
 
  private:
   friend class Tape<T>;
-  Variable(std::shared_ptr<Array<T>> value, detail::Anchor<T>* anchor, std::uint64_t life, std::uint32_t index)
-      : value_(std::move(value)), anchor_(anchor), life_(life), index_(index) {}
+  Variable(std::shared_ptr<Array<T>> value, detail::Anchor<T>* anchor, std::uint64_t life, std::uint32_t index,
+           bool abstract = false)
+      : value_(std::move(value)), anchor_(anchor), life_(life), index_(index), abstract_(abstract) {}
   void check_alive() const;
+  void check_value() const;
 
   std::shared_ptr<Array<T>> value_;
   detail::Anchor<T>* anchor_ = nullptr;
   std::uint64_t life_ = 0;
   std::uint32_t index_ = 0;
+  bool abstract_ = false;
 };
 
-/// The same value off the tape: no gradient flows through it, and a program takes it as it is now.
-template <Real T>
-Variable<T> detach(const Variable<T>& x);
+/// The type of what a vjp gives that is zero but for a part: see Cotangent.
+template <class V>
+using CotangentLike = Cotangent<typename V::value_type>;
 
 extern template class Variable<float>;
 extern template class Variable<double>;

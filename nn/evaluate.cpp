@@ -26,19 +26,6 @@ class InInference {
   bool training_;
 };
 
-/// Parameters, then states: in the order in which the program holds them.
-template <Real T>
-std::vector<Named<T>> all_of(Module<T>& model) {
-  auto result = model.parameters();
-  for (auto& state : model.states()) result.push_back(std::move(state));
-  return result;
-}
-
-template <Real T>
-void copy_states(autodiff::ShapedProgram<T>& to, const autodiff::ShapedProgram<T>& from) {
-  for (std::size_t i = 0; i < from.states(); ++i) to.state(i, from.state(i));
-}
-
 }  // namespace
 
 template <Real T>
@@ -52,9 +39,6 @@ template <Real T>
 autodiff::Recording<T> Evaluator<T>::record(const std::vector<Variable<T>>& inputs) {
   const InInference<T> inference(model_);
   autodiff::Recording<T> result;
-  // What stays as it is from run to run, until it is set.
-  for (const auto& variable : model_.variables(inputs[0])) result.updates.push_back({variable, variable});
-  for (const auto& state : model_.state_variables(inputs[0])) result.updates.push_back({state, state});
   result.outputs.push_back(model_(inputs[0]));
   if (inputs.size() > 1) result.outputs.push_back(loss_(result.outputs[0], inputs[1]));
   return result;
@@ -62,10 +46,6 @@ autodiff::Recording<T> Evaluator<T>::record(const std::vector<Variable<T>>& inpu
 
 template <Real T>
 const Array<T>& Evaluator<T>::operator()(const Array<T>& inputs) {
-  if (predict_.states() == 0 && judge_.states() > 0) {
-    predict_.prepare({inputs});
-    copy_states(predict_, judge_);
-  }
   return predict_(inputs)[0];
 }
 
@@ -83,10 +63,6 @@ Evaluation<T> Evaluator<T>::operator()(Source<T>& data, std::size_t batch) {
     numbers.resize(std::min(batch, samples - begin));
     std::iota(numbers.begin(), numbers.end(), begin);
     const auto& part = arrays(numbers);
-    if (loss_ && judge_.states() == 0 && predict_.states() > 0) {
-      judge_.prepare({part.inputs, part.targets});
-      copy_states(judge_, predict_);
-    }
     const auto& outputs = loss_ ? judge_(part.inputs, part.targets) : predict_(part.inputs);
     if (begin == 0) {
       const auto whole = [&](const Array<T>& of_part) {
@@ -107,15 +83,6 @@ Evaluation<T> Evaluator<T>::operator()(Source<T>& data, std::size_t batch) {
   }
   result.loss = loss_ ? total / static_cast<double>(samples) : std::numeric_limits<double>::quiet_NaN();
   return result;
-}
-
-template <Real T>
-void Evaluator<T>::load() {
-  for (auto* program : {&predict_, &judge_}) {
-    if (program->states() == 0) continue;
-    std::size_t number = 0;
-    for (const auto& [name, parameter] : all_of(model_)) program->state(number++, parameter.value());
-  }
 }
 
 template class Evaluator<float>;

@@ -17,8 +17,8 @@ struct Evaluation {
 };
 
 /// The model in inference, and a loss if one is given, recorded once for each shape of batch and run as programs. The
-/// model must outlive this; it stays as it is, and what is asked of it is answered with the parameters that it had at
-/// the first call, or at the last `load`.
+/// model must outlive this; it stays as it is, and what is asked of it is answered with the parameters that it has
+/// then.
 template <Real T>
 class Evaluator {
  public:
@@ -30,8 +30,8 @@ class Evaluator {
   /// All samples of the source in batches; the last one may be smaller. Throws ValueError for no samples or a batch of
   /// 0, and what model, loss and source throw.
   Evaluation<T> operator()(Source<T>& data, std::size_t batch = 256);
-  /// Takes the parameters of the model, after they were changed.
-  void load();
+  /// Does nothing: the parameters are always those that the model has.
+  void load() {}
 
  private:
   autodiff::Recording<T> record(const std::vector<Variable<T>>& inputs);

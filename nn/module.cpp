@@ -16,8 +16,8 @@ namespace detail {
 template <Real T>
 class Naming final : public Members<T> {
  public:
-  void operator()(std::string_view name, Parameter<T>& parameter) override { parameter.name_ = name; }
-  void operator()(std::string_view name, Module<T>& module) override { module.name_ = name; }
+  void operator()(std::string_view name, Parameter<T>& parameter) override { parameter.name_.set(name); }
+  void operator()(std::string_view name, Module<T>& module) override { module.name_.set(name); }
 };
 
 /// Collects the parameters below a module that training descends on, or the others, under their full names.
@@ -84,10 +84,11 @@ Variable<T> Module<T>::operator()(const Variable<T>& x) {
   members(naming);
   std::optional<typename autodiff::Tape<T>::Scope> scope;
   std::optional<autodiff::ErrorScope> error_scope;
-  if (!name_.empty() && x.recorded())
-    scope.emplace(x.tape(), name_);
-  else if (!name_.empty())
-    error_scope.emplace(name_);
+  const std::string& name = name_.text();
+  if (!name.empty() && x.recorded())
+    scope.emplace(x.tape(), name);
+  else if (!name.empty())
+    error_scope.emplace(name);
   const Variable<T> y = forward(x);
   if (output_shape_) *output_shape_ = y.shape();
   return y;

@@ -38,6 +38,10 @@ struct Named {
 
 /// A function of an array with parameters of its own. A value: a copy is an independent model.
 ///
+/// For inference, any number of threads may call one model at once, with arrays or with variables of paused tapes of
+/// their own, while nobody trains, changes or summarises it. Where a tape records, and in training, it belongs to one
+/// thread at a time. Of your own modules, `forward` in inference and `members` must change nothing.
+///
 /// A model is a class that holds its members, lists them, and says what it computes:
 ///
 ///   struct Gated : nn::Module<float> {
@@ -107,7 +111,7 @@ class Module {
   friend class detail::Summary<T>;
   std::vector<Variable<T>> entered(std::vector<Named<T>> listed, const Variable<T>& x);
 
-  std::string name_;
+  detail::Name name_;
   bool training_ = false;
   std::optional<Shape>* output_shape_ = nullptr;  // where a summary wants to read it
 };

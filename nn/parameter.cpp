@@ -6,14 +6,18 @@ namespace nn {
 
 template <Real T>
 Parameter<T>::Parameter(const Parameter& from)
-    : shape_(from.shape_), initialiser_(from.initialiser_), trainable_(from.trainable_), value_(from.value_) {}
+    : shape_(from.shape_),
+      initialiser_(from.initialiser_),
+      trainable_(from.trainable_),
+      value_(std::make_shared<Variable<T>>(from.has_value() ? *from.value_ : Variable<T>())) {}
 
 template <Real T>
 Parameter<T>& Parameter<T>::operator=(const Parameter& from) {
   shape_ = from.shape_;
   initialiser_ = from.initialiser_;
   trainable_ = from.trainable_;
-  value_ = from.value_;
+  if (!value_) value_ = std::make_shared<Variable<T>>();
+  *value_ = from.has_value() ? *from.value_ : Variable<T>();  // where programs read it
   entered_.clear();
   return *this;
 }
@@ -22,9 +26,9 @@ template <Real T>
 const Variable<T>& Parameter<T>::plain() const {
   if (!has_value())
     autodiff::fail<autodiff::ValueError>(
-        "parameter", name_, name_.empty() ? "" : " ",
+        "parameter", name_.text(), name_.text().empty() ? "" : " ",
         "has no value yet: initialise(seed) the model, or assign one: ", autodiff::Dims(shape_));
-  return value_;
+  return *value_;
 }
 
 template <Real T>
@@ -35,21 +39,25 @@ void Parameter<T>::initialise(Random random) {
 template <Real T>
 void Parameter<T>::assign(const Variable<T>& value) {
   if (!std::ranges::equal(value.shape(), shape_))
-    autodiff::fail<autodiff::ShapeError>("parameter", name_, name_.empty() ? "" : " ",
+    autodiff::fail<autodiff::ShapeError>("parameter", name_.text(), name_.text().empty() ? "" : " ",
                                          "cannot take a value of another shape: ", autodiff::Dims(shape_), " and ",
                                          autodiff::Dims(value.shape()));
-  value_ = autodiff::detach(value);
+  if (!value_) value_ = std::make_shared<Variable<T>>();  // it was moved from
+  if (!value.abstract()) *value_ = value.recorded() ? value.tape().plain(value.index()) : value;
   entered_.clear();
   if (value.recorded()) entered_.push_back(value);
 }
 
 template <Real T>
 Variable<T> Parameter<T>::beside(const Variable<T>& x) {
-  if (!x.recorded() || !x.tape().recording()) return plain();
+  if (!x.recorded() || !(x.tape().recording() || x.tape().abstract())) return plain();
   std::erase_if(entered_, [](const auto& v) { return !v.alive(); });
   const auto there = std::ranges::find_if(entered_, [&](const auto& v) { return &v.tape() == &x.tape(); });
   if (there != entered_.end()) return *there;
-  return entered_.emplace_back(trainable() ? x.tape().variable(plain(), name_) : x.tape().constant(plain(), name_));
+  plain();  // throws where there is no value
+  const autodiff::Cell<T> cell = value_;
+  return entered_.emplace_back(trainable() ? x.tape().variable(cell, name_.text())
+                                           : x.tape().constant(cell, name_.text()));
 }
 
 template class Parameter<float>;

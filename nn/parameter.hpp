@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "initialisers.hpp"
+#include "name.hpp"
 
 namespace nn {
 
@@ -41,7 +42,7 @@ class Parameter {
   const Shape& shape() const { return shape_; }
   std::size_t size() const { return autodiff::count(shape_); }
   bool trainable() const { return trainable_ == Trainable::yes; }
-  bool has_value() const { return value_.alive(); }
+  bool has_value() const { return value_ && value_->alive(); }
   /// Throws ValueError while it has none.
   const Array<T>& value() const { return plain().value(); }
   /// The value as a variable off any tape, sharing the array. Throws ValueError while it has none.
@@ -52,11 +53,13 @@ class Parameter {
   /// Replaces the value. Throws ShapeError for another shape.
   void assign(Array<T> value) { assign(Variable<T>(std::move(value))); }
   /// Takes the value of a variable; beside others of its tape, if it has one, the parameter is that very variable. So
-  /// a gradient can be taken through what it was computed from. Throws ShapeError for another shape.
+  /// a gradient can be taken through what it was computed from. Where only a run knows the value, what it is off that
+  /// tape stays. Throws ShapeError for another shape.
   void assign(const Variable<T>& value);
 
   /// The parameter as a variable on x's tape (a state as a constant), entered there once in the life of the tape; plain
-  /// when x is, or when its tape is paused, so that inference records nothing. Throws ValueError while it has no value.
+  /// when x is, or when its tape is paused, so that inference records nothing. A program of which it is no state reads
+  /// the value that it has at each run. Throws ValueError while it has no value.
   Variable<T> beside(const Variable<T>& x);
 
  private:
@@ -65,9 +68,9 @@ class Parameter {
   Shape shape_;
   Initialiser initialiser_;
   Trainable trainable_;
-  Variable<T> value_;                 // plain
-  std::vector<Variable<T>> entered_;  // one a tape
-  std::string name_;                  // that its module gives it
+  std::shared_ptr<Variable<T>> value_ = std::make_shared<Variable<T>>();  // plain; programs read it there
+  std::vector<Variable<T>> entered_;                                      // one a tape
+  detail::Name name_;                                                     // that its module gives it
 };
 
 extern template class Parameter<float>;

@@ -40,6 +40,18 @@ forbid "the engine does not include the network layer" "${include}[\"<](\.\./)*n
 forbid "kernels include nothing of the project but kernels" "${include}(\".*/|<autodiff|<nn)" '' autodiff/kernels/*
 forbid "only array.hpp includes xtensor" "${include}[\"<]xt(ensor|l)?[/.]" '^autodiff/array.hpp:' \
   $(find autodiff nn examples -name '*.[hc]pp')
+# The stages of a program, each of which includes nothing of a later one; program.hpp is what users see of them all.
+stages='recording|options|report graph space|passes|pass_[a-z]+ schedule arena|buffers block_code|compiled run_blocks|executor'
+earlier=
+for stage in $stages; do
+  earlier="${earlier:+$earlier|}$stage"
+  files=$(find autodiff/program -name '*.[hc]pp' | grep -E "/($stage)\.[hc]pp$")
+  [ -n "$files" ] || { echo "there are no files of the stage $stage"; exit 1; }
+  forbid "a stage of programs includes earlier ones only: $stage" \
+    "${include}(\"[^./\"]*\.hpp|.*program)" "\"($earlier)\.hpp\"" $files
+done
+staged=$(find autodiff/program -name '*.[hc]pp' | grep -vE "/($earlier)\.[hc]pp$") || true
+[ -z "$staged" ] || { echo "of no stage: $staged"; broken=1; }
 forbid "nn includes public headers of the engine only" "${include}[\"<](\.\./)*autodiff/" \
   '<autodiff/(autodiff|array|axes|check|error|tape|transforms|variable)\.hpp>' $(find nn -name '*.[hc]pp')
 forbid "nn leaves only through <autodiff/...>" "${include}\"[^\"]*\.\./" '' $(find nn -name '*.[hc]pp')

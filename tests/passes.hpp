@@ -1,7 +1,7 @@
 // A graph on its way through the passes, for tests of single passes.
 #pragma once
 
-#include <autodiff/program/cluster.hpp>
+#include <autodiff/program/schedule.hpp>
 #include <autodiff/program/passes.hpp>
 
 #include "cases.hpp"

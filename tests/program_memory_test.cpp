@@ -1,9 +1,8 @@
 // Where values of programs live: buffers, what is written over what, the arena.
-#include <autodiff/program/blocks.hpp>
-#include <autodiff/program/passes.hpp>
 #include <map>
 #include <random>
 
+#include "planned.hpp"
 #include "random_graph.hpp"
 #include "training.hpp"
 
@@ -14,34 +13,8 @@ using ad::detail::nowhere;
 using ad::detail::Source;
 using ad::detail::Walk;
 using V = ad::Variable<double>;
-using Updates = std::vector<ad::Update<double>>;
 
 namespace {
-
-/// A program up to the choice of its buffers.
-struct Planned {
-  Planned(const Variables<double>& inputs, const Variables<double>& outputs, const Updates& updates = {},
-          bool exact = false, std::size_t most_nodes = 96) {
-    graph = ad::detail::build_graph(inputs, outputs, updates, report);
-    fold(graph, exact, report);
-    merge_equal(graph, report);
-    drop_dead(graph);
-    resolve_views(graph, exact, report);
-    if (!exact) absorb(graph, report);
-    schedule = make_schedule(graph, {exact, most_nodes});
-    fusion = fuse_products(graph, schedule);
-    if (exact) fusion.into.assign(graph.nodes.size(), nowhere);
-    memory = choose_buffers(graph, schedule, fusion);
-  }
-  std::uint32_t next(std::size_t k) const { return memory.buffer_of[graph.nexts[k].node]; }
-  bool updated_in_place(std::size_t k) const { return next(k) == memory.states[k]; }
-
-  ad::ProgramReport report;
-  ad::detail::Graph<double> graph;
-  ad::detail::Schedule schedule;
-  ad::detail::Fusion fusion;
-  ad::detail::Memory memory;
-};
 
 /// Follows which node's value each buffer holds, group by group, and looks that every reader finds what it reads.
 void check_values_survive(const Planned& p) {

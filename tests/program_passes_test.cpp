@@ -340,3 +340,22 @@ TEST_CASE("absorb: counts who reads a value right after it has looked through sc
   const auto& outputs = program(h.value(), w.value());
   for (std::size_t k = 0; k < y.size(); ++k) CHECK_EQ(difference(outputs[k], y[k].value(), 1e-14), "");
 }
+
+TEST_CASE("absorb: no scale that is not finite, though what it scales be nothing") {
+  Tape<double> tape;
+  const auto a = tape.variable(array({2, 2}, {1, 0, 0, 2})), b = tape.variable(array({2, 2}, {0, 0, 3, 1}));
+  const auto w = tape.variable(sample({2, 2}, -1, 1));
+  const double tiny = 1e-310;  // its reciprocal is inf, and 0 / tiny is 0
+  const auto scaled = [&](const V& y, std::size_t absorbed, double first) {
+    auto program = ad::compile({a, b}, {y}, {{w, w}});
+    CHECK_EQ(program.report().absorbed, absorbed);
+    const auto found = program(a.value(), b.value())[0];
+    CHECK_EQ(found(0, 0), first);
+    CHECK_EQ(difference(found, y.value(), 1e-15), "");
+  };
+  scaled(matmul(a, b) / tiny, 0, 0);
+  scaled(matmul(a, b) / -tiny, 0, 0);
+  scaled(matmul(a, b) / 1e-300, 1, 0);
+  scaled(w + matmul(a, b) / tiny, 0, w.value()(0, 0));
+  scaled(matmul(a, b) * 2.0 - w / tiny, 2, -w.value()(0, 0) / tiny);
+}

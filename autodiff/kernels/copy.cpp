@@ -76,14 +76,23 @@ void copy_axes(T* y, const T* x, const Axis* axis, std::size_t axes) {
   for (std::size_t i = 0; i < axis->length; ++i, y += axis->y, x += axis->x) copy_axes(y, x, axis + 1, axes - 1);
 }
 
-}  // namespace
-
 template <class T>
-void copy(Operand<T> y, Operand<const T> x) {
+void add_axes(T* y, const T* x, const Axis* axis, std::size_t axes, T alpha) {
+  const std::size_t n = axis->length;
+  if (axes > 1) {
+    for (std::size_t i = 0; i < n; ++i, y += axis->y, x += axis->x) add_axes(y, x, axis + 1, axes - 1, alpha);
+  } else if (axis->y == 1 && axis->x == 1) {
+    for (std::size_t i = 0; i < n; ++i) y[i] += alpha * x[i];
+  } else {
+    for (std::size_t i = 0; i < n; ++i, y += axis->y, x += axis->x) *y += alpha * *x;
+  }
+}
+
+/// The axes in an order that walks y forwards through memory, neighbours that both sides walk as one joined: how many
+/// they are. Moves both to where that begins.
+template <class T>
+std::size_t order_axes(Operand<T>& y, Operand<const T>& x, Axis* sorted) {
   assert(y.shape.size() <= 32 && std::equal(y.shape.begin(), y.shape.end(), x.shape.begin(), x.shape.end()));
-  if (count(y.shape) == 0) return;
-  // The order of the axes is ours to choose: y is walked forwards through memory.
-  Axis sorted[33];
   std::size_t axes = 0;
   for (std::size_t i = 0; i < y.shape.size(); ++i) {
     Axis axis{y.shape[i], y.strides[i], x.strides[i]};
@@ -110,10 +119,30 @@ void copy(Operand<T> y, Operand<const T> x) {
     }
   }
   if (axes == 0) sorted[0] = {1, 1, 1};
-  copy_axes(y.data, x.data, sorted, merged + 1);
+  return merged + 1;
+}
+
+}  // namespace
+
+template <class T>
+void copy(Operand<T> y, Operand<const T> x) {
+  if (count(y.shape) == 0) return;
+  Axis axes[33];
+  const std::size_t n = order_axes(y, x, axes);
+  copy_axes(y.data, x.data, axes, n);
+}
+
+template <class T>
+void add(Operand<T> y, Operand<const T> x, T alpha) {
+  if (count(y.shape) == 0) return;
+  Axis axes[33];
+  const std::size_t n = order_axes(y, x, axes);
+  add_axes(y.data, x.data, axes, n, alpha);
 }
 
 template void copy(Operand<float>, Operand<const float>);
 template void copy(Operand<double>, Operand<const double>);
+template void add(Operand<float>, Operand<const float>, float);
+template void add(Operand<double>, Operand<const double>, double);
 
 }  // namespace autodiff::kernels

@@ -10,4 +10,8 @@ namespace autodiff::kernels {
 template <class T>
 void copy(Operand<T> y, Operand<const T> x);
 
+/// y += alpha x, under the same conditions.
+template <class T>
+void add(Operand<T> y, Operand<const T> x, T alpha);
+
 }  // namespace autodiff::kernels

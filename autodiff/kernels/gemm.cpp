@@ -70,7 +70,7 @@ template <class T>
 constexpr std::size_t tile_columns = 2 * NativeLanes<T>::size;
 
 // What 32 or 16 registers hold beside V of B. Sanitizers take minutes to compile large tiles.
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 template <class L, std::size_t V>
 constexpr std::size_t tile_rows = 2;
 #else

@@ -1,10 +1,15 @@
 #include "threads.hpp"
 
+#include <pthread.h>
+
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
 #include <utility>
+
+#include "processors.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -19,8 +24,8 @@ namespace {
 
 int possible(int count) { return std::clamp(count, 1, most_threads); }
 
-std::atomic<int> process_threads = possible(static_cast<int>(std::thread::hardware_concurrency()));
-thread_local int own_threads = 0;  // of UseThreads; 0: as the process
+std::atomic<int> process_threads = 0;  // 0: not known yet
+thread_local int own_threads = 0;      // of UseThreads; 0: as the process
 thread_local bool in_part = false;
 
 void relax() {
@@ -35,12 +40,10 @@ class Team {
  public:
   static constexpr std::size_t most_parts = 256;
 
-  /// Null where another thread is using the team.
-  static Team* free() {
-    static auto* team = new Team;  // its threads may outlive main
-    return team->mutex_.try_lock() ? team : nullptr;
-  }
+  /// Whether the caller may run a loop: not while another thread does.
+  bool join() { return mutex_.try_lock(); }
 
+  /// Ends what join() began.
   void run(std::size_t parts, int threads, void (*call)(const void*, std::size_t), const void* f) {
     try {
       for (; helpers_ + 1 < threads; ++helpers_) std::thread(&Team::help, this, helpers_ + 1).detach();
@@ -101,13 +104,27 @@ class Team {
   }
 };
 
+constinit Team team;
+static_assert(std::is_trivially_destructible_v<Team>);  // its threads may outlive main
+
+// The child has no helpers, and a loop that another thread had begun would never end in it.
+[[maybe_unused]] const int at_fork = pthread_atfork(nullptr, nullptr, [] { std::construct_at(&team); });
+
+int find_out() {
+  int known = 0;
+  const int count = default_threads();
+  return process_threads.compare_exchange_strong(known, count) ? count : known;
+}
+
 }  // namespace
 
 void set_threads(int count) { process_threads = possible(count); }
 
 int threads() {
   if (in_part) return 1;
-  return own_threads > 0 ? own_threads : process_threads.load(std::memory_order_relaxed);
+  if (own_threads > 0) return own_threads;
+  const int count = process_threads.load(std::memory_order_relaxed);
+  return count > 0 ? count : find_out();
 }
 
 UseThreads::UseThreads(int count) : before_(std::exchange(own_threads, possible(count))) {}
@@ -115,8 +132,8 @@ UseThreads::~UseThreads() { own_threads = before_; }
 
 void run_parts(std::size_t parts, int threads, void (*run)(const void*, std::size_t), const void* f) noexcept {
   in_part = true;
-  if (Team* team = parts <= Team::most_parts ? Team::free() : nullptr)
-    team->run(parts, std::min(threads, most_threads), run, f);
+  if (parts <= Team::most_parts && team.join())
+    team.run(parts, std::min(threads, most_threads), run, f);
   else
     for (std::size_t i = 0; i < parts; ++i) run(f, i);
   in_part = false;

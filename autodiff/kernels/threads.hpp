@@ -9,7 +9,7 @@ namespace autodiff::kernels {
 /// As many as there can be: a greater number counts as this.
 inline constexpr int most_threads = 256;
 
-/// How many threads a kernel may use in this process, at least 1; at first one a core.
+/// How many threads a kernel may use in this process, at least 1; until it is called, default_threads().
 void set_threads(int count);
 
 /// How many threads a kernel called here and now may use: 1 inside a part of parallel_for, else what the innermost

@@ -161,11 +161,7 @@ struct StopGradient {
   static constexpr auto name = "stop_gradient";
   static constexpr bool differentiable[] = {false};
   static constexpr auto reads = Reads::nothing;
-  static constexpr Domain domain[] = {{-2, 2}};
-  template <class S>
-  static S f(const S& x) {
-    return x;
-  }
+  std::optional<View> view(const View& x) const { return x; }
 };
 
 // Comparisons give 1 for true and 0 for false, and have no gradient.
@@ -277,10 +273,16 @@ auto where(C&& condition, A&& a, B&& b) {
   return listed_mixed(Where{}, std::forward<C>(condition), std::forward<A>(a), std::forward<B>(b));
 }
 
-/// x itself, through which no gradient flows. Unlike detach it is recorded: a program computes it anew at each run.
+/// x itself, through which no gradient flows. It is recorded: a program computes it anew at each run. What shall stay as
+/// it is now is entered as a value: tape.constant(x.value()).
 template <Real T>
 Variable<T> stop_gradient(const Variable<T>& x) {
   return listed(StopGradient{}, x);
+}
+/// PyTorch's name for it; a plain value is itself.
+template <Real T>
+Variable<T> detach(const Variable<T>& x) {
+  return x.recorded() ? stop_gradient(x) : x;
 }
 
 /// Comparisons, element by element: 1 where true, 0 where false. They have no gradient.

@@ -14,7 +14,6 @@ namespace autodiff::kernels {
     return Op::f(x);                     \
   }
 AUTODIFF_ON_LANES(Neg, neg)
-AUTODIFF_ON_LANES(StopGradient, stop_gradient)
 AUTODIFF_ON_LANES(Sign, sign)
 AUTODIFF_ON_LANES(Rsqrt, rsqrt)
 AUTODIFF_ON_LANES(Square, square)
@@ -48,6 +47,10 @@ Lanes<B> elu(const Lanes<B>& x, double alpha = Elu().alpha) {
 template <class B>
 Lanes<B> clip(const Lanes<B>& x, double low, double high) {
   return Clip{low, high}.f(x);
+}
+template <class B>
+Lanes<B> stop_gradient(const Lanes<B>& x) {
+  return x;
 }
 template <class B>
 Lanes<B> silu(const Lanes<B>& x) {

@@ -8,6 +8,7 @@ namespace autodiff {
 /// a b over the last two axes, either of them transposed; axes in front are batches, which broadcast.
 struct Matmul {
   static constexpr auto name = "matmul";
+  static constexpr bool fails = false;
   static constexpr auto reads = Reads::inputs;
   bool transpose_a = false, transpose_b = false;
   friend bool operator==(const Matmul&, const Matmul&) = default;

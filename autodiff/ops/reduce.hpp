@@ -11,6 +11,7 @@ Shape reduced_shape(Dims shape, std::uint32_t axes, bool keep);
 
 /// What every reduction has: its axes, checked against the shape.
 struct OverAxes {
+  static constexpr bool fails = false;
   Axes axes;
   bool keep = false;
   friend bool operator==(const OverAxes&, const OverAxes&) = default;
@@ -64,6 +65,7 @@ using Min = Extremum<false>;
 /// The place of the largest element along an axis, the first of several; counted from 0, as numbers of the same type.
 struct ArgMax {
   static constexpr auto name = "argmax";
+  static constexpr bool fails = false;
   static constexpr bool differentiable[] = {false};
   static constexpr auto reads = Reads::nothing;
   int axis;
@@ -75,6 +77,7 @@ struct ArgMax {
 
 struct CumulativeSum {
   static constexpr auto name = "cumsum";
+  static constexpr bool fails = false;
   static constexpr auto reads = Reads::nothing;
   int axis;
   bool reverse = false;

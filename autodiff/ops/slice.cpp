@@ -23,11 +23,15 @@ std::optional<View> Slice::view(const View& x) const {
     if (y.shape[i]) y.offset += first * x.strides[i];
     y.strides[i] = step * x.strides[i];
   }
-  return y;
+  if (dropped == 0) return y;
+  View rest{{}, {}, y.offset};
+  for (std::size_t i = 0; i < y.shape.size(); ++i)
+    if (!(dropped >> i & 1)) rest.shape.push_back(y.shape[i]), rest.strides.push_back(y.strides[i]);
+  return rest;
 }
 template <int I, class V>
-V Slice::vjp(const V& ct, const V&, const V& x) const {
-  return listed(Embed{*this, x.shape()}, ct);
+CotangentLike<V> Slice::vjp(const V& ct, const V&, const V& x) const {
+  return placed(Embed{*this, x.shape()}, ct);
 }
 
 Shape Embed::shape(Dims x) const {
@@ -37,10 +41,18 @@ Shape Embed::shape(Dims x) const {
   return whole;
 }
 template <class T>
-void Embed::forward(Operand<T> y, Operand<const T> x) const {
-  std::fill_n(y.data, count(y.shape), T(0));
-  const View place = *slice.view(dense(whole));
-  kernels::copy<T>({y.data + place.offset, Dims(place.shape), Steps(place.strides)}, x);
+void Embed::accumulate(Operand<T> y, Operand<const T> x, T alpha, T beta) const {
+  const std::size_t n = count(y.shape);
+  if (beta == 0)
+    std::fill_n(y.data, n, T(0));
+  else if (beta != 1)
+    std::transform(y.data, y.data + n, y.data, [&](T element) { return beta * element; });
+  const View view = *slice.view(dense(whole));
+  const Operand<T> place{y.data + view.offset, Dims(view.shape), Steps(view.strides)};
+  if (beta == 0 && alpha == 1)
+    kernels::copy<T>(place, x);
+  else
+    kernels::add<T>(place, x, alpha);
 }
 template <int I, class V>
 V Embed::vjp(const V& ct, const V&, const V&) const {
@@ -69,11 +81,16 @@ void Concatenate::forward(Operand<T> y, std::span<const Operand<const T>> x) con
   }
 }
 template <class V>
-V Concatenate::vjp(std::size_t i, const V& ct, const V&, std::span<const V> x) const {
+std::vector<V> Concatenate::vjp(const V& ct, const V&, std::span<const V> x, const std::vector<bool>& wanted) const {
   const std::size_t at = resolve_axis(name, axis, ct.dimension(), ct.shape());
-  std::size_t start = 0;
-  for (std::size_t before = 0; before < i; ++before) start += x[before].shape(at);
-  return take_range(ct, axis, static_cast<std::ptrdiff_t>(start), static_cast<std::ptrdiff_t>(start + x[i].shape(at)));
+  std::vector<V> parts(x.size());
+  std::ptrdiff_t start = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const std::ptrdiff_t stop = start + static_cast<std::ptrdiff_t>(x[i].shape(at));
+    if (wanted[i]) parts[i] = take_range(ct, axis, start, stop);
+    start = stop;
+  }
+  return parts;
 }
 
 AUTODIFF_SLICE(AUTODIFF_COMPILE)
@@ -83,6 +100,35 @@ Variable<T> take_range(const Variable<T>& x, int axis, std::ptrdiff_t start, std
   std::vector<Range> ranges(resolve_axis("take_range", axis, x.dimension(), x.shape()) + 1);
   ranges.back() = {start, stop};
   return slice(x, ranges);
+}
+
+template <Real T>
+Variable<T> at(const Variable<T>& x, const std::vector<std::ptrdiff_t>& indices) {
+  const Dims shape(x.shape());
+  if (indices.size() > shape.size())
+    fail<AxisError>("at", indices.size(), " indices for ", shape.size(), " axes: ", shape);
+  Slice part;
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    const auto length = static_cast<std::ptrdiff_t>(shape[i]);
+    const std::ptrdiff_t index = indices[i] < 0 ? indices[i] + length : indices[i];
+    if (index < 0 || index >= length)
+      fail<ValueError>("at", "index ", indices[i], " of axis ", i, " is out of range: ", shape);
+    part.ranges.push_back({index, index + 1});
+    part.dropped |= 1u << i;
+  }
+  return listed(part, x);
+}
+
+template <Real T>
+std::vector<Variable<T>> unstack(const Variable<T>& x, int axis) {
+  const std::size_t at = resolve_axis("unstack", axis, x.dimension(), x.shape());
+  Slice part{std::vector<Range>(at + 1), 1u << at};
+  std::vector<Variable<T>> parts;
+  for (std::size_t i = 0; i < x.shape(at); ++i) {
+    part.ranges[at] = {static_cast<std::ptrdiff_t>(i), static_cast<std::ptrdiff_t>(i + 1)};
+    parts.push_back(listed(part, x));
+  }
+  return parts;
 }
 
 template <Real T>
@@ -165,6 +211,8 @@ std::vector<Variable<T>> split(const Variable<T>& x, std::size_t parts, int axis
 #define AUTODIFF_DERIVED(T)                                                                                \
   template Variable<T> take_range(const Variable<T>&, int, std::ptrdiff_t, std::ptrdiff_t);                \
   template Variable<T> flip(const Variable<T>&, const Axes&);                                              \
+  template Variable<T> at(const Variable<T>&, const std::vector<std::ptrdiff_t>&);                         \
+  template std::vector<Variable<T>> unstack(const Variable<T>&, int);                                      \
   template Variable<T> pad<T>(const Variable<T>&, const std::vector<std::pair<std::size_t, std::size_t>>&, \
                               std::type_identity_t<T>);                                                    \
   template Variable<T> stack(const std::vector<Variable<T>>&, int);                                        \

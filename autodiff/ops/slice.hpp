@@ -22,36 +22,46 @@ struct Slice {
   static constexpr auto name = "slice";
   static constexpr auto reads = Reads::nothing;
   std::vector<Range> ranges;
+  std::uint32_t dropped = 0;  // axes that the result is without, as a set; of each, the range leaves one element
   friend bool operator==(const Slice&, const Slice&) = default;
   std::optional<View> view(const View& x) const;
   template <int I, class V>
-  V vjp(const V& ct, const V&, const V& x) const;
+  CotangentLike<V> vjp(const V& ct, const V&, const V& x) const;
 };
 
 /// The reverse of a slice: zeros of shape `whole`, but for x in the place of the slice.
 struct Embed {
   static constexpr auto name = "embed";
+  static constexpr bool fails = false;
   static constexpr auto reads = Reads::nothing;
   Slice slice;
   Shape whole;
   friend bool operator==(const Embed&, const Embed&) = default;
   Shape shape(Dims x) const;
   template <class T>
-  void forward(Operand<T> y, Operand<const T> x) const;
+  void forward(Operand<T> y, Operand<const T> x) const {
+    accumulate<T>(y, x, 1, 0);
+  }
+  bool takes(const View&) const { return true; }
+  bool accumulates(Dims) const { return true; }
+  template <class T>
+  void accumulate(Operand<T> y, Operand<const T> x, T alpha, T beta) const;
   template <int I, class V>
   V vjp(const V& ct, const V&, const V&) const;
 };
 
 struct Concatenate {
   static constexpr auto name = "concatenate";
+  static constexpr bool fails = false;
   static constexpr auto reads = Reads::nothing;
   int axis;
   friend bool operator==(const Concatenate&, const Concatenate&) = default;
   Shape shape(std::span<const Dims> x) const;
+  bool takes(std::span<const View>) const { return true; }
   template <class T>
   void forward(Operand<T> y, std::span<const Operand<const T>> x) const;
   template <class V>
-  V vjp(std::size_t i, const V& ct, const V&, std::span<const V> x) const;
+  std::vector<V> vjp(const V& ct, const V&, std::span<const V> x, const std::vector<bool>& wanted) const;
 };
 
 /// The part of x that the ranges choose, axis by axis from the first; axes without a range are taken whole. Bounds are
@@ -60,6 +70,18 @@ struct Concatenate {
 template <Real T>
 Variable<T> slice(const Variable<T>& x, const std::vector<Range>& ranges) {
   return listed(Slice{ranges}, x);
+}
+/// The element, or for fewer indices than axes the part, at these indices, whose axes are left out; negative ones count
+/// from the end. Throws ValueError for an index out of range, AxisError for more indices than axes.
+template <Real T>
+Variable<T> at(const Variable<T>& x, const std::vector<std::ptrdiff_t>& indices);
+/// All parts x[0], x[1], ... along an axis, which they are without. Throws AxisError for an axis that x does not have.
+template <Real T>
+std::vector<Variable<T>> unstack(const Variable<T>& x, int axis = 0);
+template <Real T>
+template <std::integral... Indices>
+Variable<T> Variable<T>::operator()(Indices... indices) const {
+  return at(*this, {static_cast<std::ptrdiff_t>(indices)...});
 }
 /// Elements start to stop (not included) along one axis, the others whole.
 template <Real T>

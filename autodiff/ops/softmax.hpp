@@ -7,6 +7,7 @@ namespace autodiff {
 
 /// Along one axis, of the same shape.
 struct AlongAxis {
+  static constexpr bool fails = false;
   int axis = -1;
   Shape along(std::string_view name, Dims x) const;
   friend bool operator==(const AlongAxis&, const AlongAxis&) = default;
@@ -51,6 +52,7 @@ struct LogSumExp : AlongAxis {
 template <bool classes>
 struct CrossEntropy {
   static constexpr auto name = "softmax_cross_entropy";
+  static constexpr bool fails = classes;  // for a class out of range
   static constexpr auto reads = Reads::inputs;
   static constexpr bool differentiable[3] = {true, false, !classes};  // Clang 14 needs the 3
   Shape shape(Dims x, Dims z, Dims target) const;

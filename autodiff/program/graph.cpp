@@ -40,39 +40,116 @@ class Builder {
     // From the results backwards, what is needed; then forwards in the tape's order.
     std::vector<bool> needed(tape_->size());
     for (auto i : results_) needed[i] = true;
-    for (std::size_t i = tape_->size(); i-- > 0;)
-      if (needed[i])
-        for (auto j : tape_->inputs(i)) needed[j] = true;
+    for (std::size_t i = tape_->size(); i-- > 0;) {
+      if (!needed[i]) continue;
+      for (auto j : tape_->inputs(i)) needed[j] = true;
+      for (auto [k, last] = results_of(i); k <= last; ++k) needed[k] = true;
+    }
     for (const auto& [i, source] : leaves_) needed[i] = true;
 
-    Graph<T> graph;
-    std::vector<std::uint32_t> place(tape_->size());
+    for (std::size_t i = 0; i < tape_->size(); ++i)
+      if (needed[i]) plan_terms(i);
+    place_.resize(tape_->size());
     for (std::size_t i = 0; i < tape_->size(); ++i) {
       if (!needed[i]) continue;
-      const auto& node = tape_->node(i);
-      auto& made = graph.nodes.emplace_back();
-      if (const auto leaf = leaves_.find(i); leaf != leaves_.end()) made.source = leaf->second;
-      if (node.operation) made.source = Source::operation, made.operation = node.operation;
-      made.shape = node.value->shape();
-      made.recorded = node.value;
-      made.variable = !node.operation && !node.constant;
-      made.where = tape_->name(i).empty() ? tape_->scope_of(i) : tape_->name(i);
-      for (auto j : tape_->inputs(i)) made.inputs.push_back({place[j]});
-      made.arity = static_cast<std::uint32_t>(made.inputs.size());
-      if (made.operation && made.arity == 1)
-        if (const auto reduction = made.operation->reduction(graph.nodes[made.inputs[0].node].shape))
-          check_reduction(made.operation->name(), reduction->kernel);
-      place[i] = static_cast<std::uint32_t>(graph.nodes.size() - 1);
+      if (is_sum_of_terms(i))
+        ;  // made of its terms, here or earlier
+      else if (tape_->node(i).operation)
+        add_operation(i);
+      else
+        add_leaf(i);
+      if (i == results_of(i).second)
+        for (auto [begin, end] = terms_at_.equal_range(i); begin != end; ++begin) add_term(begin->second);
     }
-    report.nodes = graph.nodes.size();
-    for (const auto& v : inputs) graph.inputs.push_back(place[v.index()]);
-    for (const auto& v : outputs) graph.outputs.push_back({place[v.index()]});
+    report.nodes = graph_.nodes.size();
+    for (const auto& v : outputs) graph_.outputs.push_back({place_[v.index()]});
     for (const auto& [state, next] : updates)
-      graph.states.push_back(place[state.index()]), graph.nexts.push_back({place[next.index()]});
-    return graph;
+      graph_.states.push_back(place_[state.index()]), graph_.nexts.push_back({place_[next.index()]});
+    for (const auto& v : inputs) graph_.inputs.push_back(place_[v.index()]);
+    for (const auto& [i, cell] : cells_) graph_.inputs.push_back(place_[i]), graph_.cells.push_back(cell);
+    return std::move(graph_);
   }
 
  private:
+  /// One term of an operation that is a sum of them, and which of the operation's inputs it has.
+  struct PlannedTerm {
+    std::size_t sum, number, first_input;
+  };
+
+  /// The first and the last node of the operation that a node is a result of.
+  std::pair<std::size_t, std::size_t> results_of(std::size_t i) const {
+    const auto& node = tape_->node(i);
+    const std::size_t first = i - node.result;
+    return {first, node.operation ? first + node.operation->results() - 1 : i};
+  }
+  bool is_sum_of_terms(std::size_t i) const {
+    return tape_->node(i).operation && !tape_->node(i).operation->terms().empty();
+  }
+
+  /// Where the terms of a sum are added: one by one where the inputs of each are there, so that these need not wait; or
+  /// all of them at its own place, where together they take no more memory than the sum.
+  void plan_terms(std::size_t i) {
+    if (!is_sum_of_terms(i)) return;
+    const auto inputs = tape_->inputs(i);
+    std::size_t waiting = 0, first = 0, number = 0, at = 0;
+    for (auto j : inputs) waiting += count(Dims(tape_->node(j).value->shape()));
+    const bool early = waiting > count(Dims(tape_->node(i).value->shape()));
+    for (const auto& term : tape_->node(i).operation->terms()) {
+      for (auto j : inputs.subspan(first, term.inputs)) at = std::max(at, results_of(j).second);
+      terms_at_.emplace(early ? at : i, PlannedTerm{i, number++, first});
+      first += term.inputs;
+    }
+  }
+
+  GraphNode<T>& add(std::size_t i) {
+    auto& made = graph_.nodes.emplace_back();
+    made.shape = tape_->node(i).value->shape();
+    made.where = tape_->name(i).empty() ? tape_->scope_of(i) : tape_->name(i);
+    place_[i] = static_cast<std::uint32_t>(graph_.nodes.size() - 1);
+    return made;
+  }
+
+  void add_leaf(std::size_t i) {
+    const auto& node = tape_->node(i);
+    auto& made = add(i);
+    if (has_elements(*node.value)) made.recorded = node.value;
+    made.variable = !node.constant;
+    if (const auto leaf = leaves_.find(i); leaf != leaves_.end())
+      made.source = leaf->second;
+    else if (const auto cell = tape_->cell(i))
+      made.source = Source::input, cells_.emplace_back(i, cell);
+    if (made.source == Source::constant && !made.recorded)
+      fail<TapeError>("compile",
+                      "it depends on an input of the recording that is none of the program: ", tape_->origins(i), ": ",
+                      Dims(made.shape));
+  }
+
+  void add_operation(std::size_t i) {
+    const auto& node = tape_->node(i);
+    auto& made = add(i);
+    made.source = Source::operation, made.operation = node.operation, made.result = node.result;
+    if (has_elements(*node.value)) made.recorded = node.value;
+    for (auto j : tape_->inputs(i)) made.inputs.push_back({place_[j]});
+    made.arity = static_cast<std::uint32_t>(made.inputs.size());
+    if (made.arity != 1) return;
+    if (const auto reduction = made.operation->reduction(graph_.nodes[made.inputs[0].node].shape))
+      check_reduction(made.operation->name(), reduction->kernel);
+  }
+
+  /// The first term is where the sum begins; each of the others is added to what is there.
+  void add_term(const PlannedTerm& planned) {
+    const auto before = place_[planned.sum];
+    const auto& term = tape_->node(planned.sum).operation->terms()[planned.number];
+    auto& made = add(planned.sum);
+    made.source = Source::operation, made.operation = term.operation;
+    for (auto j : tape_->inputs(planned.sum).subspan(planned.first_input, term.inputs))
+      made.inputs.push_back({place_[j]});
+    made.arity = static_cast<std::uint32_t>(made.inputs.size());
+    if (planned.number == 0) return;
+    made.addend = made.arity;
+    made.inputs.push_back({before});
+  }
+
   std::size_t index(const std::string& what, const Variable<T>& v) {
     if (!v.alive()) fail<TapeError>("compile", what, " is empty, or its tape is gone");
     if (!v.recorded()) fail<TapeError>("compile", what, " is a plain value, recorded on no tape: ", Dims(v.shape()));
@@ -90,6 +167,10 @@ class Builder {
   Tape<T>* tape_ = nullptr;
   std::vector<std::size_t> results_;
   std::map<std::size_t, Source> leaves_;
+  std::vector<std::pair<std::size_t, Cell<T>>> cells_;
+  std::multimap<std::size_t, PlannedTerm> terms_at_;  // behind which node each is added
+  std::vector<std::uint32_t> place_;                  // of each node of the tape in the graph
+  Graph<T> graph_;
 };
 
 }  // namespace
@@ -121,6 +202,29 @@ std::string describe(const GraphNode<T>& node) {
 }
 
 template <Real T>
+void compute(Graph<T>& graph, std::uint32_t i) {
+  const auto& node = graph.nodes[i];
+  if (node.recorded) return;
+  const auto value_of = [&](std::size_t k) -> const Array<T>& { return *graph.nodes[node.inputs[k].node].recorded; };
+  std::vector<Operand<const T>> x;
+  for (std::size_t k = 0; k < node.arity; ++k) x.push_back(operand(value_of(k)));
+  std::vector<std::shared_ptr<Array<T>>> values;
+  std::vector<Operand<T>> y;
+  for (std::size_t k = 0; k < node.operation->results(); ++k) {
+    values.push_back(std::make_shared<Array<T>>(graph.nodes[i + k].shape));
+    y.push_back(operand(*values.back()));
+  }
+  const ErrorScope scope(node.where);
+  if (node.addend == nowhere) {
+    node.operation->forward(y, x);
+  } else {
+    std::ranges::copy(value_of(node.addend), values[0]->begin());
+    node.operation->accumulate(y[0], x, 1, 1);
+  }
+  for (std::size_t k = 0; k < values.size(); ++k) graph.nodes[i + k].recorded = std::move(values[k]);
+}
+
+template <Real T>
 std::vector<std::uint32_t> count_uses(const Graph<T>& graph) {
   std::vector<std::uint32_t> uses(graph.nodes.size());
   for (const auto& node : graph.nodes)
@@ -135,6 +239,7 @@ std::vector<std::uint32_t> count_uses(const Graph<T>& graph) {
   template Graph<T> build_graph(const std::vector<Variable<T>>&, const std::vector<Variable<T>>&, \
                                 const std::vector<Update<T>>&, ProgramReport&);                   \
   template std::string describe(const GraphNode<T>&);                                             \
+  template void compute(Graph<T>&, std::uint32_t);                                                \
   template std::vector<std::uint32_t> count_uses(const Graph<T>&);
 AUTODIFF_GRAPH(float)
 AUTODIFF_GRAPH(double)

@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "../program.hpp"
+#include "recording.hpp"
+#include "report.hpp"
 
 namespace autodiff::detail {
 
@@ -33,10 +34,11 @@ struct GraphNode {
   std::vector<Input> inputs;                                // of the operation, earlier nodes; then what follows below
   Shape shape;
   std::shared_ptr<const Array<T>> recorded = nullptr;  // the value on the tape: of constants, and first of states
-  std::string where;                                   // "layer1/h" or "layer1", for people
-  bool live = true;                                    // whether anybody needs it
-  bool single = false;                                 // a constant whose elements are all equal
-  bool variable = false;                               // of the tape; here a constant, unless it is an input or state
+  std::uint32_t result = 0;  // its number among those of the operation, which follow each other
+  std::string where;         // "layer1/h" or "layer1", for people
+  bool live = true;          // whether anybody needs it
+  bool single = false;       // a constant whose elements are all equal
+  bool variable = false;     // of the tape; here a constant, unless it is an input or state
 
   // alpha operation(inputs) + beta addend, where the addend is an input of the node behind those of the operation.
   std::uint32_t arity = 0;
@@ -49,9 +51,11 @@ struct GraphNode {
 
 template <Real T>
 struct Graph {
-  std::vector<GraphNode<T>> nodes;  // each after its inputs
-  std::vector<std::uint32_t> inputs, states;
+  std::vector<GraphNode<T>> nodes;            // each after its inputs
+  std::vector<std::uint32_t> inputs, states;  // inputs that a run is given, then those of the cells
+  std::vector<Cell<T>> cells;
   std::vector<Input> outputs, nexts;
+  bool checked = false;  // every result is looked at, and a run may stop there
 
   /// The layout in which an input of a node is read.
   View view_of(const Input& input) const { return input.view ? *input.view : dense(nodes[input.node].shape); }
@@ -59,6 +63,10 @@ struct Graph {
   bool is_whole(const Input& input) const {
     return !input.view || (input.view->offset == 0 && is_dense(*input.view) &&
                            count(Dims(input.view->shape)) == nodes[input.node].size());
+  }
+  /// Whether a run may throw where the node is computed.
+  bool may_fail(const GraphNode<T>& node) const {
+    return node.source == Source::operation && (checked || node.operation->fails());
   }
   bool is_single(const Input& input) const { return nodes[input.node].single || nodes[input.node].size() == 1; }
 };
@@ -90,6 +98,10 @@ bool is_sum(const GraphNode<T>& node) {
     if (const Linear how = node.operation->linear(k); how != Linear::plus && how != Linear::minus) return false;
   return value_at<T>(*node.operation, 0, 0) == 0;
 }
+
+/// Computes a node whose inputs are constants, with the other results of its operation, unless its value is known.
+template <Real T>
+void compute(Graph<T>& graph, std::uint32_t node);
 
 /// How often each node is read; outputs and next values count, too.
 template <Real T>

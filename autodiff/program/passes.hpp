@@ -13,7 +13,7 @@ void fold(Graph<T>& graph, bool exact, ProgramReport& report);
 /// For the hunt: throws ValueError for a variable that keeps a value that is not finite, and for a result of constants
 /// alone, which no run computes. Constants themselves are let through: an infinity may be meant.
 template <Real T>
-void require_finite_constants(const Graph<T>& graph);
+void require_finite_constants(Graph<T>& graph);
 
 /// Lets one node stand for all that are equal: the same operation with the same parameters on the same inputs, or
 /// constants of the same bits.

@@ -2,7 +2,7 @@
 // it along with it.
 #pragma once
 
-#include "walk.hpp"
+#include "space.hpp"
 
 namespace autodiff::detail {
 
@@ -17,6 +17,7 @@ struct Group {
 struct Schedule {
   std::vector<Group> groups;
   std::vector<std::uint32_t> group_of;  // of each node; nowhere for what is not computed
+  std::uint32_t safe_from = 0;          // the first group from which on a run cannot throw any more
 };
 
 struct ClusterOptions {
@@ -25,8 +26,8 @@ struct ClusterOptions {
 };
 
 /// Values are computed where they are first needed: clusters are put together from the end of the tape. Then those over
-/// one space are joined where nothing between them stands in the way, and updates pulled forward to where their
-/// operands are still in the cache.
+/// one space are joined where nothing between them stands in the way, and updates moved to where their operands are
+/// still in the cache, but behind all that may throw: before that they must not be written over their states.
 template <Real T>
 Schedule make_schedule(const Graph<T>& graph, const ClusterOptions& options);
 

@@ -1,8 +1,8 @@
 // Where values live: in the arena, in states and outputs, or only in a cluster's blocks.
 #pragma once
 
-#include "cluster.hpp"
-#include "place.hpp"
+#include "arena.hpp"
+#include "schedule.hpp"
 
 namespace autodiff::detail {
 
@@ -27,8 +27,9 @@ struct Memory {
   std::size_t in_place = 0;  // results that are written over an operand nobody reads any more
 };
 
-/// Decides on buffers: next values in their states where by then nobody needs the old ones, outputs in their arrays,
-/// other results over operands that die where that is possible, else in the arena. Places are not given yet.
+/// Decides on buffers: next values in their states where by then nobody needs the old ones and nothing throws any more,
+/// so that a run that throws changes no state; outputs in their arrays, other results over operands that die where that
+/// is possible, else in the arena. Places are not given yet.
 template <Real T>
 Memory choose_buffers(const Graph<T>& graph, const Schedule& schedule, const Fusion& fusion);
 

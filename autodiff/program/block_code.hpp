@@ -1,8 +1,9 @@
-// BlockCode<T>: a cluster as it runs, block by block: which kernel is called on what, and how the space is cut.
+// BlockCode<T>: a cluster as it runs, block by block: which kernel is called on what, and how the space is cut. No
+// pointers: what is said of memory are buffers by number.
 #pragma once
 
 #include "../kernels/elementwise.hpp"
-#include "memory.hpp"
+#include "buffers.hpp"
 
 namespace autodiff::detail {
 
@@ -28,8 +29,6 @@ struct BlockCall {
   unsigned single;  // see kernels::Block
   std::uint32_t count;
   Place y, x[3];
-  T* to = nullptr;  // of a single block: where these places are
-  const T* from[3] = {};
 };
 
 /// Repeats a row over the rows of a block, or each element of a column over its row.
@@ -61,16 +60,8 @@ struct BlockCode {
   std::size_t chunks() const { return (size + chunk - 1) / chunk; }
   std::size_t work() const { return size * (calls.size() + reductions.size()); }
 
-  /// Runs chunks `first` to `last`, with `bases` room for a pointer each.
-  void run(T* const* memory, T* scratch, T** bases, std::size_t first, std::size_t last) const;
-  /// Puts together what the chunks have left.
-  void finish(T* const* memory) const;
-
-  /// Whether all of it is one block: then pointers are found once, and not at each run.
+  /// Whether all of it is one block: then an executor finds its pointers once, and not at each run.
   bool is_one_block() const { return size <= block; }
-  /// Finds them, for `run_one_block`, into `bases`.
-  void resolve(T* const* memory, T* scratch, T** bases);
-  void run_one_block(T* const* bases) const;
 };
 
 /// The code of a cluster. Adds the buffers that it needs to the memory.

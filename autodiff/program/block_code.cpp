@@ -4,7 +4,7 @@
 #include <numeric>
 #include <set>
 
-#include "blocks.hpp"
+#include "block_code.hpp"
 
 namespace autodiff::detail {
 

@@ -1,4 +1,4 @@
-#include "cluster.hpp"
+#include "schedule.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -12,15 +12,22 @@ template <Real T>
 class Scheduler {
  public:
   Scheduler(const Graph<T>& graph, const ClusterOptions& options)
-      : graph_(graph), options_(options), group_of_(graph.nodes.size(), nowhere), spaces_(graph.nodes.size()) {
+      : graph_(graph),
+        options_(options),
+        group_of_(graph.nodes.size(), nowhere),
+        update_of_(graph.nodes.size(), nowhere),
+        spaces_(graph.nodes.size()) {
     list_readers();
     for (std::uint32_t i = static_cast<std::uint32_t>(graph.nodes.size()); i-- > 0;) {
       if (!computed(i)) continue;
       spaces_[i] = space_of(graph, graph.nodes[i], options.exact);
-      place(i);
+      if (graph.nodes[i].result + 1 < graph.nodes[i].operation->results())
+        put(i, group_of_[i + 1]);  // one operation gives both
+      else
+        place(i);
     }
     join();
-    pull_updates_forward();
+    move_updates();
   }
 
   Schedule take() {
@@ -34,6 +41,7 @@ class Scheduler {
       std::ranges::sort(groups_[g].nodes);
       for (auto i : groups_[g].nodes) schedule.group_of[i] = static_cast<std::uint32_t>(schedule.groups.size());
       schedule.groups.push_back(std::move(groups_[g]));
+      if (may_fail(schedule.groups.back())) schedule.safe_from = static_cast<std::uint32_t>(schedule.groups.size());
     }
     return schedule;
   }
@@ -43,6 +51,10 @@ class Scheduler {
   using Moment = std::pair<std::int64_t, std::int64_t>;
 
   bool computed(std::uint32_t i) const { return graph_.nodes[i].live && graph_.nodes[i].source == Source::operation; }
+
+  bool may_fail(const Group& group) const {
+    return std::ranges::any_of(group.nodes, [&](auto i) { return graph_.may_fail(graph_.nodes[i]); });
+  }
 
   void list_readers() {
     first_reader_.assign(graph_.nodes.size() + 1, 0);
@@ -145,35 +157,53 @@ class Scheduler {
     groups_[from].nodes.clear();
   }
 
-  void pull_updates_forward() {
-    std::vector<std::uint32_t> update_of(graph_.nodes.size(), nowhere);  // the number of a state, by its next value
-    for (std::size_t k = 0; k < graph_.nexts.size(); ++k)
-      update_of[graph_.nexts[k].node] = static_cast<std::uint32_t>(k);
+  /// Updates go to where their operands are still in the cache, but behind all that may throw.
+  void move_updates() {
+    for (std::size_t k = 0; k < graph_.nexts.size(); ++k) update_of_[graph_.nexts[k].node] = graph_.states[k];
     std::vector<std::uint32_t> sequence;
     for (std::uint32_t g = static_cast<std::uint32_t>(groups_.size()); g-- > 0;)
       if (!groups_[g].nodes.empty()) sequence.push_back(g);
+    Moment last_failure{std::numeric_limits<std::int64_t>::min(), 0};
+    for (auto g : sequence)
+      if (may_fail(groups_[g])) last_failure = std::max(last_failure, order_[g]);
     std::int64_t tick = 0;
     for (auto g : sequence) {
-      Moment earliest{std::numeric_limits<std::int64_t>::min(), 0};
-      bool update = true;
-      for (auto i : groups_[g].nodes) {
-        update = update && (update_of[i] != nowhere ||
-                            std::ranges::all_of(readers(i), [&](auto r) { return group_of_[r] == g; }));
-        if (!update) break;
-        for (const auto& input : graph_.nodes[i].inputs)
-          if (group_of_[input.node] != nowhere && group_of_[input.node] != g)
-            earliest = std::max(earliest, order_[group_of_[input.node]]);
-        if (update_of[i] == nowhere) continue;
-        for (auto reader : readers(graph_.states[update_of[i]]))
-          if (group_of_[reader] != g) earliest = std::max(earliest, order_[group_of_[reader]]);
-      }
-      if (update && earliest < order_[g]) order_[g] = {earliest.first, ++tick};
+      if (!is_update(groups_[g])) continue;
+      const Moment earliest = std::max(last_failure, earliest_for(g));
+      const bool comes_too_soon = order_[g] < last_failure && !may_fail(groups_[g]) && !is_read_elsewhere(groups_[g]);
+      if (earliest < order_[g] || comes_too_soon) order_[g] = {earliest.first, ++tick};
     }
+  }
+
+  bool is_read_outside(std::uint32_t i) const {
+    return std::ranges::any_of(readers(i), [&](auto r) { return group_of_[r] != group_of_[i]; });
+  }
+  bool is_read_elsewhere(const Group& group) const {
+    return std::ranges::any_of(group.nodes, [&](auto i) { return is_read_outside(i); });
+  }
+  /// Whether next values are all that comes of a group.
+  bool is_update(const Group& group) const {
+    return std::ranges::all_of(group.nodes, [&](auto i) { return update_of_[i] != nowhere || !is_read_outside(i); });
+  }
+  /// Behind what it reads, and what reads the states that it has next values for.
+  Moment earliest_for(std::uint32_t g) const {
+    Moment earliest{std::numeric_limits<std::int64_t>::min(), 0};
+    const auto behind = [&](std::uint32_t node) {
+      if (const auto other = group_of_[node]; other != nowhere && other != g)
+        earliest = std::max(earliest, order_[other]);
+    };
+    for (auto i : groups_[g].nodes) {
+      for (const auto& input : graph_.nodes[i].inputs) behind(input.node);
+      if (update_of_[i] == nowhere) continue;
+      for (auto reader : readers(update_of_[i])) behind(reader);
+    }
+    return earliest;
   }
 
   const Graph<T>& graph_;
   const ClusterOptions& options_;
   std::vector<std::uint32_t> group_of_;
+  std::vector<std::uint32_t> update_of_;  // of next values, the state
   std::vector<Space> spaces_;
   std::vector<std::size_t> first_reader_;
   std::vector<std::uint32_t> readers_;

@@ -1,4 +1,4 @@
-#include "place.hpp"
+#include "arena.hpp"
 
 #include <algorithm>
 #include <map>

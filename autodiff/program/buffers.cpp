@@ -1,4 +1,4 @@
-#include "memory.hpp"
+#include "buffers.hpp"
 
 #include <algorithm>
 #include <map>
@@ -155,6 +155,7 @@ class Chooser {
   }
 
   void put_in_its_state(std::uint32_t i, std::uint32_t g, LastReaders& last) {
+    if (g < schedule_.safe_from) return;
     const auto [begin, end] = states_of_.equal_range(i);
     for (auto k = begin; k != end; ++k) {
       const auto b = memory_.states[k->second];

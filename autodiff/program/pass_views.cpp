@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "passes.hpp"
-#include "walk.hpp"
+#include "space.hpp"
 
 namespace autodiff::detail {
 

@@ -62,6 +62,7 @@ void fold(Graph<T>& graph, bool exact, ProgramReport& report) {
     if (node.source == Source::operation) {
       const auto constant = [&](const Input& x) { return graph.nodes[x.node].source == Source::constant; };
       if (std::ranges::all_of(node.inputs, constant)) {
+        compute(graph, i);
         node.source = Source::constant, node.operation = nullptr, node.inputs.clear(), node.arity = 0;
         ++report.folded;
       } else if (const auto kept = idle(graph, node, exact); kept != nowhere) {
@@ -76,7 +77,7 @@ void fold(Graph<T>& graph, bool exact, ProgramReport& report) {
 }
 
 template <Real T>
-void require_finite_constants(const Graph<T>& graph) {
+void require_finite_constants(Graph<T>& graph) {
   std::vector<bool> constant(graph.nodes.size());
   for (std::uint32_t i = 0; i < graph.nodes.size(); ++i) {
     const auto& node = graph.nodes[i];
@@ -84,6 +85,7 @@ void require_finite_constants(const Graph<T>& graph) {
     constant[i] = result ? std::ranges::all_of(node.inputs, [&](const Input& x) { return constant[x.node]; })
                          : node.source == Source::constant;
     if (!constant[i] || !(result || node.variable)) continue;
+    if (result) compute(graph, i);
     const ErrorScope scope(node.where);
     std::vector<Dims> shapes;
     for (const auto& input : node.inputs) shapes.emplace_back(graph.nodes[input.node].shape);
@@ -100,6 +102,7 @@ std::size_t hash(const GraphNode<T>& node) {
   std::size_t h = 0;
   const auto mix = [&](std::size_t x) { h = (h ^ x) * 0x9e3779b97f4a7c15 + (h >> 29); };
   if (node.operation) mix(std::hash<std::string_view>()(node.operation->name()));
+  mix(node.result);
   if (node.source == Source::constant) mix(node.recorded->size()), mix(std::hash<T>()(*node.recorded->data()));
   for (const auto& input : node.inputs) mix(input.node);
   return h;
@@ -109,6 +112,7 @@ std::size_t hash(const GraphNode<T>& node) {
 template <Real T>
 bool equal(const GraphNode<T>& a, const GraphNode<T>& b) {
   if (a.source != b.source || !std::ranges::equal(a.shape, b.shape)) return false;
+  if (a.result != b.result || a.arity != b.arity || a.addend != b.addend) return false;
   if (a.source == Source::constant)
     return std::memcmp(a.recorded->data(), b.recorded->data(), a.size() * sizeof(T)) == 0;
   const auto same_node = [](const Input& x, const Input& y) { return x.node == y.node; };
@@ -154,18 +158,21 @@ void drop_dead(Graph<T>& graph) {
   for (auto* roots : {&graph.outputs, &graph.nexts})
     for (const auto& root : *roots) graph.nodes[root.node].live = true;
   for (std::size_t i = graph.nodes.size(); i-- > 0;) {
-    auto& node = graph.nodes[i];
-    if (node.live)
-      for (const auto& input : node.inputs) graph.nodes[input.node].live = true;
-    else
-      node.recorded = nullptr, node.operation = nullptr, node.inputs.clear();
+    const auto& node = graph.nodes[i];
+    if (!node.live) continue;
+    for (const auto& input : node.inputs) graph.nodes[input.node].live = true;
+    if (node.source != Source::operation) continue;  // else its other results are computed, too
+    for (std::size_t k = 0, first = i - node.result; k < node.operation->results(); ++k)
+      graph.nodes[first + k].live = true;
   }
+  for (auto& node : graph.nodes)
+    if (!node.live) node.recorded = nullptr, node.operation = nullptr, node.inputs.clear();
 }
 
-#define AUTODIFF_FOLD(T)                                   \
-  template void fold(Graph<T>&, bool, ProgramReport&);     \
-  template void require_finite_constants(const Graph<T>&); \
-  template void merge_equal(Graph<T>&, ProgramReport&);    \
+#define AUTODIFF_FOLD(T)                                \
+  template void fold(Graph<T>&, bool, ProgramReport&);  \
+  template void require_finite_constants(Graph<T>&);    \
+  template void merge_equal(Graph<T>&, ProgramReport&); \
   template void drop_dead(Graph<T>&);
 AUTODIFF_FOLD(float)
 AUTODIFF_FOLD(double)

@@ -1,4 +1,4 @@
-#include "blocks.hpp"
+#include "run_blocks.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -32,30 +32,40 @@ void find_bases(const std::vector<Base>& bases, T* const* memory, T* scratch, T*
 }  // namespace
 
 template <Real T>
-void BlockCode<T>::resolve(T* const* memory, T* scratch, T** pointers) {
-  find_bases(bases, memory, scratch, pointers);
-  for (auto& call : calls) {
-    call.to = pointers[call.y.base];
-    for (std::size_t i = 0; i < 3; ++i) call.from[i] = pointers[call.x[i].base];
+SingleBlock<T>::SingleBlock(const BlockCode<T>& code) : code_(&code), bases_(code.bases.size()) {
+  for (const auto& call : code.calls) calls_.push_back({call.block, call.self, nullptr, {}, call.single});
+}
+
+template <Real T>
+void SingleBlock<T>::resolve(T* const* memory, T* scratch) {
+  find_bases(code_->bases, memory, scratch, bases_.data());
+  for (std::size_t c = 0; c < calls_.size(); ++c) {
+    const auto& call = code_->calls[c];
+    calls_[c].to = bases_[call.y.base];
+    for (std::size_t i = 0; i < 3; ++i) calls_[c].from[i] = bases_[call.x[i].base];
   }
 }
 
 template <Real T>
-void BlockCode<T>::run_one_block(T* const* pointers) const {
-  for (const auto& [from, to] : rows) repeat_row(pointers[to], pointers[from], columns, size / columns);
-  for (const auto& [from, to] : columns_of) repeat_elements(pointers[to], pointers[from], columns, size / columns);
-  for (const auto& call : calls) call.block(call.self, call.to, call.from, call.single, size);
-  for (const auto& r : reductions) {
+void SingleBlock<T>::run() const {
+  const std::size_t size = code_->size, columns = code_->columns;
+  for (const auto& [from, to] : code_->rows) repeat_row(bases_[to], bases_[from], columns, size / columns);
+  for (const auto& [from, to] : code_->columns_of) repeat_elements(bases_[to], bases_[from], columns, size / columns);
+  for (const auto& call : calls_) call.block(call.self, call.to, call.from, call.single, size);
+  for (const auto& r : code_->reductions) {
     const bool by_row = r.kept == Walk::row;
-    r.kernel(pointers[r.y], pointers[r.value.base], by_row ? size / columns : 1, by_row ? columns : size / r.width,
+    r.kernel(bases_[r.y], bases_[r.value.base], by_row ? size / columns : 1, by_row ? columns : size / r.width,
              by_row ? 1 : r.width);
   }
 }
 
 template <Real T>
-void BlockCode<T>::run(T* const* memory, T* scratch, T** pointers, std::size_t first, std::size_t last) const {
-  find_bases(bases, memory, scratch, pointers);
-  for (const auto& [from, to] : rows) repeat_row(pointers[to], pointers[from], columns, block / columns);
+void run_chunks(const BlockCode<T>& code, T* const* memory, T* scratch, T** pointers, std::size_t first,
+                std::size_t last) {
+  const std::size_t size = code.size, columns = code.columns, block = code.block, chunk = code.chunk;
+  const auto& calls = code.calls;
+  find_bases(code.bases, memory, scratch, pointers);
+  for (const auto& [from, to] : code.rows) repeat_row(pointers[to], pointers[from], columns, block / columns);
 
   std::size_t at[5] = {};
   const auto find = [&](Place place) { return pointers[place.base] + at[static_cast<std::size_t>(place.at)]; };
@@ -65,9 +75,9 @@ void BlockCode<T>::run(T* const* memory, T* scratch, T** pointers, std::size_t f
   const auto call_all = [&](std::size_t n) {
     std::size_t ahead = at[static_cast<std::size_t>(At::element)] + n;
     for (const auto& call : calls) {
-      for (auto base : read)
+      for (auto base : code.read)
         for (std::size_t i = 0; i < share; i += line) __builtin_prefetch(pointers[base] + ahead + i);
-      for (auto base : written)
+      for (auto base : code.written)
         for (std::size_t i = 0; i < share; i += line) __builtin_prefetch(pointers[base] + ahead + i, 1);
       ahead += share;
       const T* const x[] = {find(call.x[0]), find(call.x[1]), find(call.x[2])};
@@ -85,17 +95,17 @@ void BlockCode<T>::run(T* const* memory, T* scratch, T** pointers, std::size_t f
       if (columns != 0) {
         row = element / columns;
         column = element - row * columns;
-        if (!whole_rows) n = std::min(n, columns - column);
+        if (!code.whole_rows) n = std::min(n, columns - column);
       }
       in_chunk = element - start;
-      for (const auto& [from, to] : columns_of)
+      for (const auto& [from, to] : code.columns_of)
         repeat_elements(pointers[to], pointers[from] + row, columns, n / columns);
       call_all(n);
       element += n;
     }
     element = start, in_chunk = 0;
     const std::size_t n = end - start;
-    for (const auto& r : reductions) {
+    for (const auto& r : code.reductions) {
       const T* value = find(r.value);
       if (r.kept == Walk::row) {
         r.kernel(pointers[r.y] + start / columns, value, n / columns, columns, 1);
@@ -108,13 +118,17 @@ void BlockCode<T>::run(T* const* memory, T* scratch, T** pointers, std::size_t f
 }
 
 template <Real T>
-void BlockCode<T>::finish(T* const* memory) const {
-  const auto pointer = [&](std::uint32_t base) { return memory[bases[base].buffer] + bases[base].offset; };
-  for (const auto& r : reductions)
-    if (r.partials != nowhere) r.kernel(pointer(r.y), pointer(r.partials), 1, chunks(), r.width);
+void finish_chunks(const BlockCode<T>& code, T* const* memory) {
+  const auto pointer = [&](std::uint32_t base) { return memory[code.bases[base].buffer] + code.bases[base].offset; };
+  for (const auto& r : code.reductions)
+    if (r.partials != nowhere) r.kernel(pointer(r.y), pointer(r.partials), 1, code.chunks(), r.width);
 }
 
-template struct BlockCode<float>;
-template struct BlockCode<double>;
+#define AUTODIFF_RUN_BLOCKS(T)                                                                 \
+  template void run_chunks(const BlockCode<T>&, T* const*, T*, T**, std::size_t, std::size_t); \
+  template void finish_chunks(const BlockCode<T>&, T* const*);                                 \
+  template class SingleBlock<T>;
+AUTODIFF_RUN_BLOCKS(float)
+AUTODIFF_RUN_BLOCKS(double)
 
 }  // namespace autodiff::detail

@@ -1,4 +1,4 @@
-#include "walk.hpp"
+#include "space.hpp"
 
 namespace autodiff::detail {
 

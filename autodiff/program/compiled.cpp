@@ -1,0 +1,162 @@
+#include "compiled.hpp"
+
+#include <algorithm>
+
+#include "../kernels/threads.hpp"
+#include "passes.hpp"
+
+namespace autodiff::detail {
+
+namespace {
+
+template <Real T>
+class Compiler {
+ public:
+  Compiler(const std::vector<Variable<T>>& inputs, const std::vector<Variable<T>>& outputs,
+           const std::vector<Update<T>>& updates, const CompileOptions& options)
+      : exact_(options.exact || options.stop_at_non_finite) {
+    if (options.threads < 0 || options.threads > kernels::most_threads)
+      fail<ValueError>("compile", "there must be 0 to ", kernels::most_threads, " threads: ", options.threads);
+    made_.options = options;
+    made_.threads = options.threads > 0 ? options.threads : kernels::threads();
+    graph_ = build_graph(inputs, outputs, updates, report_);
+    graph_.checked = options.stop_at_non_finite;
+    rewrite();
+    for (auto i : graph_.states) first_.push_back(std::exchange(graph_.nodes[i].recorded, nullptr));
+    ClusterOptions clusters{exact_};
+    if (options.stop_at_non_finite) clusters.most_nodes = 1;
+    schedule_ = make_schedule(graph_, clusters);
+    choose_memory();
+    emit();
+    measure();
+    describe_instructions();
+    for (auto& node : graph_.nodes)
+      if (!node.live) node = {}, node.live = false;
+  }
+
+  Compilation<T> take() { return {std::make_shared<const Compiled<T>>(std::move(made_)), std::move(first_)}; }
+
+ private:
+  void rewrite() {
+    if (made_.options.stop_at_non_finite) require_finite_constants(graph_);
+    fold(graph_, exact_, report_);
+    merge_equal(graph_, report_);
+    drop_dead(graph_);
+    resolve_views(graph_, exact_, report_);
+    if (!exact_) absorb(graph_, report_);
+  }
+
+  void choose_memory() {
+    if (exact_)
+      fusion_.into.assign(graph_.nodes.size(), nowhere);
+    else
+      fusion_ = fuse_products(graph_, schedule_);
+    report_.multiply_adds = graph_.nodes.size() - static_cast<std::size_t>(std::ranges::count(fusion_.into, nowhere));
+    memory_ = choose_buffers(graph_, schedule_, fusion_);
+    report_.in_place = memory_.in_place;
+  }
+
+  void emit() {
+    for (std::uint32_t g = 0; g < schedule_.groups.size(); ++g) {
+      const Group& group = schedule_.groups[g];
+      if (!group.cluster) {
+        emit_alone(group.nodes[0]);
+        continue;
+      }
+      Instruction cluster{Instruction::Kind::cluster, group.nodes.back()};
+      cluster.code = static_cast<std::uint32_t>(made_.code.size());
+      made_.code.push_back(emit_blocks(graph_, schedule_, g, fusion_, memory_));
+      if (made_.code.back().is_one_block()) cluster.kind = Instruction::Kind::block;
+      made_.instructions.push_back(cluster);
+      ++report_.clusters;
+      report_.clustered += group.nodes.size();
+    }
+  }
+
+  void emit_alone(std::uint32_t i) {
+    const auto& node = graph_.nodes[i];
+    Instruction alone{Instruction::Kind::operation, i};
+    alone.first = static_cast<std::uint32_t>(made_.operands.size());
+    alone.result = dense(node.shape);
+    std::optional<View> view;
+    if (node.arity == 1) view = node.operation->view(graph_.view_of(node.inputs[0]));
+    if (view) {
+      alone.kind = Instruction::Kind::copy;
+      add_operand(node.inputs[0].node, std::move(*view));
+    } else {
+      for (std::uint32_t k = 0; k < node.arity; ++k) add_operand(node.inputs[k].node, graph_.view_of(node.inputs[k]));
+    }
+    alone.count = static_cast<std::uint32_t>(made_.operands.size()) - alone.first;
+    if (node.accumulated()) alone.kind = Instruction::Kind::accumulation;
+    if (const std::size_t results = node.operation->results(); results > 1) {
+      alone.kind = Instruction::Kind::several;
+      alone.code = static_cast<std::uint32_t>(made_.results.size());
+      for (std::size_t k = i; k < i + results; ++k)
+        made_.results.push_back({memory_.buffer_of[k], dense(graph_.nodes[k].shape)});
+    }
+    made_.instructions.push_back(std::move(alone));
+  }
+
+  void add_operand(std::uint32_t node, View view) {
+    made_.operands.push_back({memory_.buffer_of[node], std::move(view)});
+  }
+
+  /// Gives the buffers their places, and adds up what memory there is.
+  void measure() {
+    made_.arena = place(memory_.buffers);
+    for (const auto& code : made_.code) made_.scratch = std::max(made_.scratch, code.scratch);
+    report_.bytes = made_.arena * sizeof(T);
+    report_.peak_bytes = peak(memory_.buffers) * sizeof(T);
+    report_.scratch_bytes = made_.scratch * sizeof(T) * static_cast<std::size_t>(made_.threads);
+    for (const auto& node : graph_.nodes)
+      if (node.live) {
+        auto& bytes = node.source == Source::operation  ? report_.unplanned_bytes
+                      : node.source == Source::constant ? report_.constant_bytes
+                                                        : report_.state_bytes;
+        if (node.source != Source::input) bytes += node.size() * sizeof(T);
+      }
+  }
+
+  void describe_instructions() {
+    report_.instructions = made_.instructions.size();
+    for (const auto& instruction : made_.instructions) {
+      const auto& node = graph_.nodes[instruction.node];
+      std::string text;
+      if (instruction.alone()) {
+        text = describe(node);
+        if (instruction.kind == Instruction::Kind::copy) text += ", copied";
+        if (instruction.kind == Instruction::Kind::accumulation) text += ", accumulated";
+      } else {
+        for (auto i : schedule_.groups[schedule_.group_of[instruction.node]].nodes)
+          text += (text.empty() ? "" : " ") + std::string(graph_.nodes[i].operation->name());
+        text = "cluster of " + std::to_string(made_.code[instruction.code].size) + ": " + text;
+      }
+      report_.steps.push_back({std::move(text), 0});
+    }
+  }
+
+  const bool exact_;
+  Compiled<T> made_;
+  Graph<T>& graph_ = made_.graph;
+  Memory& memory_ = made_.memory;
+  ProgramReport& report_ = made_.report;
+  Schedule schedule_;
+  Fusion fusion_;
+  std::vector<std::shared_ptr<const Array<T>>> first_;
+};
+
+}  // namespace
+
+template <Real T>
+Compilation<T> compile_recording(const std::vector<Variable<T>>& inputs, const std::vector<Variable<T>>& outputs,
+                                 const std::vector<Update<T>>& updates, const CompileOptions& options) {
+  return Compiler<T>(inputs, outputs, updates, options).take();
+}
+
+#define AUTODIFF_COMPILED(T)                                                                                  \
+  template Compilation<T> compile_recording(const std::vector<Variable<T>>&, const std::vector<Variable<T>>&, \
+                                            const std::vector<Update<T>>&, const CompileOptions&);
+AUTODIFF_COMPILED(float)
+AUTODIFF_COMPILED(double)
+
+}  // namespace autodiff::detail

@@ -1,0 +1,279 @@
+#include "executor.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "../finite.hpp"
+#include "../kernels/copy.hpp"
+#include "../kernels/threads.hpp"
+
+namespace autodiff::detail {
+
+namespace {
+
+constexpr std::size_t least_shared_work = 32768;  // element by element operations; less is done sooner than shared out
+
+// std::ranges::equal calls memcmp, which takes as long as a small instruction.
+bool same(Dims a, Dims b) {
+  bool equal = a.size() == b.size();
+  for (std::size_t i = 0; equal && i < a.size(); ++i) equal = a[i] == b[i];
+  return equal;
+}
+
+}  // namespace
+
+template <Real T>
+Executor<T>::Executor(std::shared_ptr<const Compiled<T>> compiled, std::shared_ptr<States<T>> states)
+    : compiled_(std::move(compiled)), states_(std::move(states)) {
+  arena_ = uninitialised<T>(std::array{compiled_->arena});
+  if (compiled_->options.profile) report_ = compiled_->report;
+  find_buffers();
+  open_workers();
+  bind_instructions();
+}
+
+template <Real T>
+void Executor<T>::find_buffers() {
+  const auto& graph = compiled_->graph;
+  const auto& memory = compiled_->memory;
+  pointers_.assign(memory.buffers.size(), nullptr);
+  for (std::size_t b = 0; b < pointers_.size(); ++b)
+    if (memory.buffers[b].in_arena) pointers_[b] = arena_.data() + memory.buffers[b].offset;
+  for (std::uint32_t i = 0; i < graph.nodes.size(); ++i)
+    if (const auto& node = graph.nodes[i]; node.live && node.source == Source::constant)
+      pointers_[memory.buffer_of[i]] = const_cast<T*>(node.recorded->data());  // is never written
+  for (std::size_t k = 0; k < states_->size(); ++k) pointers_[memory.states[k]] = (*states_)[k].data();
+  outputs_.reserve(graph.outputs.size());
+  for (std::size_t k = 0; k < graph.outputs.size(); ++k) {
+    outputs_.emplace_back(graph.view_of(graph.outputs[k]).shape);
+    pointers_[memory.outputs[k]] = outputs_.back().data();
+  }
+  for (auto i : graph.inputs) inputs_.push_back({Dims(graph.nodes[i].shape), memory.buffer_of[i]});
+}
+
+template <Real T>
+void Executor<T>::open_workers() {
+  std::size_t bases = 0;
+  for (const auto& code : compiled_->code) bases = std::max(bases, code.bases.size());
+  const std::size_t scratch = std::max<std::size_t>(compiled_->scratch, 64);
+  for (int w = 0; w < compiled_->threads; ++w)
+    workers_.push_back({uninitialised<T>(std::array{scratch}), std::vector<T*>(bases)});
+}
+
+template <Real T>
+void Executor<T>::bind_instructions() {
+  std::vector<bool> is_input(pointers_.size());
+  for (const auto& input : inputs_) is_input[input.buffer] = true;
+  for (const auto& [buffer, view] : compiled_->operands) {
+    if (is_input[buffer]) input_operands_.push_back(static_cast<std::uint32_t>(operands_.size()));
+    const T* data = is_input[buffer] ? nullptr : pointers_[buffer] + view.offset;
+    operands_.push_back({data, Dims(view.shape), Steps(view.strides)});
+  }
+  for (const auto& [buffer, view] : compiled_->results)
+    results_.push_back({pointers_[buffer], Dims(view.shape), Steps(view.strides)});
+  for (const auto& instruction : compiled_->instructions) {
+    instructions_.push_back(bound(instruction));
+    if (instruction.kind != Kind::block) continue;
+    const auto& code = compiled_->code[instruction.code];
+    auto& made = blocks_.emplace_back(code);
+    const auto at_input = [&](const Base& base) { return base.buffer != nowhere && is_input[base.buffer]; };
+    if (std::ranges::any_of(code.bases, at_input))
+      input_blocks_.push_back(instructions_.back().code);
+    else
+      made.resolve(pointers_.data(), workers_[0].scratch.data());
+  }
+}
+
+template <Real T>
+typename Executor<T>::Bound Executor<T>::bound(const Instruction& instruction) {
+  Bound made{instruction.kind, instruction.node};
+  made.code = instruction.kind == Kind::block ? static_cast<std::uint32_t>(blocks_.size()) : instruction.code;
+  if (!instruction.alone()) return made;
+  const auto& node = compiled_->graph.nodes[instruction.node];
+  const auto& memory = compiled_->memory;
+  const auto result = memory.buffer_of[instruction.node];
+  made.operation = node.operation.get();
+  made.y = {pointers_[result], Dims(instruction.result.shape), Steps(instruction.result.strides)};
+  made.first = instruction.first, made.count = instruction.count;
+  made.alpha = scale(node.alpha, node);
+  made.beta = Scale{0};
+  if (node.addend == nowhere) return made;
+  made.beta = scale(node.beta, node);
+  const auto addend = memory.buffer_of[node.inputs[node.addend].node];
+  if (addend != result) made.addend = &pointers_[addend];
+  return made;
+}
+
+template <Real T>
+typename Executor<T>::Scale Executor<T>::scale(const Factor& factor, const GraphNode<T>& node) const {
+  Scale made{static_cast<T>(factor.number)};
+  if (factor.input != nowhere) made.value = &pointers_[compiled_->memory.buffer_of[node.inputs[factor.input].node]];
+  return made;
+}
+
+template <Real T>
+void Executor<T>::bind(std::span<const Array<T>* const> inputs) {
+  const auto& cells = compiled_->graph.cells;
+  if (inputs.size() + cells.size() != inputs_.size())
+    fail<ShapeError>("program", "takes ", inputs_.size() - cells.size(), " inputs, not ", inputs.size());
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    const Dims expected = inputs_[k].shape, given(inputs[k]->shape());
+    if (!same(expected, given))
+      fail<ShapeError>("program", "input ", k, " must have the shape that it was compiled for: ", given, " and ",
+                       expected);
+  }
+  bool moved = false;
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    T* data = const_cast<T*>(data_of(k, *inputs[k]));  // is never written
+    moved |= std::exchange(pointers_[inputs_[k].buffer], data) != data;
+  }
+  for (std::size_t k = 0; k < cells.size(); ++k) {
+    T* data = const_cast<T*>(value_of_cell(k).data());
+    moved |= std::exchange(pointers_[inputs_[inputs.size() + k].buffer], data) != data;
+  }
+  if (!moved) return;
+  for (auto o : input_operands_) {
+    const auto& [buffer, view] = compiled_->operands[o];
+    operands_[o].data = pointers_[buffer] + view.offset;
+  }
+  for (auto b : input_blocks_) blocks_[b].resolve(pointers_.data(), workers_[0].scratch.data());
+}
+
+/// What it holds now. Whoever replaces it keeps its shape.
+template <Real T>
+const Array<T>& Executor<T>::value_of_cell(std::size_t number) const {
+  const auto& graph = compiled_->graph;
+  const auto node = graph.inputs[graph.inputs.size() - graph.cells.size() + number];
+  const Dims expected(graph.nodes[node].shape), now(graph.cells[number]->shape());
+  if (!same(expected, now))
+    fail<ShapeError>("program", graph.nodes[node].where, " must keep the shape that it was compiled for: ", now,
+                     " and ", expected);
+  return graph.cells[number]->value();
+}
+
+template <Real T>
+const T* Executor<T>::data_of(std::size_t input, const Array<T>& given) {
+  const auto among = [&](const std::vector<Array<T>>& arrays) {
+    const std::less<const Array<T>*> before;
+    return !before(&given, arrays.data()) && before(&given, arrays.data() + arrays.size());
+  };
+  if (!among(outputs_) && !among(*states_)) return given.data();
+  kept_.resize(inputs_.size());
+  kept_[input] = given;
+  return kept_[input].data();
+}
+
+// Inlined into the loop below: the call would take as long as a small instruction.
+template <Real T>
+[[gnu::always_inline]] inline void Executor<T>::run(const Bound& instruction) {
+  const std::span<const Operand<const T>> x(operands_.data() + instruction.first, instruction.count);
+  const Operand<T>& y = instruction.y;
+  switch (instruction.kind) {
+    case Kind::operation:
+      return instruction.operation->forward(y, x);
+    case Kind::several:
+      return instruction.operation->forward(
+          std::span(results_).subspan(instruction.code, instruction.operation->results()), x);
+    case Kind::accumulation:
+      if (instruction.addend) std::copy_n(*instruction.addend, count(y.shape), y.data);
+      return instruction.operation->accumulate(y, x, instruction.alpha(), instruction.beta());
+    case Kind::cluster:
+      return run_cluster(compiled_->code[instruction.code]);
+    case Kind::block:
+      return blocks_[instruction.code].run();
+    case Kind::copy:
+      return kernels::copy(y, x[0]);
+  }
+}
+
+template <Real T>
+const std::vector<Array<T>>& Executor<T>::run(std::span<const Array<T>* const> inputs) {
+  const auto& options = compiled_->options;
+  const bool watched = options.stop_at_non_finite || options.profile;
+  bind(inputs);
+  if (options.stop_at_non_finite) check_given(inputs);
+  const kernels::UseThreads guard(compiled_->threads);
+  for (const auto& move : compiled_->memory.before) copy(move);
+  const Bound* at = nullptr;
+  try {
+    for (const auto& instruction : instructions_) {
+      at = &instruction;
+      watched ? run_watched(instruction) : run(instruction);
+    }
+  } catch (const Error&) {
+    const auto& where = compiled_->graph.nodes[at->node].where;
+    if (where.empty() || options.stop_at_non_finite) throw;
+    // Once more, so that the error says where. What throws writes over none of its operands.
+    const ErrorScope scope(where);
+    run(*at);
+    throw;
+  }
+  if (options.profile) ++report_->profiled_runs;
+  for (const auto& move : compiled_->memory.after) copy(move);
+  return outputs_;
+}
+
+template <Real T>
+void Executor<T>::run_watched(const Bound& instruction) {
+  const auto& options = compiled_->options;
+  std::optional<ErrorScope> scope;
+  if (options.stop_at_non_finite) scope.emplace(compiled_->graph.nodes[instruction.node].where);
+  const auto start = std::chrono::steady_clock::now();
+  run(instruction);
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  if (options.profile)
+    report_->steps[static_cast<std::size_t>(&instruction - instructions_.data())].seconds += elapsed.count();
+  if (scope) check_result(instruction);
+}
+
+template <Real T>
+void Executor<T>::run_cluster(const BlockCode<T>& code) {
+  const std::size_t chunks = code.chunks();
+  const std::size_t team = code.work() < least_shared_work ? 1 : std::min(chunks, workers_.size());
+  if (team == 1) {
+    run_chunks(code, pointers_.data(), workers_[0].scratch.data(), workers_[0].bases.data(), 0, chunks);
+  } else {
+    kernels::parallel_for(team, [&](std::size_t w) {
+      run_chunks(code, pointers_.data(), workers_[w].scratch.data(), workers_[w].bases.data(), w * chunks / team,
+                 (w + 1) * chunks / team);
+    });
+  }
+  finish_chunks(code, pointers_.data());
+}
+
+template <Real T>
+void Executor<T>::check_given(std::span<const Array<T>* const> inputs) const {
+  const auto& graph = compiled_->graph;
+  const auto check = [&](const char* role, std::size_t number, std::uint32_t node, const Array<T>& value) {
+    const ErrorScope scope(graph.nodes[node].where);
+    require_finite<T>("program", role + std::to_string(number), operand(value));
+  };
+  for (std::size_t k = 0; k < inputs.size(); ++k) check("input ", k, graph.inputs[k], *inputs[k]);
+  for (std::size_t k = 0; k < graph.cells.size(); ++k)
+    check("variable ", k, graph.inputs[inputs.size() + k], value_of_cell(k));
+  for (std::size_t k = 0; k < states_->size(); ++k) check("state ", k, graph.states[k], (*states_)[k]);
+}
+
+template <Real T>
+void Executor<T>::check_result(const Bound& instruction) const {
+  const auto& graph = compiled_->graph;
+  const auto& node = graph.nodes[instruction.node];
+  std::vector<View> views;
+  std::vector<Dims> shapes;
+  for (const auto& input : node.inputs) views.push_back(graph.view_of(input));
+  for (const auto& view : views) shapes.emplace_back(view.shape);
+  for (std::size_t k = instruction.node; k < instruction.node + node.operation->results(); ++k)
+    require_finite<T>(node.operation->name(), "the result",
+                      {pointers_[compiled_->memory.buffer_of[k]], Dims(graph.nodes[k].shape), {}}, shapes);
+}
+
+template <Real T>
+void Executor<T>::copy(const Move& move) {
+  std::copy_n(pointers_[move.from], compiled_->memory.buffers[move.to].size, pointers_[move.to]);
+}
+
+template class Executor<float>;
+template class Executor<double>;
+
+}  // namespace autodiff::detail

@@ -1,0 +1,38 @@
+// Running the code of clusters, on the memory of one executor.
+#pragma once
+
+#include "block_code.hpp"
+
+namespace autodiff::detail {
+
+/// Runs chunks `first` to `last`. `memory` has a pointer for each buffer, `bases` room for one each.
+template <Real T>
+void run_chunks(const BlockCode<T>& code, T* const* memory, T* scratch, T** bases, std::size_t first, std::size_t last);
+
+/// Puts together what the chunks have left.
+template <Real T>
+void finish_chunks(const BlockCode<T>& code, T* const* memory);
+
+/// A cluster that is one block, with a pointer for every place.
+template <Real T>
+class SingleBlock {
+ public:
+  explicit SingleBlock(const BlockCode<T>& code);
+  /// Finds the pointers. To be called before the first run, and when buffers have moved.
+  void resolve(T* const* memory, T* scratch);
+  void run() const;
+
+ private:
+  struct Call {
+    kernels::Block<T> block;
+    const void* self;
+    T* to;
+    const T* from[3];
+    unsigned single;
+  };
+  const BlockCode<T>* code_;
+  std::vector<Call> calls_;
+  std::vector<T*> bases_;
+};
+
+}  // namespace autodiff::detail
