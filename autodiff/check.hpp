@@ -142,7 +142,8 @@ requires CheckedAt<F, At> CheckReport check_gradient(F&& f, const At& at, const 
 
 /// Proves what the operations that f records, and those that a recorded sweep through them adds, declare (see
 /// Primitive), by their own forward and pullback at a point: `reads`, `linear`, `neutral`, `commutative`, that
-/// `reduction` and `accumulate` give what forward gives, `view` its elements, and that inputs in all layouts that an
+/// `reduction`, `accumulate` and the `terms` of a sum give what forward gives, `view` its elements, that what does not
+/// fail takes all values, that a cotangent that does not exist counts as zero, and that inputs in all layouts that an
 /// operation `takes`, transposed, cut, reversed, strided, repeated, give what dense ones give. f and the point are
 /// those of check_gradient. What a point cannot show, such as a comparison that two parameters are the same, is taken
 /// on trust. Throws what f throws.

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "check.hpp"
+#include "layouts.hpp"
 #include "sweep.hpp"
 
 namespace autodiff {
@@ -14,6 +15,8 @@ namespace {
 
 using V = Variable<double>;
 using Op = Primitive<double>;
+using detail::Laid, detail::layouts, detail::place;
+using Arrays = std::vector<Array<double>>;
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
 constexpr double same_bits = 0, rounding = 1e-12;
@@ -28,137 +31,48 @@ Array<double> random(Dims shape, double low, double high) {
   return numbers;
 }
 
-/// Where element number n of a view is.
-std::ptrdiff_t place(const View& view, std::size_t n) {
-  std::ptrdiff_t at = view.offset;
-  for (std::size_t axis = view.shape.size(); axis-- > 0; n /= view.shape[axis])
-    at += static_cast<std::ptrdiff_t>(n % view.shape[axis]) * view.strides[axis];
-  return at;
-}
-
 Shape index_of(Dims shape, std::size_t n) {
   Shape index = to_shape(shape);
   for (std::size_t axis = shape.size(); axis-- > 0; n /= shape[axis]) index[axis] = n % shape[axis];
   return index;
 }
 
-// ---- layouts ----
-
-/// How an array lies along an axis, which counts from the end if it is negative: the step, 0 where elements repeat, and
-/// how much memory is left out before and behind.
-struct Along {
-  int axis;
-  std::ptrdiff_t step;
-  std::size_t before = 0, behind = 0;
-};
-enum class Order { rows, reversed, swapped };  // of the axes in memory; swapped: the last two
-struct Layout {
-  const char* name;
-  Order order;
-  std::vector<Along> along;
-};
-
-const std::vector<Layout>& layouts() {
-  static const std::vector<Layout> all{
-      {"dense", Order::rows, {}},
-      {"transposed", Order::reversed, {}},
-      {"swapped", Order::swapped, {}},
-      {"shifted", Order::rows, {{0, 1, 1, 0}}},
-      {"cut along columns", Order::rows, {{-1, 1, 1, 1}}},
-      {"cut along rows", Order::rows, {{-2, 1, 1, 1}}},
-      {"columns reversed", Order::rows, {{-1, -1}}},
-      {"rows reversed", Order::rows, {{-2, -1}}},
-      {"every second column", Order::rows, {{-1, 2}}},
-      {"every second row", Order::rows, {{-2, 2}}},
-      {"repeated along columns", Order::rows, {{-1, 0}}},
-      {"repeated along the first axis", Order::rows, {{0, 0}}},
-      {"transposed and cut", Order::reversed, {{-1, 1, 1, 1}}},
-      {"swapped and reversed", Order::swapped, {{-2, -1}}},
-      {"swapped and cut", Order::swapped, {{-1, 1, 1, 1}, {-2, 1, 1, 0}}},
-  };
-  return all;
-}
-
-/// An array in memory of a layout, of which NaN is all that is not in the array.
-struct Laid {
-  const char* name;
-  View view;
-  std::vector<double> memory;
-  Array<double> values;  // what the view reads: not the array where elements repeat
-
-  Laid(const Array<double>& a, const Layout& layout) : name(layout.name), view(dense(a.shape())) {
-    const std::size_t axes = a.dimension();
-    std::vector<Along> along;
-    for (std::size_t axis = 0; axis < axes; ++axis) along.push_back({static_cast<int>(axis), 1});
-    for (Along each : layout.along) {
-      if (each.axis < 0) each.axis += static_cast<int>(axes);
-      if (each.axis >= 0 && each.axis < static_cast<int>(axes)) along[static_cast<std::size_t>(each.axis)] = each;
-    }
-    if (layout.order == Order::reversed) std::ranges::reverse(along);
-    if (layout.order == Order::swapped && axes >= 2) std::swap(along[axes - 1], along[axes - 2]);
-    std::size_t size = 1;
-    for (auto each = along.rbegin(); each != along.rend(); ++each) {
-      const auto axis = static_cast<std::size_t>(each->axis);
-      const auto wide = static_cast<std::size_t>(std::abs(each->step));
-      const std::size_t last = a.shape(axis) == 0 ? 0 : (a.shape(axis) - 1) * wide;
-      view.strides[axis] = each->step * static_cast<std::ptrdiff_t>(size);
-      view.offset += static_cast<std::ptrdiff_t>((each->before + (each->step < 0 ? last : 0)) * size);
-      size *= each->before + last + 1 + each->behind;
-    }
-    memory.assign(size, nan);
-    for (std::size_t n = 0; n < a.size(); ++n) at(n) = a.data()[n];
-    values = a;
-    for (std::size_t n = 0; n < a.size(); ++n) values.data()[n] = at(n);
-  }
-  double& at(std::size_t n) { return memory[static_cast<std::size_t>(place(view, n))]; }
-  Operand<const double> operand() const { return {memory.data() + view.offset, Dims(view.shape), Steps(view.strides)}; }
-};
-
-/// Which layouts are tried together, one number an operand: all pairs of two; of more, each alone, and some together.
-std::vector<std::vector<std::size_t>> choices(std::size_t operands) {
-  const std::size_t n = layouts().size();
-  std::vector<std::vector<std::size_t>> all;
-  const auto turn = [&](std::size_t shift) {
-    for (std::size_t first = 0; first < n; ++first) {
-      auto& row = all.emplace_back();
-      for (std::size_t i = 0; i < operands; ++i) row.push_back((first + i * shift) % n);
-    }
-  };
-  for (std::size_t shift = 0; shift < (operands == 2 ? n : operands == 1 ? 1 : 4); ++shift) turn(shift);
-  for (std::size_t i = 0; operands > 2 && i < std::min<std::size_t>(operands, 4); ++i)
-    for (std::size_t each = 1; each < n; ++each) all.emplace_back(operands)[i] = each;
-  return all;
-}
-
-// ---- proofs ----
-
 /// One recorded operation, what it was given, and what it made of it.
 class Proof {
  public:
-  Proof(const Op& op, const V& y, std::vector<V> x, DeclarationReport& report)
-      : op_(op), y_(y), x_(std::move(x)), report_(report) {
+  Proof(const Op& op, std::vector<V> y, std::vector<V> x, DeclarationReport& report)
+      : op_(op), ys_(std::move(y)), y_(ys_[0]), x_(std::move(x)), report_(report) {
     for (const auto& each : x_) shapes_.emplace_back(each.shape());
   }
 
   void all() {
     ++report_.operations;
-    prove("forward", [&] { expect("run again gives another result", run(x_), y_.value(), same_bits); });
+    prove("forward", [&] { expect("run again gives another result", run_all(operands(x_)), values(ys_), same_bits); });
+    prove("fails", [&] { fails(); });
     prove("reads", [&] { reads(); });
-    prove("linear", [&] { linear(); });
-    prove("neutral", [&] { neutral(); });
-    prove("commutative", [&] { commutative(); });
-    prove("reduction", [&] { reduction(); });
-    prove("accumulate", [&] { accumulate(operands(x_), y_.value(), ""); });
+    if (ys_.size() > 1)
+      prove("results", [&] { results(); });
+    else
+      of_one_result();
     if (op_.block() || x_.empty()) return;  // programs walk elementwise operands without asking
     for (const auto& x : x_) {
       auto& of_x = laid_.emplace_back();
       for (const auto& layout : layouts()) of_x.emplace_back(x.value(), layout);
     }
-    prove("view", [&] { view(); });
-    for (const auto& choice : choices(x_.size())) prove("takes", [&] { takes(choice); });
+    if (ys_.size() == 1) prove("view", [&] { view(); });
+    for (const auto& choice : detail::layout_choices(x_.size())) prove("takes", [&] { takes(choice); });
   }
 
  private:
+  void of_one_result() {
+    prove("linear", [&] { linear(); });
+    prove("neutral", [&] { neutral(); });
+    prove("commutative", [&] { commutative(); });
+    prove("reduction", [&] { reduction(); });
+    prove("accumulate", [&] { accumulate(operands(x_), y_.value(), ""); });
+    prove("terms", [&] { terms(); });
+  }
+
   template <class F>
   void prove(const char* declaration, F&& f) {
     declaration_ = declaration;
@@ -199,52 +113,112 @@ class Proof {
     }
   }
 
+  void expect(const std::string& what, const Arrays& actual, const Arrays& expected, double tolerance) {
+    for (std::size_t k = 0; k < expected.size(); ++k)
+      expect(expected.size() > 1 ? what + " number " + std::to_string(k) : what, actual[k], expected[k], tolerance);
+  }
+
+  static Arrays values(const std::vector<V>& variables) {
+    Arrays all;
+    for (const auto& each : variables) all.push_back(each.value());
+    return all;
+  }
   static std::vector<Operand<const double>> operands(const std::vector<V>& x) {
     std::vector<Operand<const double>> all;
     for (const auto& each : x) all.push_back(operand(each.value()));
     return all;
   }
   /// What forward makes of these, in memory that holds NaN before.
-  Array<double> run(std::span<const Operand<const double>> x) const {
+  Arrays run_all(std::span<const Operand<const double>> x) const {
     std::vector<Dims> shapes;
     for (const auto& each : x) shapes.push_back(each.shape);
-    auto result = filled(op_.shape(shapes), nan);
-    op_.forward(operand(result), x);
-    return result;
+    Arrays results;
+    for (const auto& shape : op_.shapes(shapes)) results.push_back(filled(Dims(shape), nan));
+    std::vector<Operand<double>> y;
+    for (auto& each : results) y.push_back(operand(each));
+    op_.forward(y, x);
+    return results;
   }
-  Array<double> run(const std::vector<V>& x) const { return run(operands(x)); }
+  Array<double> run(const std::vector<V>& x) const { return run_all(operands(x))[0]; }
   std::vector<V> with(std::size_t i, Array<double> value) const {
     auto x = x_;
     x[i] = V(std::move(value));
     return x;
   }
 
+  /// Where forward may throw for no values, it takes all.
+  void fails() {
+    if (op_.fails()) return;
+    for (const double each : {nan, infinity, -1e300, 0.5}) {
+      std::vector<V> x;
+      for (const auto& of : x_) x.emplace_back(filled(of.shape(), each));
+      run_all(operands(x));
+    }
+  }
+
+  /// The cotangents of all inputs to which a gradient flows, others being empty arrays.
+  Arrays pull_back(const std::vector<V>& cotangents, const std::vector<V>& y, const std::vector<V>& x) const {
+    Pullback<double> step{cotangents, y, x, {}, std::vector<Cotangent<double>>(x.size())};
+    for (std::size_t i = 0; i < x.size(); ++i) step.wanted.push_back(op_.differentiable(i));
+    op_.pull_back(step);
+    Arrays all(x.size());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      if (!op_.differentiable(i)) continue;
+      const auto& found = step.found[i];
+      all[i] = found.value.alive() ? found.value.value() : filled(shapes_[i], 0);
+      if (found.operation) found.operation->accumulate(operand(all[i]), operands(found.inputs), 1, 1);
+    }
+    return all;
+  }
+  std::vector<V> cotangents() const {
+    std::vector<V> all;
+    for (std::size_t k = 0; k < ys_.size(); ++k)
+      all.push_back(op_.result_differentiable(k) ? V(random(ys_[k].shape(), 0.5, 1.5)) : V());
+    return all;
+  }
+
   /// Values that a pullback does not declare to read may be anything.
   void reads() {
     auto& seen = report_.pullbacks[std::string(op_.name())];
     seen.declared = op_.reads();
+    for (std::size_t i = 0; i < x_.size(); ++i) seen.differentiable |= op_.differentiable(i);
+    if (!seen.differentiable) return;
     const auto flag = [](Reads reads, Reads what) { return (int(reads) & int(what)) != 0; };
-    const V ct(random(y_.shape(), 0.5, 1.5)), no_y(filled(y_.shape(), nan));
-    std::vector<V> no_x;
-    for (const auto& each : x_) no_x.emplace_back(filled(each.shape(), nan));
-    const V& y = flag(op_.reads(), Reads::output) ? y_ : no_y;
-    const auto& x = flag(op_.reads(), Reads::inputs) ? x_ : no_x;
-    for (std::size_t i = 0; i < x_.size(); ++i) {
-      if (!op_.differentiable(i)) continue;
-      seen.differentiable = true;
-      const auto expected = op_.pullback(i, ct, y_, x_).value();
-      expect("the pullback of argument " + std::to_string(i) + " looks at more: without it, it gives another result",
-             op_.pullback(i, ct, y, x).value(), expected, same_bits);
-      const auto looks = [&](const V& some_y, const std::vector<V>& some_x) {
-        try {
-          return !std::ranges::equal(op_.pullback(i, ct, some_y, some_x).value(), expected,
-                                     [](double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); });
-        } catch (const Error&) {  // an index cannot be NaN: it was read
-          return true;
-        }
-      };
-      const int found = int(looks(no_y, x_)) * int(Reads::output) + int(looks(y_, no_x)) * int(Reads::inputs);
-      seen.seen = Reads(int(seen.seen) | found);
+    const auto nan_like = [](const std::vector<V>& variables) {
+      std::vector<V> all;
+      for (const auto& each : variables) all.emplace_back(filled(each.shape(), nan));
+      return all;
+    };
+    const auto ct = cotangents(), no_y = nan_like(ys_), no_x = nan_like(x_);
+    const auto expected = pull_back(ct, ys_, x_);
+    const bool output = flag(op_.reads(), Reads::output), inputs = flag(op_.reads(), Reads::inputs);
+    expect("the pullback looks at more: without it, it gives another cotangent",
+           pull_back(ct, output ? ys_ : no_y, inputs ? x_ : no_x), expected, same_bits);
+    const auto looks = [&](const std::vector<V>& y, const std::vector<V>& x) {
+      try {
+        const auto found = pull_back(ct, y, x);
+        for (std::size_t i = 0; i < found.size(); ++i)
+          if (!std::ranges::equal(found[i], expected[i],
+                                  [](double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }))
+            return true;
+        return false;
+      } catch (const Error&) {  // an index cannot be NaN: it was read
+        return true;
+      }
+    };
+    seen.seen =
+        Reads(int(seen.seen) | int(looks(no_y, x_)) * int(Reads::output) | int(looks(ys_, no_x)) * int(Reads::inputs));
+  }
+
+  /// Where no cotangent flows back from a result, it is as if it were zero.
+  void results() {
+    for (std::size_t k = 0; k < ys_.size(); ++k) {
+      if (!op_.result_differentiable(k)) continue;
+      auto without = cotangents(), zero = without;
+      without[k] = V(), zero[k] = V(filled(ys_[k].shape(), 0));
+      if (std::ranges::none_of(without, [](const V& ct) { return ct.alive(); })) continue;
+      expect("without a cotangent of result " + std::to_string(k) + ", that of an input is not as if it were zero",
+             pull_back(without, ys_, x_), pull_back(zero, ys_, x_), rounding);
     }
   }
 
@@ -323,6 +297,19 @@ class Proof {
     }
   }
 
+  /// The parts of a sum, added up, give what forward gives.
+  void terms() {
+    if (op_.terms().empty()) return;
+    auto sum = filled(y_.shape(), 0);
+    const auto x = operands(x_);
+    std::size_t from = 0;
+    for (const auto& term : op_.terms()) {
+      term.operation->accumulate(operand(sum), std::span(x).subspan(from, term.inputs), 1, 1);
+      from += term.inputs;
+    }
+    expect("its terms give another sum", sum, y_.value(), rounding);
+  }
+
   /// Elements read through the view are those that forward gives.
   void view() {
     if (x_.size() != 1) return;
@@ -346,21 +333,22 @@ class Proof {
     for (std::size_t i = 0; i < choice.size(); ++i) views.push_back(laid_[i][choice[i]].view);
     if (std::ranges::all_of(views, is_dense) || !op_.takes(views)) return;
     std::vector<Operand<const double>> x;
-    std::vector<V> values;
+    std::vector<V> dense_values;
     std::string names;
     for (std::size_t i = 0; i < choice.size(); ++i) {
       const Laid& each = laid_[i][choice[i]];
       x.push_back(each.operand());
-      values.emplace_back(each.values);
+      dense_values.emplace_back(each.values);
       names += (i ? ", " : ", of inputs laid out ") + std::string(each.name);
     }
-    const auto expected = run(values);
-    expect("the result" + names + ", is another", run(x), expected, rounding);
-    accumulate(x, expected, names + ",");
+    const auto expected = run_all(operands(dense_values));
+    expect("the result" + names + ", is another", run_all(x), expected, rounding);
+    if (ys_.size() == 1) accumulate(x, expected[0], names + ",");
   }
 
   const Op& op_;
-  V y_;
+  std::vector<V> ys_;  // all results, and the first
+  const V& y_;
   std::vector<V> x_;
   std::vector<Dims> shapes_;
   DeclarationReport& report_;
@@ -380,10 +368,11 @@ DeclarationReport detail::check_declarations(const Checked& f, const std::vector
   DeclarationReport report;
   for (std::size_t i = 0; i < tape.size(); ++i) {
     const auto operation = tape.node(i).operation;
-    if (!operation) continue;
-    std::vector<V> inputs;
+    if (!operation || tape.node(i).result > 0) continue;
+    std::vector<V> inputs, results;
     for (auto j : tape.inputs(i)) inputs.push_back(tape.plain(j));
-    Proof(*operation, tape.plain(i), std::move(inputs), report).all();
+    for (std::size_t k = 0; k < operation->results(); ++k) results.push_back(tape.plain(i + k));
+    Proof(*operation, std::move(results), std::move(inputs), report).all();
   }
   return report;
 }

@@ -1,8 +1,10 @@
 // Proofs of declarations must pass what is right, and find what is wrong: operations that break one promise each.
 #include <doctest/doctest.h>
 
+#include <array>
 #include <autodiff/autodiff.hpp>
 #include <autodiff/op.hpp>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -159,7 +161,59 @@ struct Turned {
   }
 };
 
+/// Sine and cosine at once: two results, of which either may have no cotangent.
+enum class Two { right, reads, missing };
+template <Two how>
+struct SineAndCosine {
+  static constexpr auto name = "sine_and_cosine";
+  static constexpr std::size_t results = 2;
+  static constexpr auto reads = how == Two::reads ? ad::Reads::inputs : ad::Reads::output;
+  std::array<ad::Shape, 2> shape(ad::Dims x) const { return {ad::to_shape(x), ad::to_shape(x)}; }
+  template <class T>
+  void forward(std::array<ad::Operand<T>, 2> y, ad::Operand<const T> x) const {
+    for (std::size_t i = 0; i < ad::count(x.shape); ++i)
+      y[0].data[i] = std::sin(x.data[i]), y[1].data[i] = std::cos(x.data[i]);
+  }
+  template <class V>
+  std::array<V, 1> vjp(const std::array<V, 2>& ct, const std::array<V, 2>& y, const V&) const {
+    if (!ct[0].alive()) return {how == Two::missing ? ct[1] : -ct[1] * y[0]};
+    if (!ct[1].alive()) return {ct[0] * y[1]};
+    return {ct[0] * y[1] - ct[1] * y[0]};
+  }
+};
+
+/// Says that it throws for no value.
+struct Picky {
+  static constexpr auto name = "picky";
+  static constexpr auto reads = ad::Reads::nothing;
+  static constexpr bool fails = false;
+  ad::Shape shape(ad::Dims x) const { return ad::to_shape(x); }
+  template <class T>
+  void forward(ad::Operand<T> y, ad::Operand<const T> x) const {
+    for (std::size_t i = 0; i < ad::count(x.shape); ++i)
+      if (!std::isfinite(y.data[i] = x.data[i])) ad::fail<ad::ValueError>(name, "must be finite: ", x.data[i]);
+  }
+  template <int I, class V>
+  V vjp(const V& ct, const V&, const V&) const {
+    return ct;
+  }
+};
+
 }  // namespace
+
+TEST_CASE("declarations: operations of several results, and those that never fail") {
+  const auto broken_of_two = [](const auto& op) {
+    const auto report = ad::check_declarations([&](const Variable& x) { return ad::record(op, x); }, matrix);
+    if (report) CHECK(report.pullbacks.at("sine_and_cosine").seen == ad::Reads::output);
+    return report.declaration;
+  };
+  CHECK_EQ(broken_of_two(SineAndCosine<Two::right>{}), "");
+  CHECK_EQ(broken_of_two(SineAndCosine<Two::reads>{}), "reads");
+  CHECK_EQ(broken_of_two(SineAndCosine<Two::missing>{}), "results");
+  CHECK(ad::check_gradient([](const Variable& x) { return ad::record(SineAndCosine<Two::right>{}, x); }, matrix,
+                           {.second_order = true}));
+  CHECK_EQ(broken(Picky{}), "fails");
+}
 
 TEST_CASE("declarations: what pullbacks read") {
   CHECK_EQ(broken(Cube<ad::Reads::inputs>{}), "");
