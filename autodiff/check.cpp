@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <numeric>
 #include <random>
@@ -15,7 +16,7 @@ namespace {
 using V = Variable<double>;
 using Values = std::vector<Array<double>>;
 using Flat = std::vector<double>;  // all elements of several arrays, one after the other
-using Function = std::function<std::vector<V>(const std::vector<V>&)>;
+using Function = detail::Checked;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
@@ -66,7 +67,6 @@ Place place(std::size_t i, const std::vector<Shape>& shapes) {
 }
 
 std::string at(const Shape& index) { return index.empty() ? "" : " at " + to_string(Dims(index)); }
-std::string element(const Shape& index) { return index.empty() ? "the output" : "output " + to_string(Dims(index)); }
 
 /// Numbers from -1.5 to -0.5 and 0.5 to 1.5: none so small that it hides an element.
 Flat random(std::mt19937_64& bits, std::size_t n) {
@@ -83,6 +83,7 @@ struct Run {
   Run(const Function& f, const Values& point) {
     for (const auto& a : point) xs.push_back(tape.variable(a));
     ys = f(xs);
+    if (ys.empty()) fail<ValueError>("check_gradient", "there must be an output to check");
     for (const auto& y : ys) shapes.push_back(y.shape());
   }
   Tape<double> tape;
@@ -93,8 +94,15 @@ struct Run {
 /// Compares the derivatives of one function at one point.
 class Check {
  public:
-  Check(const Function& f, const Values& point, const CheckOptions& options, CheckReport& report)
-      : f_(f), point_(point), options_(options), report_(report), base_(f, point), values_(flat(base_.ys)) {
+  /// `outputs`: how many cotangents there are among the inputs, at second order.
+  Check(const Function& f, const Values& point, const CheckOptions& options, CheckReport& report, std::size_t outputs)
+      : f_(f),
+        point_(point),
+        options_(options),
+        report_(report),
+        outputs_(outputs),
+        base_(f, point),
+        values_(flat(base_.ys)) {
     for (const auto& x : base_.xs) inputs_.push_back(x.shape()), columns_ += x.size();
     for (std::size_t i = 0; i < values_.size(); ++i)
       if (!std::isfinite(values_[i])) throw Fault{join(output_name(i), " is not finite: ", values_[i])};
@@ -253,15 +261,22 @@ class Check {
            (std::abs(wide.central(i)) > error / 2 && std::abs(last) > 100 * std::abs(wide.central(i)));
   }
 
+  /// At second order: by how many inputs each output of f is derived, and which of the outputs is meant, if there are
+  /// several. The inputs are followed by a cotangent for each output.
+  std::size_t gradients() const { return inputs_.size() - outputs_; }
+  std::string of(std::size_t output) const { return outputs_ == 1 ? "" : join(" of output number ", output); }
+
   std::string output_name(std::size_t i) const {
     const Place y = place(i, base_.shapes);
-    if (report_.order == 1) return element(y.index);
-    return join("(the gradient with respect to input ", y.array, at(y.index), ")");
+    if (report_.order == 1 && base_.ys.size() > 1) return join("output number ", y.array, at(y.index));
+    if (report_.order == 1) return y.index.empty() ? "the output" : "output " + to_string(Dims(y.index));
+    return join("(the gradient", of(y.array / gradients()), " with respect to input ", y.array % gradients(),
+                at(y.index), ")");
   }
   std::string input_name(std::size_t j) const {
     const Place x = place(j, inputs_);
     const std::string name = base_.xs[x.array].name();
-    if (report_.order == 2 && x.array + 1 == inputs_.size()) return "the cotangent" + at(x.index);
+    if (report_.order == 2 && x.array >= gradients()) return "the cotangent" + of(x.array - gradients()) + at(x.index);
     return join("input ", x.array, name.empty() ? "" : " \"" + name + '"', at(x.index));
   }
 
@@ -271,6 +286,7 @@ class Check {
   const Values& point_;
   const CheckOptions& options_;
   CheckReport& report_;
+  std::size_t outputs_;
   Run base_;
   Flat values_;
   std::vector<Shape> inputs_;
@@ -279,28 +295,33 @@ class Check {
   double worst_ratio_ = -1;
 };
 
-/// The gradients that f's recorded sweep gives, as a function of its inputs and, last, of the cotangent.
-std::vector<V> recorded_slopes(const Function& f, const std::vector<V>& inputs) {
-  const std::span<const V> xs(inputs.data(), inputs.size() - 1);
-  const V y = f({xs.begin(), xs.end()})[0];
-  if (y.recorded()) return sweep("check_gradient", Sweep::recorded, y, inputs.back(), xs);
-  std::vector<V> zeros;
-  for (const auto& x : xs) zeros.emplace_back(Array<double>(xt::zeros<double>(x.shape())));
-  return zeros;
+/// The gradients of each output of f in each of the n inputs, by recorded sweeps, as a function of the inputs and of
+/// the cotangents of the outputs.
+std::vector<V> recorded_slopes(const Function& f, const std::vector<V>& inputs, std::size_t n) {
+  const std::span<const V> xs(inputs.data(), n);
+  const auto ys = f({xs.begin(), xs.end()});
+  std::vector<V> slopes;
+  for (std::size_t k = 0; k < ys.size(); ++k) {
+    if (ys[k].recorded())
+      std::ranges::copy(sweep("check_gradient", Sweep::recorded, ys[k], inputs[n + k], xs), std::back_inserter(slopes));
+    else
+      for (const auto& x : xs) slopes.emplace_back(Array<double>(xt::zeros<double>(x.shape())));
+  }
+  return slopes;
 }
 
 /// One definition serves both sweeps, so they give the same numbers, up to rounding.
-void compare_sweeps(const Function& f, const Values& inputs, const CheckOptions& options) {
-  const Values point(inputs.begin(), inputs.end() - 1);
-  const Run run(f, point);
-  if (!run.ys[0].recorded()) return;
-  const auto plain = vjp(run.ys[0], inputs.back(), run.xs);
-  const Run recorded([&](const std::vector<V>& all) { return recorded_slopes(f, all); }, inputs);
-  for (std::size_t k = 0; k < plain.size(); ++k) {
-    for (std::size_t i = 0; i < plain[k].size(); ++i) {
-      const double a = recorded.ys[k].value().data()[i], b = plain[k].data()[i];
+void compare_sweeps(const Run& run, const Function& slopes, const Values& inputs, const CheckOptions& options) {
+  const Run recorded(slopes, inputs);
+  const std::size_t n = run.xs.size();
+  for (std::size_t k = 0; k < recorded.ys.size(); ++k) {
+    const V& y = run.ys[k / n];
+    if (!y.recorded()) continue;
+    const auto plain = vjp(y, inputs[n + k / n], run.xs[k % n]);
+    for (std::size_t i = 0; i < plain.size(); ++i) {
+      const double a = recorded.ys[k].value().data()[i], b = plain.data()[i];
       if (!(std::abs(a - b) <= options.atol + options.rtol * std::abs(b)))
-        throw Fault{join("the two sweeps differ: gradient with respect to input ", k,
+        throw Fault{join("the two sweeps differ: gradient with respect to input ", k % n,
                          at(place(i, {recorded.shapes[k]}).index), ": recorded ", a, ", by arrays ", b)};
     }
   }
@@ -308,26 +329,24 @@ void compare_sweeps(const Function& f, const Values& inputs, const CheckOptions&
 
 }  // namespace
 
-CheckReport detail::check_gradient(const std::function<V(const std::vector<V>&)>& f, const Values& at,
-                                   const CheckOptions& options) {
+CheckReport detail::check_gradient(const Checked& f, const Values& at, const CheckOptions& options) {
   if (at.empty()) fail<ValueError>("check_gradient", "there must be an input to check");
   CheckReport report;
-  const auto check = [&](const Function& function, const Values& point) {
-    Check one(function, point, options, report);
+  const auto check = [&](const Function& function, const Values& point, std::size_t outputs) {
+    Check one(function, point, options, report, outputs);
     options.fast ? one.fast() : one.full();
   };
-  const Function first = [&](const std::vector<V>& xs) { return std::vector{f(xs)}; };
   try {
-    check(first, at);
+    check(f, at, 0);
     if (!report.ok || !options.second_order) return report;
+    const Function slopes = [&](const std::vector<V>& inputs) { return recorded_slopes(f, inputs, at.size()); };
+    const Run run(f, at);
     Values all = at;
-    all.push_back(Run(first, at).ys[0].value());
     std::mt19937_64 bits(options.seed + 1);
-    const Flat cotangent = random(bits, all.back().size());
-    std::ranges::copy(cotangent, all.back().begin());
+    for (const auto& y : run.ys) std::ranges::copy(random(bits, y.size()), all.emplace_back(y.value()).begin());
     report.order = 2;
-    compare_sweeps(first, all, options);
-    check([&](const std::vector<V>& inputs) { return recorded_slopes(first, inputs); }, all);
+    compare_sweeps(run, slopes, all, options);
+    check(slopes, all, run.ys.size());
   } catch (const Fault& fault) {
     report.ok = report.kink = false;
     report.text = fault.text;

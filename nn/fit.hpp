@@ -53,7 +53,7 @@ struct FitOptions {
   /// The column of the history that says whether an epoch was better than the best: by default the validation loss, or
   /// the loss where there is no validation. Smaller is better, but for a metric of which larger is.
   std::string watch = {};
-  /// What counts as better: by more than this.
+  /// What counts as better: by more than this; by exactly this is not better, nor, with 0, what stays the same.
   double min_delta = 0;
   /// Training ends after so many epochs in a row that were not better; 0: never.
   std::size_t patience = 0;

@@ -11,7 +11,7 @@ struct StepOptions {
   /// memory and, for a loss that is such a mean, the same step, but for layers that look at a whole batch. A sum, or a
   /// mean that class weights divide, comes out otherwise. Fewer parts where there are fewer samples.
   std::size_t parts = 1;
-  /// What the norm of all gradients together, and each of their elements, is held to; 0: nothing.
+  /// What the norm of all gradients together, and each of their elements, is held to; 0: nothing. Elements come first.
   double clip_norm = 0, clip_value = 0;
   autodiff::CompileOptions compile = {};
 };

@@ -1,10 +1,9 @@
 #include "cases.hpp"
 
 #include <algorithm>
-#include <autodiff/check.hpp>
-#include <limits>
-#include <map>
 #include <random>
+
+#include "layouts.hpp"
 
 namespace test {
 
@@ -29,103 +28,7 @@ void check_values(const Case& c, double tolerance) {
   CHECK_EQ(difference(c.f(enter(tape, c.at)).value(), c.oracle(c.at), tolerance), "");
 }
 
-/// Whether two results of one pullback are the same, bit for bit but for the kind of NaN.
-bool same(const ad::Variable<double>& a, const ad::Variable<double>& b) {
-  return difference(a.value(), b.value(), 1e-300).empty();
-}
-
-ad::Variable<double> nan_like(const ad::Variable<double>& x) {
-  return ad::Variable<double>(Array<double>(x.shape(), std::numeric_limits<double>::quiet_NaN()));
-}
-
-/// What an operation computes from values, in memory of its own.
-Array<double> run(const ad::Primitive<double>& op, const Shape& shape, const Variables<double>& x) {
-  std::vector<ad::Operand<const double>> operands;
-  for (const auto& each : x) operands.push_back(ad::operand(each.value()));
-  auto result = ad::uninitialised<double>(ad::Dims(shape));
-  op.forward(ad::operand(result), operands);
-  return result;
-}
-
-/// Which of the values that they may declare to read the pullbacks of an operation were seen to depend on.
-struct Seen {
-  ad::Reads declared = ad::Reads::nothing;
-  bool differentiable = false, output = false, inputs = false;
-};
-using SeenByName = std::map<std::string, Seen>;
-
-/// A proof of `reads`: values that the pullback does not declare to read may be anything.
-void prove_reads(const ad::Primitive<double>& op, const ad::Variable<double>& y, const Variables<double>& x,
-                 Seen& seen) {
-  seen.declared = op.reads();
-  const ad::Variable<double> ct(sample(y.shape(), 0.5, 1.5));
-  const auto no_y = nan_like(y);
-  Variables<double> no_x;
-  for (const auto& each : x) no_x.push_back(nan_like(each));
-  const bool output = int(op.reads()) & int(ad::Reads::output), inputs = int(op.reads()) & int(ad::Reads::inputs);
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    if (!op.differentiable(i)) continue;
-    seen.differentiable = true;
-    const auto expected = op.pullback(i, ct, y, x);
-    CHECK_MESSAGE(same(op.pullback(i, ct, output ? y : no_y, inputs ? x : no_x), expected), std::string(op.name()),
-                  ": the pullback of argument ", i, " reads more than it declares");
-    try {
-      seen.output |= !same(op.pullback(i, ct, no_y, x), expected);
-      seen.inputs |= !same(op.pullback(i, ct, y, no_x), expected);
-    } catch (const ad::ValueError&) {  // an index cannot be NaN: it was read
-      seen.inputs = true;
-    }
-  }
-}
-
-/// A proof of `linear`: a step of one argument is a step of the result, forwards or backwards; or twice the argument is
-/// twice the result.
-void prove_linear(const ad::Primitive<double>& op, const ad::Variable<double>& y, const Variables<double>& x) {
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    if (op.linear(i) == ad::Linear::no) continue;
-    CHECK_MESSAGE(bool(op.block()), "linear, and not elementwise");
-    const bool scales = op.linear(i) == ad::Linear::scales;
-    Variables<double> moved = x;
-    moved[i] = ad::Variable<double>(scales ? Array<double>(2 * x[i].value()) : Array<double>(x[i].value() + 0.5));
-    const auto result = run(op, y.shape(), moved);
-    if (scales) {
-      CHECK_EQ(difference(result, Array<double>(2 * y.value()), 1e-12), "");
-      continue;
-    }
-    const Array<double> step = result - y.value(), plus(y.shape(), 0.5), minus(y.shape(), -0.5);
-    CHECK_EQ(difference(step, op.linear(i) == ad::Linear::plus ? plus : minus, 1e-12), "");
-  }
-}
-
-/// A proof of `neutral` and `commutative`.
-void prove_neutral(const ad::Primitive<double>& op, const ad::Variable<double>& y, const Variables<double>& x) {
-  if (x.size() != 2) return;
-  if (op.commutative()) CHECK_EQ(difference(run(op, y.shape(), {x[1], x[0]}), y.value(), 1e-300), "");
-  for (std::size_t i = 0; i < 2; ++i) {
-    if (std::isnan(op.neutral(i))) continue;
-    Variables<double> with = x;
-    with[i] = ad::Variable<double>(Array<double>(x[1 - i].shape(), op.neutral(i)));
-    const auto result = run(op, x[1 - i].shape(), with);
-    CHECK(std::ranges::equal(result, x[1 - i].value(), [](double a, double b) {
-      return (std::isnan(a) && std::isnan(b)) || (a == b && std::signbit(a) == std::signbit(b));
-    }));
-  }
-}
-
-/// Every operation on the tape, those that recorded sweeps left there among them.
-void prove_declarations(const ad::Tape<double>& tape, SeenByName& seen) {
-  for (std::size_t i = 0; i < tape.size(); ++i) {
-    const auto& op = tape.node(i).operation;
-    if (!op) continue;
-    Variables<double> x;
-    for (auto j : tape.inputs(i)) x.push_back(tape.plain(j));
-    prove_reads(*op, tape.plain(i), x, seen[std::string(op->name())]);
-    prove_linear(*op, tape.plain(i), x);
-    prove_neutral(*op, tape.plain(i), x);
-  }
-}
-
-void check_sweeps(const Case& c, SeenByName& seen) {
+void check_sweeps(const Case& c) {
   ad::Tape<double> tape;
   const auto x = enter(tape, c.at);
   const auto y = c.f(x);
@@ -141,8 +44,6 @@ void check_sweeps(const Case& c, SeenByName& seen) {
     CHECK_EQ(difference(arrays[i], recorded[i].value(), 1e-13), "");
     CHECK_EQ(difference(floats[i], arrays[i], 2e-5), "");
   }
-
-  prove_declarations(tape, seen);
 }
 
 /// A program gives what the tape gives, gradients included, at the point where it was recorded and at another: the same
@@ -182,7 +83,15 @@ void check_derivatives(const Case& c) {
   CHECK_MESSAGE(report, report.message());
 }
 
-void check(const Case& c, SeenByName& seen) {
+ad::DeclarationReport prove_declarations(const Case& c) {
+  auto report = ad::check_declarations([&](const Variables<double>& x) { return c.f(x); }, c.at);
+  CHECK_MESSAGE(report, report.message());
+  return report;
+}
+
+}  // namespace
+
+ad::DeclarationReport check(const Case& c) {
   INFO(c.name << " at " << text(c.at));
   if (c.oracle) {
     check_values<double>(c, 1e-13);
@@ -190,29 +99,30 @@ void check(const Case& c, SeenByName& seen) {
   }
   ad::Tape<double> tape;
   if (!empty(c, c.f(enter(tape, c.at)).shape())) check_derivatives(c);
-  check_sweeps(c, seen);
+  check_sweeps(c);
   for (const bool exact : {true, false}) {
     check_program<double>(c, exact);
     check_program<float>(c, exact);
   }
-}
-
-}  // namespace
-
-void check(const Case& c) {
-  SeenByName seen;
-  check(c, seen);
+  CHECK_EQ(differing_layout(c), "");
+  return prove_declarations(c);
 }
 
 void check(const std::vector<Case>& cases, std::string_view operation) {
-  SeenByName seen;
-  for (const auto& c : cases) check(c, seen);
+  ad::DeclarationReport::Pullback op;
+  bool recorded = false;
+  for (const auto& c : cases) {
+    const auto pullbacks = check(c).pullbacks;
+    const auto found = pullbacks.find(std::string(operation));
+    if (found == pullbacks.end()) continue;
+    recorded = true;
+    op.declared = found->second.declared, op.differentiable |= found->second.differentiable;
+    op.seen = ad::Reads(int(op.seen) | int(found->second.seen));
+  }
   if (operation.empty()) return;
-  REQUIRE_MESSAGE(seen.count(std::string(operation)), "no case records the operation");
-  const Seen& op = seen[std::string(operation)];
+  REQUIRE_MESSAGE(recorded, "no case records the operation");
   if (op.differentiable)
-    CHECK_MESSAGE(int(op.declared) == int(op.output) * int(ad::Reads::output) + int(op.inputs) * int(ad::Reads::inputs),
-                  "declares to read more than it does: values are kept for nothing");
+    CHECK_MESSAGE(op.declared == op.seen, "declares to read more than it does: values are kept for nothing");
   else
     CHECK_MESSAGE(op.declared == ad::Reads::nothing, "has no gradient, and declares that it reads values for it");
 }

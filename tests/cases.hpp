@@ -50,9 +50,10 @@ template <class Op>
 std::vector<Case> cases() = delete;
 
 /// Drives a case through: values in both element types against the oracle; first and second derivatives against finite
-/// differences; sweep over arrays against recorded sweep; float against double gradients; and for every operation on
-/// the tape, a proof of what it declares.
-void check(const Case& c);
+/// differences; sweep over arrays against recorded sweep; float against double gradients; programs against the tape,
+/// with operands in all layouts; and for every operation on the tape, proofs of what it declares, of which it gives the
+/// report.
+ad::DeclarationReport check(const Case& c);
 
 /// Checks all cases, and that they do record the operation that they are cases of.
 void check(const std::vector<Case>& cases, std::string_view operation = {});

@@ -278,6 +278,42 @@ struct PlainGradient : FlatGradient {
 
 }  // namespace
 
+TEST_CASE("check_gradient: several outputs, all of them") {
+  const auto vector = [](const Variables& x) {
+    return Variables{ad::matmul(x[0], x[1]), ad::sum(x[0] * x[0]), Variable(ad::Array<double>(matrix)), x[1]};
+  };
+  const auto pair = [](const Variable& x) { return std::array{ad::sin(x), ad::sum(ad::exp(x), 0)}; };
+  for (const auto& mode : modes) {
+    const auto report = ad::check_gradient(vector, {matrix, xt::transpose(matrix)}, mode);
+    CHECK_MESSAGE(report, report.message());
+    CHECK(ad::check_gradient(pair, matrix, mode));
+    CHECK_THROWS_WITH_AS(ad::check_gradient([](const Variables&) { return Variables(); }, {matrix}, mode),
+                         "[check_gradient] there must be an output to check", ad::ValueError);
+    CHECK_FALSE(ad::check_gradient(
+        [](const Variable& x) {
+          return std::array{ad::sin(x), cube<Fault::sign>(x)};
+        },
+        matrix, mode));
+  }
+  CHECK(ad::check_gradient(pair, matrix).comparisons == (6 + 3) * 6);
+  CHECK(ad::check_gradient(pair, matrix, {.second_order = true}).comparisons == 9 * 6 + 2 * 6 * (6 + 6 + 3));
+}
+
+TEST_CASE("check_gradient: the report tells which of several outputs is wrong") {
+  const auto f = [](const Variable& x) { return Variables{ad::sum(x), cube<Fault::factor>(x)}; };
+  const auto report = ad::check_gradient(f, Array{0.5, 2});
+  CHECK(report.output == 1);
+  CHECK(report.output_index == ad::Shape{1});
+  CHECK(has(report, "gradient of output number 1 at (1) with respect to input 0 at (1): sweep 12.12"));
+  const auto detached = [](const Variable& x) { return std::array{ad::sin(x), cube<Fault::detached_cotangent>(x)}; };
+  const auto second = ad::check_gradient(detached, 0.5, {.second_order = true});
+  CHECK(second.order == 2);
+  CHECK(second.output == 1);
+  CHECK(has(second,
+            "gradient of (the gradient of output number 1 with respect to input 0) with respect to the "
+            "cotangent of output number 1: sweep 0, central difference 0.75"));
+}
+
 TEST_CASE("a rule may give a plain value: it is a constant of the recorded sweep") {
   ad::Tape<double> tape;
   const auto x = tape.variable(xt::ones<double>({3}));

@@ -103,11 +103,18 @@ TEST_CASE("training ends when nothing gets better, and the best is kept") {
   opts.min_delta = 2.5;  // 5, 3, 1: the third is better than the first, the second is not
   epoch = 0;
   CHECK(nn::fit(model, descent, cross_entropy<float>(), data, opts).best_epoch == 3);
-  opts.min_delta = 4.5;
-  epoch = 0;
-  const auto none = nn::fit(model, descent, cross_entropy<float>(), data, opts);
-  CHECK(none.best_epoch == 1);
-  CHECK(none.epochs == 3);
+  for (const double delta : {4.0, 4.5}) {  // better by just as much is not better
+    opts.min_delta = delta;
+    epoch = 0;
+    const auto none = nn::fit(model, descent, cross_entropy<float>(), data, opts);
+    CHECK(none.best_epoch == 1);
+    CHECK(none.epochs == 3);
+  }
+  opts.min_delta = 0;
+  opts.metrics[0].function = [](const auto&, const auto&) { return 2.0; };
+  const auto same = nn::fit(model, descent, cross_entropy<float>(), data, opts);
+  CHECK(same.best_epoch == 1);
+  CHECK(same.epochs == 3);
 }
 
 TEST_CASE("the history is written as CSV and as JSON lines") {

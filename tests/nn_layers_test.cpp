@@ -169,6 +169,41 @@ TEST_CASE("a summary shows every module, and changes nothing") {
   CHECK(model[2].training());  // after an error, too
 }
 
+TEST_CASE("a summary leaves every module in the mode that it was in, after an error as well") {
+  nn::Sequential model(nn::Linear<float>(6, 4), nn::BatchNorm(4),
+                       nn::Residual(nn::Sequential(nn::Linear(4, 4), nn::BatchNorm(4))), nn::BatchNorm(4));
+  model.initialise(1);
+  auto& inner = dynamic_cast<nn::Residual<float>&>(model[2]).inner();
+  const auto modes = [&] {
+    auto& parts = dynamic_cast<nn::Sequential<float>&>(inner);
+    std::vector<bool> all{model.training(), inner.training()};
+    for (std::size_t i = 0; i < 4; ++i) all.push_back(model[i].training());
+    for (std::size_t i = 0; i < 2; ++i) all.push_back(parts[i].training());
+    return all;
+  };
+  const auto check_kept = [&] {
+    const auto before = modes();
+    model.summary({5, 6});
+    CHECK(modes() == before);
+    CHECK_THROWS_AS(model.summary({5, 7}), autodiff::ShapeError);
+    CHECK(modes() == before);
+  };
+  check_kept();  // inference
+  CHECK(modes() == std::vector<bool>(8, false));
+  model.training(true);
+  check_kept();
+  CHECK(modes() == std::vector<bool>(8, true));
+  model[1].training(false), inner.training(false);  // frozen statistics in a model that is trained
+  check_kept();
+  CHECK(modes() == std::vector<bool>{true, false, true, false, true, true, false, false});
+  // In training as before: the statistics of a batch are taken.
+  const auto statistics = model.states();
+  const auto frozen = statistics[0].parameter.value(), moving = statistics.back().parameter.value();
+  model(Array<float>(Shape{5, 6}, 1.0F));
+  CHECK(model.states()[0].parameter.value() == frozen);
+  CHECK(model.states().back().parameter.value() != moving);
+}
+
 TEST_CASE("a module is of the kind that its class is called") {
   struct Local : nn::Module<double> {
     Variable<double> forward(const Variable<double>& x) override { return x; }

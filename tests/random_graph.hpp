@@ -32,21 +32,57 @@ class RandomGraph {
   using Step = std::function<V(RandomGraph&)>;
 
   std::size_t pick(std::size_t n) { return random_() % n; }
-  const V& any() {
-    return pool_[pool_.size() - 1 - std::min(pick(pool_.size()), pick(pool_.size()))];
-  }  // late ones rather
+  /// A view of a view of a view, or now and then x itself; of the same number of axes, and not much smaller.
+  V viewed(V x) {
+    for (std::size_t n = x.dimension() && pick(3) ? 1 + pick(3) : 0; n > 0; --n) {
+      const int along = axis(x);
+      const auto axis = static_cast<std::size_t>(along < 0 ? along + int(x.dimension()) : along);
+      const auto length = static_cast<std::ptrdiff_t>(x.shape(axis));
+      const auto taken = [&](const ad::Range& range) {
+        std::vector<ad::Range> ranges(axis, ad::all);
+        ranges.push_back(range);
+        return slice(x, ranges);
+      };
+      switch (pick(6)) {
+        case 0:
+        case 1:
+          x = swap_axes(x, -1, along);
+          break;
+        case 2:
+          x = flip(x, {along});
+          break;
+        case 3:
+          x = taken({length > 2 ? 1 : 0, {}});
+          break;
+        case 4:
+          x = taken({{}, {}, length > 2 ? 2 : -1});
+          break;
+        default:
+          x = broadcast_to(taken({0, 1}), Shape(x.shape()));
+      }
+    }
+    return x;
+  }
+  V any() {  // late ones rather
+    return viewed(pool_[pool_.size() - 1 - std::min(pick(pool_.size()), pick(pool_.size()))]);
+  }
   int axis(const V& x) { return int(pick(x.dimension())) - (pick(2) ? int(x.dimension()) : 0); }
   V with_axes() {
-    const V& x = any();
+    const V x = any();
     return x.dimension() ? x : expand_dims(x, 0);
   }
   V matrix() {
-    const V x = with_axes();
-    return reshape(x, {-1, static_cast<std::ptrdiff_t>(x.shape().back())});
+    const V x = with_axes(), matrix = reshape(x, {-1, static_cast<std::ptrdiff_t>(x.shape().back())});
+    const bool thin = matrix.shape(0) == 1 || matrix.shape(1) == 1;
+    return viewed(thin && pick(4) ? tanh(mean(x) + pool_[0]) : matrix);  // the first is a matrix
   }
+  /// One or two matrices of the shape of this one.
+  V batch(const V& x) { return turned(pick(2) ? stack(std::vector{x, sin(x)}) : expand_dims(cos(x), 0)); }
+  /// The elements elsewhere, but not the shape.
+  V turned(const V& x) { return pick(2) ? flip(x, {-1}) : pick(2) ? flip(x, {0}) : x; }
   /// Something that broadcasts with x: of its shape, of parts of it, or a number.
   V beside(const V& x) {
-    const V& y = any();
+    const V y = any();
     if (ad::to_string(ad::Dims(y.shape())) == ad::to_string(ad::Dims(x.shape()))) return y;
     if (x.dimension() && pick(2)) return mean(x * x, axis(x), ad::keepdims);
     return pick(2) && y.size() == x.size() ? reshape(y, x.shape()) : mean(y);
@@ -150,7 +186,16 @@ class RandomGraph {
                                        },
                                        [](RandomGraph& g) {
                                          const V x = g.matrix();
-                                         return tanh(matmul(stack(std::vector{x, sin(x)}), transpose(x)));
+                                         return tanh(matmul(g.batch(x), transpose(x)));
+                                       },
+                                       [](RandomGraph& g) {
+                                         const V x = g.matrix();
+                                         return tanh(matmul(x, g.batch(transpose(x))));
+                                       },
+                                       [](RandomGraph& g) {
+                                         const V x = g.matrix();
+                                         const V left = g.batch(x), right = g.batch(x);
+                                         return tanh(matmul(left, swap_axes(right, -1, -2)));
                                        },
                                        [](RandomGraph& g) { return transpose(g.any()); },
                                        [](RandomGraph& g) { return flatten(g.any()); },
@@ -194,7 +239,7 @@ class RandomGraph {
 };
 
 /// How many seeds are tried.
-constexpr unsigned random_graphs = 60;
+constexpr unsigned random_graphs = 100;
 
 inline Arrays random_graph_inputs(unsigned seed) {
   return {sample({2, 3}, -1, 1, seed), sample({3}, -1, 1, seed + 1000), sample({}, -1, 1, seed + 2000)};
