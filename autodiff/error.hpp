@@ -37,6 +37,11 @@ struct TapeError : Error {
   using Error::Error;
 };
 
+/// A derivative by, or of, a plain value, which no tape knows.
+struct PlainError : TapeError {
+  using TapeError::TapeError;
+};
+
 /// "(4, 3)", as NumPy prints a shape: "()" for a single number, "(4,)" is written "(4)".
 inline std::string to_string(Dims shape) {
   std::string text = "(";

@@ -14,7 +14,7 @@ namespace {
 template <Real T>
 void check(std::string_view caller, Sweep mode, const Variable<T>& y, const Variable<T>& cotangent,
            std::span<const Variable<T>> xs) {
-  if (!y.recorded()) fail<TapeError>(caller, "y is a plain value, recorded on no tape: ", Dims(y.shape()));
+  if (!y.recorded()) fail<PlainError>(caller, "y is a plain value, recorded on no tape: ", Dims(y.shape()));
   if (!std::ranges::equal(cotangent.shape(), y.shape()))
     fail<ShapeError>(caller, "the cotangent must have the shape of y: ", Dims(cotangent.shape()), " and ",
                      Dims(y.shape()));
@@ -22,7 +22,7 @@ void check(std::string_view caller, Sweep mode, const Variable<T>& y, const Vari
     fail<TapeError>(caller, "only a run of the program knows the derivatives; recorded_", caller,
                     " records them: y depends on ", y.tape().origins(y.index()), ": ", Dims(y.shape()));
   for (const auto& x : xs) {
-    if (!x.recorded()) fail<TapeError>(caller, "x is a plain value, recorded on no tape: ", Dims(x.shape()));
+    if (!x.recorded()) fail<PlainError>(caller, "x is a plain value, recorded on no tape: ", Dims(x.shape()));
     if (&x.tape() != &y.tape()) fail<TapeError>(caller, "x and y belong to two tapes");
     if (x.tape().node(x.index()).constant)
       fail<TapeError>(caller, "x is a constant, which has no gradient: enter it as a variable: ", Dims(x.shape()));

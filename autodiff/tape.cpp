@@ -305,7 +305,7 @@ T Variable<T>::item() const {
 template <Real T>
 Tape<T>& Variable<T>::tape() const {
   check_alive();
-  if (!anchor_) fail<TapeError>("variable", "it is a plain value, not recorded on a tape: ", Dims(shape()));
+  if (!anchor_) fail<PlainError>("variable", "it is a plain value, not recorded on a tape: ", Dims(shape()));
   return *anchor_->tape;
 }
 

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "ops/reduce.hpp"
+#include "ops/reduce.hpp"  // for sums of products
+#include "ops/slice.hpp"   // for rows of a Jacobian
 
 namespace autodiff {
 
@@ -26,8 +27,8 @@ std::vector<Array<T>> arrays(std::vector<Variable<T>> variables) {
   return result;
 }
 
-template <Real T>
-void check_vectors(std::string_view caller, const std::vector<Variable<T>>& xs, const std::vector<Array<T>>& vectors) {
+template <Real T, class Vector>
+void check_vectors(std::string_view caller, const std::vector<Variable<T>>& xs, const std::vector<Vector>& vectors) {
   if (xs.size() != vectors.size()) fail<ShapeError>(caller, xs.size(), " variables and ", vectors.size(), " vectors");
   for (std::size_t i = 0; i < xs.size(); ++i)
     if (!std::ranges::equal(xs[i].shape(), vectors[i].shape()))
@@ -65,6 +66,52 @@ std::vector<Array<T>> gradient(const Variable<T>& y, const std::vector<Variable<
 template <Real T>
 std::vector<Variable<T>> recorded_gradient(const Variable<T>& y, const std::vector<Variable<T>>& xs) {
   return sweep<T>("recorded_gradient", Sweep::recorded, y, seed("recorded_gradient", y), xs);
+}
+
+template <Real T>
+std::vector<Variable<T>> recorded_vjp(const Variable<T>& y, const Variable<T>& cotangent,
+                                      const std::vector<Variable<T>>& xs) {
+  Tape<T>::check_operands("recorded_vjp", std::array{y, cotangent});
+  return sweep<T>("recorded_vjp", Sweep::recorded, y, cotangent, xs);
+}
+
+template <Real T>
+Variable<T> recorded_jvp(const Variable<T>& y, const std::vector<Variable<T>>& xs,
+                         const std::vector<Variable<T>>& tangents) {
+  check_vectors("recorded_jvp", xs, tangents);
+  const typename Tape<T>::Attempt attempt({&y});
+  // As in jvp, but what both sweeps record stays.
+  const auto u = y.tape().variable(Array<T>(y.shape(), T(0)));
+  const auto slopes = sweep<T>("recorded_jvp", Sweep::recorded, y, u, xs);
+  Variable<T> result;
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    const auto part = sweep<T>("recorded_jvp", Sweep::recorded, slopes[i], tangents[i], std::span(&u, 1))[0];
+    result = i == 0 ? part : result + part;
+  }
+  return xs.empty() ? y.tape().constant(Array<T>(y.shape(), T(0))) : result;
+}
+
+template <Real T>
+Variable<T> recorded_jacobian(const Variable<T>& y, const Variable<T>& x) {
+  Shape shape = y.shape();
+  shape.insert(shape.end(), x.shape().begin(), x.shape().end());
+  check_shape("recorded_jacobian", shape);
+  const typename Tape<T>::Attempt attempt({&y});
+  std::vector<Variable<T>> rows;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    Array<T> unit(y.shape(), T(0));
+    unit.data()[i] = 1;
+    rows.push_back(
+        sweep<T>("recorded_jacobian", Sweep::recorded, y, Variable<T>(std::move(unit)), std::span(&x, 1))[0]);
+  }
+  return rows.empty() ? y.tape().constant(Array<T>(shape, T(0))) : reshape(stack(rows), shape);
+}
+
+template <Real T>
+Variable<T> recorded_hessian(const Variable<T>& y, const Variable<T>& x) {
+  const typename Tape<T>::Attempt attempt({&y});
+  return recorded_jacobian(
+      sweep<T>("recorded_hessian", Sweep::recorded, y, seed("recorded_hessian", y), std::span(&x, 1))[0], x);
 }
 
 template <Real T>
@@ -114,6 +161,12 @@ std::vector<std::vector<Array<T>>> hessian(const Variable<T>& y, const std::vect
 #define AUTODIFF_TRANSFORMS(T)                                                                              \
   template std::vector<Array<T>> gradient(const Variable<T>&, const std::vector<Variable<T>>&);             \
   template std::vector<Variable<T>> recorded_gradient(const Variable<T>&, const std::vector<Variable<T>>&); \
+  template std::vector<Variable<T>> recorded_vjp(const Variable<T>&, const Variable<T>&,                    \
+                                                 const std::vector<Variable<T>>&);                          \
+  template Variable<T> recorded_jvp(const Variable<T>&, const std::vector<Variable<T>>&,                    \
+                                    const std::vector<Variable<T>>&);                                       \
+  template Variable<T> recorded_jacobian(const Variable<T>&, const Variable<T>&);                           \
+  template Variable<T> recorded_hessian(const Variable<T>&, const Variable<T>&);                            \
   template std::vector<Array<T>> vjp(const Variable<T>&, const Array<T>&, const std::vector<Variable<T>>&); \
   template Array<T> jvp(const Variable<T>&, const std::vector<Variable<T>>&, const std::vector<Array<T>>&); \
   template std::vector<Array<T>> hvp(const Variable<T>&, const std::vector<Variable<T>>&,                   \

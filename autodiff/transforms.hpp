@@ -20,6 +20,26 @@ std::vector<Array<T>> gradient(const Variable<T>& y, const std::vector<Variable<
 template <Real T>
 std::vector<Variable<T>> recorded_gradient(const Variable<T>& y, const std::vector<Variable<T>>& xs);
 
+/// The product of a cotangent (of y's shape) with the Jacobian dy/dx, as variables on the tape; the cotangent may be
+/// one.
+template <Real T>
+std::vector<Variable<T>> recorded_vjp(const Variable<T>& y, const Variable<T>& cotangent,
+                                      const std::vector<Variable<T>>& xs);
+
+/// The product of the Jacobians dy/dx with tangents (of the shapes of the xs), as a variable of y's shape on the tape;
+/// the tangents may be variables of it. See jvp.
+template <Real T>
+Variable<T> recorded_jvp(const Variable<T>& y, const std::vector<Variable<T>>& xs,
+                         const std::vector<Variable<T>>& tangents);
+
+/// All derivatives dy/dx as a variable of y's shape followed by x's. Records one sweep an element of y.
+template <Real T>
+Variable<T> recorded_jacobian(const Variable<T>& y, const Variable<T>& x);
+
+/// All second derivatives of y (of one element) as a variable of x's shape twice. Records one sweep an element of x.
+template <Real T>
+Variable<T> recorded_hessian(const Variable<T>& y, const Variable<T>& x);
+
 /// The product of a cotangent (of y's shape) with the Jacobian dy/dx: arrays of the shapes of the xs.
 template <Real T>
 std::vector<Array<T>> vjp(const Variable<T>& y, const Array<T>& cotangent, const std::vector<Variable<T>>& xs);
@@ -41,6 +61,17 @@ std::vector<Array<T>> jacobian(const Variable<T>& y, const std::vector<Variable<
 /// xs[i] followed by that of xs[j]. One sweep an element of the xs.
 template <Real T>
 std::vector<std::vector<Array<T>>> hessian(const Variable<T>& y, const std::vector<Variable<T>>& xs);
+
+template <Real T, class Cotangent>
+requires AnyOperand<Cotangent> Variable<T> recorded_vjp(const Variable<T>& y, const Cotangent& cotangent,
+                                                        const Variable<T>& x) {
+  return recorded_vjp<T>(y, to_variable<T>(cotangent), std::vector{x})[0];
+}
+template <Real T, class Tangent>
+requires AnyOperand<Tangent> Variable<T> recorded_jvp(const Variable<T>& y, const Variable<T>& x,
+                                                      const Tangent& tangent) {
+  return recorded_jvp<T>(y, std::vector{x}, std::vector<Variable<T>>{to_variable<T>(tangent)});
+}
 
 // The same for one x, or but for the Hessian for several named one by one.
 

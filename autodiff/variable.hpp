@@ -68,6 +68,8 @@ class Variable {
   bool alive() const noexcept { return value_ && (!anchor_ || anchor_->life == life_); }
   /// Whether it has a shape alone, since only a run of the program that is being recorded knows the value.
   bool abstract() const { return abstract_; }
+  /// Whether both are plain, or were recorded on one tape in one life of it.
+  bool beside(const Variable& other) const noexcept { return anchor_ == other.anchor_ && life_ == other.life_; }
   /// Whether it has a node on a tape.
   bool recorded() const { return anchor_ != nullptr; }
   /// The tape that holds it. Throws TapeError for a plain value, or when the tape is gone.

@@ -357,7 +357,6 @@ void Run<T>::finish_epoch() {
   ++state_.epochs;
   std::vector<double> numbers{static_cast<double>(state_.epochs), loss};
   if (options_.validation) {
-    evaluator_.load();
     const auto result = evaluator_(*options_.validation);
     numbers.push_back(result.loss);
     for (const auto& metric : options_.metrics) numbers.push_back(metric(result.predictions, result.targets));

@@ -54,6 +54,18 @@ bool is_probability(T t) {
   return t >= 0 && t <= 1 + 8 * std::numeric_limits<T>::epsilon();
 }
 
+/// Throws ValueError for probabilities where a loss takes logits: it would make probabilities of them once more, and
+/// train badly without a word.
+template <Real T>
+void check_logits(std::string_view name, const Variable<T>& logits, std::string_view squashing,
+                  std::string_view instead) {
+  if (!logits.recorded()) return;
+  const auto& operation = logits.tape().node(logits.index()).operation;
+  if (operation && operation->name() == squashing)
+    fail<ValueError>(name, "takes logits, and these are the result of ", squashing, ": leave that out, or use ",
+                     instead, ": ", Dims(logits.shape()));
+}
+
 /// Whether the target has a class for each row of the prediction.
 template <Real T>
 bool has_classes(const Variable<T>& prediction, const Variable<T>& target) {
@@ -121,6 +133,7 @@ template <Real T>
 Variable<T> binary_cross_entropy(const Variable<T>& logits, Beside<T> target, Reduction reduction) {
   check_same("binary_cross_entropy", logits, target.variable());
   check_elements("binary_cross_entropy", target.variable(), "from 0 to 1", is_probability<T>);
+  check_logits("binary_cross_entropy", logits, "logistic", "binary_cross_entropy_of_probabilities");
   // -log logistic(x) = softplus(-x), exact for logits of any size, and smooth at zero.
   const auto& t = target.variable();
   return reduced(t * softplus(-logits) + (1 - t) * softplus(logits), reduction);
@@ -144,6 +157,7 @@ Variable<T> softmax_cross_entropy(const Variable<T>& logits, Beside<T> target, c
   if (!classes && (logits.dimension() == 0 || !std::ranges::equal(logits.shape(), t.shape())))
     fail<ShapeError>(name, "the target must be a class or a row of probabilities for each row of logits: ",
                      Dims(logits.shape()), " and ", Dims(t.shape()));
+  check_logits(name, logits, "softmax", "cross_entropy_of_probabilities");
   const std::size_t count = logits.shape().back();
   const auto weights = checked_weights<T>(name, options.class_weights, count);
 
@@ -155,6 +169,42 @@ Variable<T> softmax_cross_entropy(const Variable<T>& logits, Beside<T> target, c
   if (!classes || options.class_weights.empty() || options.reduction != Reduction::mean)
     return reduced(losses, options.reduction);
   return reduced(losses, options.reduction, sum(rows * weights));
+}
+
+namespace {
+
+/// The sum of weight log(probability), 0 where the weight is 0, be the probability what it may.
+template <Real T>
+Variable<T> log_of_possible(const Variable<T>& weight, const Variable<T>& probability) {
+  const auto possible = weight != 0;
+  return where(possible, weight * log(where(possible, probability, 1)), 0);
+}
+
+}  // namespace
+
+template <Real T>
+Variable<T> cross_entropy_of_probabilities(const Variable<T>& probabilities, Beside<T> target, Reduction reduction) {
+  constexpr std::string_view name = "cross_entropy_of_probabilities";
+  const auto& t = target.variable();
+  check(name, probabilities, t);
+  const bool classes = has_classes(probabilities, t);
+  if (!classes && (probabilities.dimension() == 0 || !std::ranges::equal(probabilities.shape(), t.shape())))
+    fail<ShapeError>(name,
+                     "the target must be a class or a row of probabilities for each row: ", Dims(probabilities.shape()),
+                     " and ", Dims(t.shape()));
+  const typename Tape<T>::Attempt attempt({&t, &probabilities});
+  const auto rows = classes ? one_hot(t, probabilities.shape().back(), std::string(name)) : t;
+  return reduced(-sum(log_of_possible(rows, probabilities), -1), reduction);
+}
+
+template <Real T>
+Variable<T> binary_cross_entropy_of_probabilities(const Variable<T>& probabilities, Beside<T> target,
+                                                  Reduction reduction) {
+  constexpr std::string_view name = "binary_cross_entropy_of_probabilities";
+  const auto& t = target.variable();
+  check_same(name, probabilities, t);
+  check_elements(name, t, "from 0 to 1", is_probability<T>);
+  return reduced(-(log_of_possible(t, probabilities) + log_of_possible(1 - t, 1 - probabilities)), reduction);
 }
 
 template <Real T>
@@ -237,6 +287,8 @@ bool takes_classes(std::string_view name) { return choose("loss", std::span(loss
   template Variable<T> binary_cross_entropy(const Variable<T>&, Beside<T>, Reduction);                                \
   template Variable<T> hinge(const Variable<T>&, Beside<T>, Reduction);                                               \
   template Variable<T> softmax_cross_entropy(const Variable<T>&, Beside<T>, const CrossEntropyOptions&);              \
+  template Variable<T> cross_entropy_of_probabilities(const Variable<T>&, Beside<T>, Reduction);                      \
+  template Variable<T> binary_cross_entropy_of_probabilities(const Variable<T>&, Beside<T>, Reduction);               \
   template Variable<T> negative_log_likelihood(const Variable<T>&, Beside<T>, Reduction, const std::vector<double>&); \
   template Variable<T> kullback_leibler(const Variable<T>&, Beside<T>, Reduction);                                    \
   template Variable<T> multiclass_hinge(const Variable<T>&, Beside<T>, Reduction);                                    \

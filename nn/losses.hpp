@@ -63,7 +63,8 @@ autodiff::Variable<T> huber(const autodiff::Variable<T>& prediction, detail::Bes
 }
 
 /// -(t log q + (1 - t) log(1 - q)) of every element, where q = logistic(logit) is the probability of 1 and t the
-/// target, from 0 to 1; in nats, likewise. From the logits, so that no probability is rounded to 0 or 1.
+/// target, from 0 to 1; in nats, likewise. From the logits, so that no probability is rounded to 0 or 1: throws
+/// ValueError for the recorded result of logistic.
 template <autodiff::Real T>
 autodiff::Variable<T> binary_cross_entropy(const autodiff::Variable<T>& logits, detail::Beside<T> target,
                                            Reduction reduction = Reduction::mean);
@@ -92,6 +93,18 @@ struct CrossEntropyOptions {
 template <autodiff::Real T>
 autodiff::Variable<T> softmax_cross_entropy(const autodiff::Variable<T>& logits, detail::Beside<T> target,
                                             const CrossEntropyOptions& options);
+
+/// The same from probabilities q (..., classes), as softmax gives them: -sum_c t_c log q_c of each row, where a class
+/// of probability 0 counts nothing unless it is the target. Prefer the loss of logits, which rounds nothing to 0.
+template <autodiff::Real T>
+autodiff::Variable<T> cross_entropy_of_probabilities(const autodiff::Variable<T>& probabilities,
+                                                     detail::Beside<T> target, Reduction reduction = Reduction::mean);
+
+/// binary_cross_entropy from the probabilities q themselves, as logistic gives them.
+template <autodiff::Real T>
+autodiff::Variable<T> binary_cross_entropy_of_probabilities(const autodiff::Variable<T>& probabilities,
+                                                            detail::Beside<T> target,
+                                                            Reduction reduction = Reduction::mean);
 
 /// -log q of each row's class, from logarithms of probabilities (..., classes), as log_softmax gives them, and classes
 /// (...), from 0. A loss a row if it is not reduced; weights count and are refused as in softmax_cross_entropy.

@@ -95,6 +95,28 @@ Variable<T> Module<T>::operator()(const Variable<T>& x) {
 }
 
 template <Real T>
+Variable<T> Module<T>::infer(Array<T> array) {
+  const Variable<T> x(std::move(array));
+  if (!needs_tape_.load(std::memory_order_relaxed)) {
+    std::vector<Variable<T>> before;  // what the attempt may change
+    if (training_)
+      for (const auto& state : states())
+        before.push_back(state.parameter.has_value() ? state.parameter.plain() : Variable<T>());
+    try {
+      return (*this)(x);
+    } catch (const autodiff::PlainError&) {  // it takes derivatives
+    }
+    if (training_)
+      for (std::size_t i = 0; auto& state : states())
+        if (const auto& value = before[i++]; value.alive()) state.parameter.assign(value);
+  }
+  autodiff::Tape<T> tape;
+  const Variable<T> y = (*this)(tape.variable(x));
+  needs_tape_.store(true, std::memory_order_relaxed);
+  return Variable<T>(y.value());
+}
+
+template <Real T>
 void Module<T>::training(bool on) {
   training_ = on;
   detail::Switching<T> switching(on);

@@ -1,6 +1,7 @@
 // Module<T>: what a network is built of, and what a user derives layers and whole models from.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -74,10 +75,11 @@ class Module {
 
   /// forward, inside the scope of the module's name. Throws what forward throws.
   Variable<T> operator()(const Variable<T>& x);
-  /// The same for an array, a lazy expression or a number, off any tape: nothing is recorded.
+  /// The same for an array, a lazy expression or a number, as a plain value: nothing stays recorded. A forward that
+  /// takes derivatives by its input gets a tape of its own.
   template <class A>
   requires(autodiff::ArrayLike<A> || autodiff::Number<A>) Variable<T>
-  operator()(A&& x) { return (*this)(Variable<T>(autodiff::to_array<T>(std::forward<A>(x)))); }
+  operator()(A&& x) { return infer(autodiff::to_array<T>(std::forward<A>(x))); }
 
   /// Whether this module and all below it work as in training, where some layers differ: BatchNorm takes the statistics
   /// of the batch and keeps running ones, Dropout drops units. Off at first, and copied.
@@ -110,9 +112,11 @@ class Module {
   friend class detail::Naming<T>;
   friend class detail::Summary<T>;
   std::vector<Variable<T>> entered(std::vector<Named<T>> listed, const Variable<T>& x);
+  Variable<T> infer(Array<T> x);
 
   detail::Name name_;
   bool training_ = false;
+  std::atomic<bool> needs_tape_ = false;          // its forward takes derivatives, as an earlier call found
   std::optional<Shape>* output_shape_ = nullptr;  // where a summary wants to read it
 };
 

@@ -1,8 +1,20 @@
 #include "parameter.hpp"
 
 #include <algorithm>
+#include <mutex>
 
 namespace nn {
+
+namespace {
+
+/// Of what a parameter knows of tapes: threads may record with it at once, each on a tape of its own. Parameters share
+/// a few, so that each can be copied.
+std::mutex& guard_of(const void* parameter) {
+  static std::mutex guards[64];
+  return guards[std::hash<const void*>()(parameter) / 64 % 64];
+}
+
+}  // namespace
 
 template <Real T>
 Parameter<T>::Parameter(const Parameter& from)
@@ -51,8 +63,9 @@ void Parameter<T>::assign(const Variable<T>& value) {
 template <Real T>
 Variable<T> Parameter<T>::beside(const Variable<T>& x) {
   if (!x.recorded() || !(x.tape().recording() || x.tape().abstract())) return plain();
+  const std::lock_guard lock(guard_of(this));
   std::erase_if(entered_, [](const auto& v) { return !v.alive(); });
-  const auto there = std::ranges::find_if(entered_, [&](const auto& v) { return &v.tape() == &x.tape(); });
+  const auto there = std::ranges::find_if(entered_, [&](const auto& v) { return v.beside(x); });
   if (there != entered_.end()) return *there;
   plain();  // throws where there is no value
   const autodiff::Cell<T> cell = value_;

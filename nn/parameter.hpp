@@ -25,7 +25,8 @@ class Naming;
 /// state.assign(next); where that is recorded, state.beside(x) is then the next value.
 enum class Trainable { no, yes };
 
-/// An array of fixed shape that training changes; copies are independent. One thread at a time may record with it.
+/// An array of fixed shape that training changes; copies are independent. Threads may record with it at once, each on a
+/// tape of its own; one thread at a time may change it, while no other uses it.
 template <Real T>
 class Parameter {
  public:

@@ -113,7 +113,7 @@ template <Real T>
 std::string Module<T>::summary(const Shape& input) {
   parameters();  // throws for bad names
   detail::Summary<T> summary(*this);
-  (*this)(Variable<T>(Array<T>(xt::zeros<T>(input))));
+  infer(xt::zeros<T>(input));
   return summary.text();
 }
 

@@ -29,9 +29,9 @@ structs=$(grep -hE '^#define AUTODIFF_[A-Z]+\(X\)' -A8 autodiff/ops/structs/*.hp
 [ "$(echo "$structs" | wc -l)" -gt 40 ] || { echo "the lists of operations were not found"; exit 1; }
 either() { echo "$1" | paste -sd '|'; }
 
-forbid "the engine includes no operations, but + for cotangents and sum for products" \
+forbid "the engine includes no operations, but + for cotangents, sum for products and stack for rows" \
   "${include}[\"<](\.\./)*(autodiff/)?(ops/|op\.hpp)" \
-  '^autodiff/sweep.cpp:.*"ops/arithmetic.hpp"|^autodiff/transforms.cpp:.*"ops/reduce.hpp"' $engine
+  '^autodiff/sweep.cpp:.*"ops/arithmetic.hpp"|^autodiff/transforms.cpp:.*"ops/(reduce|slice).hpp"' $engine
 forbid "the engine asks no operation what it is" 'typeid|dynamic_cast|dynamic_pointer_cast|<typeinfo>|<typeindex>' '' \
   $engine autodiff/op.hpp autodiff/op.cpp
 forbid "the engine names no operation" "\"($(either "$operations"))\"|\b($(either "$structs"))\b *[{(<>,]" '' $engine

@@ -12,7 +12,7 @@ constexpr bool moves = std::is_move_constructible_v<T> || std::is_copy_construct
 
 }  // namespace
 
-TEST_CASE("an evaluator with a loss is asked for predictions alone, too, in any order and of one set of parameters") {
+TEST_CASE("an evaluator with a loss is asked for predictions alone, too, in any order, and always of the parameters that the model has") {
   for (const bool predictions_first : {false, true}) {
     CAPTURE(predictions_first);
     nn::Sequential model(nn::Linear<double>(2, 3), nn::Activation<double>("tanh"), nn::Linear<double>(3, 2));
@@ -20,7 +20,6 @@ TEST_CASE("an evaluator with a loss is asked for predictions alone, too, in any 
     const Array<double> inputs = xt::xarray<double>{{0, 1}, {1, 0}, {1, 1}};
     nn::MemorySource<double> data(nn::classification<double>(inputs, Array<double>(xt::xarray<double>{0, 1, 1})));
     nn::Evaluator<double> evaluator(model, nn::loss<double>("cross-entropy"));
-    const auto before = model(inputs).value();
     const auto predicted = [&] { return evaluator(inputs); };
     const auto judged = [&] { return evaluator(data, 3).predictions; };
     const auto check = [&](const Array<double>& of_model) {
@@ -30,10 +29,7 @@ TEST_CASE("an evaluator with a loss is asked for predictions alone, too, in any 
     };
     predictions_first ? void(predicted()) : void(judged());
     model.initialise(2);
-    check(before);  // not asked yet to look, whichever is asked
-    evaluator.load();
     check(model(inputs).value());
-    CHECK(model(inputs).value() != before);
   }
 }
 

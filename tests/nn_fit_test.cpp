@@ -269,8 +269,6 @@ TEST_CASE("an evaluator gives what the model gives, in batches of any size") {
   check();
   nn::Adam<double> adam(0.05);
   nn::fit(model, adam, cross_entropy<double>(), data, options<double>(2));
-  CHECK(evaluator(data).loss == before);  // not asked yet to look
-  evaluator.load();
   check();
   CHECK(evaluator(data).loss < before);
   CHECK(std::isnan(nn::Evaluator<double>(model)(data).loss));

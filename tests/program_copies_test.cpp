@@ -182,7 +182,6 @@ TEST_CASE("a program that runs already is not run by another thread") {
   ad::ShapedProgram<double> shaped([&](Tape<double>& tape, const std::vector<V>& inputs) {
     return Recorded{{record(Waits{&runs, &may_end}, inputs[0]) * tape.constant(2.0)}, {}};
   });
-  may_end = runs + 1;
   shaped.prepare({ones});
   for (int i = 0; i < 2; ++i)
     during_a_run(shaped, runs, may_end, [&] {

@@ -102,6 +102,12 @@ Variable<T> softmax_cross_entropy_of_rows(const Variable<T>& logits, const Varia
   const Shape& shape = logits.shape();
   if (shape.empty() || logits.size() == 0)
     fail<ShapeError>(SoftmaxCrossEntropy::name, "needs rows of logits: ", Dims(shape));
+  if (logits.recorded())  // a softmax of a softmax trains badly without a word
+    if (const auto& from = logits.tape().node(logits.index()).operation; from && from->name() == Softmax::name)
+      fail<ValueError>(SoftmaxCrossEntropy::name,
+                       "takes logits, and these are the result of softmax: leave that out, or "
+                       "use a loss of probabilities: ",
+                       Dims(shape));
   const bool classes = std::ranges::equal(target.shape(), Dims(shape).first(shape.size() - 1));
   const typename Tape<T>::Attempt attempt({&target, &logits});
   const auto z = log_softmax(logits);

@@ -29,7 +29,8 @@ Variable<T> squared_error(const Variable<T>& prediction, const Variable<T>& targ
 
 /// The cross-entropy between target and softmax(logits) for each row, in nats: logits (..., classes); target of the
 /// same shape (rows of probabilities, or of any weights), or without the last axis (a class a row, from 0). Throws
-/// ShapeError for other shapes or no rows, ValueError for a class that is not a whole number in range.
+/// ShapeError for other shapes or no rows, ValueError for a class that is not a whole number in range, and for logits
+/// that are the recorded result of a softmax, of which it would take the softmax again.
 template <class A, class B>
 requires Operands<A, B>
 auto softmax_cross_entropy_of_rows(A&& logits, B&& target) {

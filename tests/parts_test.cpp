@@ -1,0 +1,88 @@
+// Parts of arrays: a cotangent of a part costs what the part costs, in sweeps over arrays, recorded ones and programs.
+#include "cases.hpp"
+
+using namespace test;
+using V = ad::Variable<double>;
+
+TEST_CASE("parts: unstack and element access") {
+  for (const Shape& shape : {Shape{3}, Shape{3, 2}, Shape{2, 3, 4}})
+    for (int axis = -int(shape.size()); axis < int(shape.size()); ++axis)
+      check({"unstack " + std::to_string(axis),
+             [axis](const auto& x) {
+               const auto parts = unstack(x[0], axis);
+               auto y = parts[0] * 1.5;
+               for (std::size_t i = 1; i < parts.size(); ++i) y = sin(y) * parts[i] + parts[i - 1];
+               return y;
+             },
+             samples({shape})});
+  check({"elements", [](const auto& x) { return x[0](1, -1) * x[0](0, 2) + sum(x[0](1) * x[0](0)) + x[0](1, 2); },
+         samples({{2, 3}}),
+         [](const Arrays& at) {
+           const auto& x = at[0];
+           double sum = x(1, 2) * x(0, 2) + x(1, 2);
+           for (std::size_t i = 0; i < 3; ++i) sum += x(1, i) * x(0, i);
+           return Array<double>(Shape{}, sum);
+         }});
+  ad::Tape<double> tape;
+  const V x = tape.variable(sample({2, 3}, -1, 1));
+  CHECK_EQ(x(1, -1).item(), x.value()(1, 2));
+  CHECK_EQ(x(-2).shape(), Shape{3});
+  CHECK_THROWS_WITH_AS(x(2, 0), "[at] index 2 of axis 0 is out of range: (2, 3)", ad::ValueError);
+  CHECK_THROWS_WITH_AS(x(0, -4), "[at] index -4 of axis 1 is out of range: (2, 3)", ad::ValueError);
+  CHECK_THROWS_WITH_AS(x(0, 0, 0), "[at] 3 indices for 2 axes: (2, 3)", ad::AxisError);
+  CHECK_THROWS_AS(ad::unstack(x, 2), ad::AxisError);
+  CHECK(ad::unstack(tape.variable(Array<double>(Shape{0, 2}))).empty());
+}
+
+TEST_CASE("parts that overlap, repeat, are strided, indexed, and read whole as well") {
+  const auto mixed = [](const auto& x) {
+    auto y = sum(square(take_range(x[0], 0, 0, 3))) + sum(exp(take_range(x[0], 0, 1, 4)));
+    y = y + sum(sin(slice(x[0], {ad::Range{{}, {}, -2}})) * take_range(x[0], 0, 0, 2));
+    y = y + sum(tanh(x[0])) +
+        sum(gather(x[0], xt::xarray<double>{1, 1, 3}) * gather(x[0], xt::xarray<double>{0, 3, 3}));
+    return y * sum(take_range(x[0], 1, 0, 1));
+  };
+  check({"mixed", mixed, samples({{4, 2}})});
+  // Of one array there are many more parts than the array has elements, so that programs add them early.
+  check({"early",
+         [](const auto& x) {
+           auto y = sum(x[0] * x[0]);
+           for (int i = 0; i < 12; ++i) y = sin(y) + sum(y * square(take_range(x[0], 0, i % 3, i % 3 + 2)));
+           return y;
+         },
+         samples({{4}})});
+}
+
+TEST_CASE("parts: the gradient of many is recorded as one operation of many inputs") {
+  ad::Tape<double> tape;
+  const std::size_t n = 500;
+  const V x = tape.variable(sample({n}, -1, 1));
+  const auto parts = unstack(x);
+  V total = parts[0];
+  for (std::size_t i = 1; i < n; ++i) total = total + parts[i] * parts[i - 1];
+  const std::size_t before = tape.size();
+  const auto slope = recorded_gradient(total, x);
+  CHECK_LE(tape.size() - before, 6 * n);
+  CHECK_EQ(std::string(tape.node(slope.index()).operation->name()), "assembly");
+  CHECK_EQ(tape.inputs(slope.index()).size(), n);
+  const auto curvature = gradient(sum(slope * slope), x);
+  const auto at = [&](std::size_t i) { return x.value()(i); };
+  // slope_i = x_{i-1} + x_{i+1}, and 1 + x_1 at first
+  CHECK(slope.value()(7) == doctest::Approx(at(6) + at(8)));
+  CHECK(curvature(7) == doctest::Approx(2 * (slope.value()(6) + slope.value()(8))));
+}
+
+TEST_CASE("parts in programs: the memory of a gradient by parts is that of the array") {
+  const std::size_t n = 1000;
+  for (const bool exact : {false, true}) {
+    ad::Tape<double> tape;
+    const V x = tape.variable(sample({n, 8}, -1, 1));
+    const auto rows = unstack(x);
+    V h = rows[0];
+    for (std::size_t i = 1; i < n; ++i) h = tanh(h + rows[i]);
+    const V loss = sum(h);
+    auto program = ad::compile({x}, {recorded_gradient(loss, x)}, {}, {.exact = exact});
+    CHECK_LE(program.report().bytes, 10 * n * 16 * sizeof(double));  // of a row, a cache line and its neighbour
+    CHECK_EQ(difference(program(x.value())[0], gradient(loss, x), 1e-13), "");
+  }
+}
