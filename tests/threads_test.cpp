@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
-#include <nn/name.hpp>
+#include <nn/model/name.hpp>
 #include <optional>
 #include <thread>
 

@@ -7,7 +7,7 @@
 #include <ctime>
 #include <iostream>
 #include <limits>
-#include <nn/random.hpp>
+#include <nn/base/random.hpp>
 
 #include "timing.hpp"
 

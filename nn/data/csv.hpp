@@ -1,0 +1,83 @@
+// Text files of separated values.
+#pragma once
+
+#include <concepts>
+#include <filesystem>
+#include <functional>
+#include <nn/base/data_error.hpp>
+
+#include "dataset.hpp"
+
+namespace nn {
+
+/// A column, by the name that the header gives it or by its number, which counts from 1 as in messages.
+struct Column {
+  Column(std::string text) : name(std::move(text)) {}
+  Column(const char* text) : name(text) {}
+  Column(std::integral auto count) : number(count > 0 ? static_cast<std::size_t>(count) : 0) {}
+  std::string name;
+  std::size_t number = 0;
+};
+
+/// A column of categories: texts or numbers that stand for kinds of things.
+struct Categorical {
+  Column column;
+  /// A feature of 0 or 1 for each category ("origin=2"), instead of one feature that holds the category's number.
+  bool one_hot = false;
+  /// The categories in order, others being refused; by default, those of the file in order of appearance.
+  std::vector<std::string> names = {};
+};
+
+struct CsvOptions {
+  /// ' ' stands for any run of spaces and tabs.
+  char separator = ',';
+  /// What begins a line that is skipped; 0 for none.
+  char comment = 0;
+  /// `counts` is scikit-learn's form: samples, features, then the names of the classes. By default the first record is
+  /// a header if it has this form, or if it has no number in it.
+  enum class Header { automatic, absent, present, counts } header = Header::automatic;
+
+  /// By default, the last column. Several only for real values.
+  std::vector<Column> targets = {};
+  /// There is no target: every column is a feature, and targets have shape (samples, 0).
+  bool unlabelled = false;
+  /// Targets are real values (samples, outputs) instead of classes (samples).
+  bool regression = false;
+  /// Targets are classes if all are texts or all are whole numbers from 0 to 99, and real values if all are other
+  /// numbers, or several to a sample; `regression` does not count. Texts among numbers are refused. Real values have
+  /// no names of classes.
+  bool automatic = false;
+  /// The names of the classes in order, others being refused, but for whole numbers that stand for one. By default,
+  /// classes are whole numbers from 0, named so; or texts, numbered in order of appearance.
+  std::vector<std::string> classes = {};
+  std::vector<Categorical> categorical = {};
+  /// Columns that are not read.
+  std::vector<Column> drop = {};
+  /// Called with the names of all columns ("column 1" where there are none), before any value is read: it may change
+  /// what is done with them, that is targets, categorical and drop, and throw.
+  std::function<void(const std::vector<std::string>& columns, CsvOptions& options)> adapt = {};
+
+  /// What happens where a value is missing. `mean` and `median`, those of the column's other values in this file, fill
+  /// features that are numbers; categories get the most frequent one. `keep` leaves NaN, in all features of a category
+  /// that is missing, for a Filling that samples to test with have no part in. A missing target is refused, or its
+  /// sample dropped.
+  enum class Missing { refuse, drop_row, mean, median, keep } missing = Missing::refuse;
+  std::vector<std::string> missing_values = {"", "?", "NA", "N/A", "NaN", "nan", "null"};
+
+  /// What a file may hold at most, once unpacked, and what one-hot features may take: more is refused, so that a
+  /// hostile file cannot fill the memory.
+  std::size_t max_bytes = std::size_t{1} << 28;
+  std::size_t max_line = std::size_t{1} << 20;
+  std::size_t max_columns = std::size_t{1} << 16;
+  /// Of the target and of every categorical column.
+  std::size_t max_classes = 1000;
+};
+
+/// Reads separated values, plain or gzip, quoted as in RFC 4180: one sample a record, by default with numbers as
+/// features and its class in the last column. Blank lines are skipped. Throws DataError, with file and line, for
+/// anything else: no such file, no samples, ragged records, what is not a finite number or not a class, columns that
+/// the file does not have, a damaged or truncated gzip file, and one beyond the limits.
+template <autodiff::Real T>
+Dataset<T> read_csv(const std::filesystem::path& path, const CsvOptions& options = {});
+
+}  // namespace nn

@@ -1,0 +1,252 @@
+// How parameters follow their gradients. Every rule is written once, for one parameter, as operations on variables.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <nn/model/module.hpp>
+#include <optional>
+
+namespace nn {
+
+/// What a rule remembers about one parameter from step to step, by name.
+template <Real T>
+class Slots {
+ public:
+  /// The slot of this name, to be read and assigned; at first zeros of the shape of `like`.
+  Variable<T>& operator()(const std::string& name, const Variable<T>& like);
+  /// All slots so far, to be saved and restored.
+  std::map<std::string, Variable<T>>& all() { return slots_; }
+  const std::map<std::string, Variable<T>>& all() const { return slots_; }
+
+ private:
+  std::map<std::string, Variable<T>> slots_;
+};
+
+/// A rule, its learning rate, and its slots for every parameter it has met. A value: a copy goes on independently. Each
+/// model needs one of its own: slots go by the names of parameters, which two models share.
+template <Real T>
+class Optimiser {
+ public:
+  using value_type = T;
+
+  /// Throws ValueError for a rate that is negative or not finite.
+  explicit Optimiser(double learning_rate) { this->learning_rate(learning_rate); }
+  virtual ~Optimiser() = default;
+
+  /// The new value of one parameter. On plain values nothing is recorded; recorded values record the rule, slots
+  /// included: for a program put variables of the tape into the slots first, as those that are missing begin as
+  /// constant zeros. Which slots there are shows after one update of plain values. `rate` is a single number.
+  virtual Variable<T> update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
+                             Slots<T>& slots) const = 0;
+
+  /// Updates all parameters of the model by their gradients, in the order of model.parameters(). Throws ShapeError,
+  /// and changes nothing, when the gradients are not as many or not of the same shapes.
+  void step(Module<T>& model, std::vector<Array<T>> gradients);
+
+  double learning_rate() const { return learning_rate_; }
+  /// From the next step on. Throws ValueError for a rate that is negative or not finite.
+  void learning_rate(double rate);
+  /// The slots of the parameter of this full name.
+  Slots<T>& slots(const std::string& parameter) { return slots_[parameter]; }
+  /// The slots of all parameters that it has met, by full name: with the learning rate, all that it remembers.
+  std::map<std::string, Slots<T>>& slots() { return slots_; }
+  const std::map<std::string, Slots<T>>& slots() const { return slots_; }
+
+ protected:
+  Optimiser(const Optimiser&) = default;
+  Optimiser& operator=(const Optimiser&) = default;
+
+ private:
+  double learning_rate_;
+  std::map<std::string, Slots<T>> slots_;
+};
+
+// The rules. Options have the names, the defaults and the meaning of PyTorch's torch.optim. A weight_decay adds
+// weight_decay * parameter to the gradient, but in AdamW. Options out of their range throw ValueError.
+
+/// Gradient descent as in the lecture: theta <- theta - eta gradient.
+template <Real T = float>
+class GradientDescent : public Optimiser<T> {
+ public:
+  using Optimiser<T>::Optimiser;
+  Variable<T> update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
+                     Slots<T>& slots) const override;
+};
+GradientDescent(double)->GradientDescent<float>;
+
+struct SgdOptions {
+  double momentum = 0;      // from 0 to below 1
+  double dampening = 0;     // how much of each gradient but the first is left out of the velocity, from 0 to 1
+  double weight_decay = 0;  // not negative, here and everywhere below
+  bool nesterov = false;    // needs momentum, and no dampening
+};
+
+/// Stochastic gradient descent: velocity <- momentum velocity + gradient; theta <- theta - eta velocity. B. Polyak,
+/// 1964. With nesterov, theta <- theta - eta (gradient + momentum velocity): Y. Nesterov, 1983, in the form of I.
+/// Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013. Slots "velocity",
+/// with momentum, and "step", with dampening.
+template <Real T = float>
+class Sgd : public Optimiser<T> {
+ public:
+  explicit Sgd(double learning_rate, SgdOptions options = {});
+  Variable<T> update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
+                     Slots<T>& slots) const override;
+
+ private:
+  SgdOptions options_;
+};
+
+struct AdamOptions {
+  std::array<double, 2> betas{0.9, 0.999};  // how much of the means of gradients and of their squares a step keeps
+  double eps = 1e-8;                        // above 0, here and everywhere below
+  double weight_decay = 0;
+  bool amsgrad = false;  // divides by the largest mean of squares so far
+};
+
+/// Steps of the size of eta, whatever that of the gradients. D. Kingma and J. Ba, "Adam: a method for stochastic
+/// optimization", ICLR 2015, algorithm 1; amsgrad: S. Reddi, S. Kale and S. Kumar, "On the convergence of Adam and
+/// beyond", ICLR 2018. Slots "mean", "square", "step", and "largest_square" with amsgrad.
+template <Real T = float>
+class Adam : public Optimiser<T> {
+ public:
+  explicit Adam(double learning_rate = 0.001, AdamOptions options = {});
+  Variable<T> update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
+                     Slots<T>& slots) const override;
+
+ private:
+  AdamOptions options_;
+};
+
+struct AdamWOptions {
+  std::array<double, 2> betas{0.9, 0.999};
+  double eps = 1e-8;
+  double weight_decay = 0.01;
+  bool amsgrad = false;
+};
+
+/// Adam whose weight decay does not pass through its means: theta shrinks by the factor 1 - eta weight_decay instead.
+/// I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019, algorithm 2. Slots as Adam.
+template <Real T = float>
+class AdamW : public Optimiser<T> {
+ public:
+  explicit AdamW(double learning_rate = 0.001, AdamWOptions options = {});
+  Variable<T> update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
+                     Slots<T>& slots) const override;
+
+ private:
+  AdamWOptions options_;
+};
+
+struct NAdamOptions {
+  std::array<double, 2> betas{0.9, 0.999};
+  double eps = 1e-8;
+  double weight_decay = 0;
+  double momentum_decay = 0.004;  // how fast the momentum grows from half of the first beta to all of it; not negative
+};
+
+/// Adam with Nesterov's momentum. T. Dozat, "Incorporating Nesterov momentum into Adam", ICLR workshop 2016. Slots
+/// "mean", "square", "step", and "bias" for 1 less the product of all momenta.
+template <Real T = float>
+class NAdam : public Optimiser<T> {
+ public:
+  explicit NAdam(double learning_rate = 0.002, NAdamOptions options = {});
+  Variable<T> update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
+                     Slots<T>& slots) const override;
+
+ private:
+  NAdamOptions options_;
+};
+
+struct RMSPropOptions {
+  double alpha = 0.99;  // how much of the mean of squares a step keeps
+  double eps = 1e-8;
+  double weight_decay = 0;
+  double momentum = 0;
+  bool centered = false;  // divides by the deviation from the mean gradient
+};
+
+/// Gradients over the root of their mean square. G. Hinton, "Neural networks for machine learning", lecture 6e, 2012;
+/// centred: A. Graves, "Generating sequences with recurrent neural networks", 2013. Slots "square", "mean" when
+/// centred, and "velocity" with momentum.
+template <Real T = float>
+class RMSProp : public Optimiser<T> {
+ public:
+  explicit RMSProp(double learning_rate = 0.01, RMSPropOptions options = {});
+  Variable<T> update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
+                     Slots<T>& slots) const override;
+
+ private:
+  RMSPropOptions options_;
+};
+
+struct AdagradOptions {
+  double lr_decay = 0;  // step t has the rate eta / (1 + (t - 1) lr_decay); not negative
+  double weight_decay = 0;
+  double initial_accumulator_value = 0;  // of the sum of squares; not negative
+  double eps = 1e-10;
+};
+
+/// Gradients over the root of the sum of all squares so far. J. Duchi, E. Hazan and Y. Singer, "Adaptive subgradient
+/// methods for online learning and stochastic optimization", JMLR 2011. Slots "sum", and "step" with lr_decay.
+template <Real T = float>
+class Adagrad : public Optimiser<T> {
+ public:
+  explicit Adagrad(double learning_rate = 0.01, AdagradOptions options = {});
+  Variable<T> update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
+                     Slots<T>& slots) const override;
+
+ private:
+  AdagradOptions options_;
+};
+
+struct AdadeltaOptions {
+  double rho = 0.9;  // how much of the means of squares a step keeps
+  double eps = 1e-6;
+  double weight_decay = 0;
+};
+
+/// Gradients in the unit of the parameter: times the root mean square of past steps, over that of gradients. M. Zeiler,
+/// "Adadelta: an adaptive learning rate method", 2012. Slots "square" and "step_square".
+template <Real T = float>
+class Adadelta : public Optimiser<T> {
+ public:
+  explicit Adadelta(double learning_rate = 1, AdadeltaOptions options = {});
+  Variable<T> update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
+                     Slots<T>& slots) const override;
+
+ private:
+  AdadeltaOptions options_;
+};
+
+/// The rule of this name with its default options but for the weight decay, if one is given; "momentum" and "nesterov"
+/// are Sgd with a momentum of 0.9. Throws ValueError for a name that is not one of optimiser_names(), and for a rate or
+/// a weight decay that is negative or not finite.
+template <Real T>
+std::unique_ptr<Optimiser<T>> optimiser(std::string_view name, double learning_rate,
+                                        std::optional<double> weight_decay = {});
+/// gradient-descent, momentum, nesterov, adam, adamw, nadam, rmsprop, adagrad, adadelta.
+std::vector<std::string> optimiser_names();
+
+extern template class Slots<float>;
+extern template class Slots<double>;
+extern template class Optimiser<float>;
+extern template class Optimiser<double>;
+extern template class GradientDescent<float>;
+extern template class GradientDescent<double>;
+extern template class Sgd<float>;
+extern template class Sgd<double>;
+extern template class Adam<float>;
+extern template class Adam<double>;
+extern template class AdamW<float>;
+extern template class AdamW<double>;
+extern template class NAdam<float>;
+extern template class NAdam<double>;
+extern template class RMSProp<float>;
+extern template class RMSProp<double>;
+extern template class Adagrad<float>;
+extern template class Adagrad<double>;
+extern template class Adadelta<float>;
+extern template class Adadelta<double>;
+
+}  // namespace nn

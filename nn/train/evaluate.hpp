@@ -1,0 +1,47 @@
+// A model in inference, as a program.
+#pragma once
+
+#include <nn/data/source.hpp>
+#include <nn/model/losses.hpp>
+#include <nn/model/module.hpp>
+
+namespace nn {
+
+/// What a model makes of a data set.
+template <Real T>
+struct Evaluation {
+  /// (samples, ...) each, in the order of the data.
+  Array<T> predictions, targets;
+  /// The mean over the samples; NaN without a loss.
+  double loss;
+};
+
+/// The model in inference, and a loss if one is given, recorded once for each shape of batch and run as programs. The
+/// model must outlive this; it stays as it is, and what is asked of it is answered with the parameters that it has
+/// then.
+template <Real T>
+class Evaluator {
+ public:
+  explicit Evaluator(Module<T>& model, Loss<T> loss = {}, const autodiff::CompileOptions& options = {});
+  Evaluator(const Evaluator&) = delete;  // its programs refer to it
+
+  /// The predictions for inputs (samples, ...), to be read until the next call. Throws what model and compile throw.
+  const Array<T>& operator()(const Array<T>& inputs);
+  /// All samples of the source in batches; the last one may be smaller. Throws ValueError for no samples or a batch of
+  /// 0, and what model, loss and source throw.
+  Evaluation<T> operator()(Source<T>& data, std::size_t batch = 256);
+  /// Does nothing: the parameters are always those that the model has.
+  void load() {}
+
+ private:
+  autodiff::Recording<T> record(const std::vector<Variable<T>>& inputs);
+
+  Module<T>& model_;
+  Loss<T> loss_;
+  autodiff::ShapedProgram<T> predict_, judge_;  // of inputs; of inputs and targets
+};
+
+extern template class Evaluator<float>;
+extern template class Evaluator<double>;
+
+}  // namespace nn

@@ -1,0 +1,402 @@
+#include "fit.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <nn/base/data_error.hpp>
+#include <nn/data/batch.hpp>
+#include <nn/report/progress.hpp>
+#include <span>
+
+#include "checkpoint.hpp"
+#include "evaluate.hpp"
+#include "interrupt.hpp"
+#include "kept.hpp"
+
+namespace nn {
+
+using autodiff::fail;
+using autodiff::ValueError;
+
+namespace {
+
+// In the names of a checkpoint.
+constexpr const char* identity_prefix = "fit.identity.";
+
+/// All that a run remembers beside model, optimiser and history, and so what a checkpoint holds of it.
+struct State {
+  std::size_t epochs = 0, steps = 0;  // that are done
+  std::size_t step = 0;               // of the epoch that is not
+  double total = 0;                   // of the losses of its samples
+  double seconds = 0;
+  std::size_t best_epoch = 0, worse = 0;  // how many epochs in a row were not better
+  double best = 0;
+
+  /// Calls f with all of them and their names.
+  void each(auto f) {
+    f("fit.epochs", epochs), f("fit.steps", steps), f("fit.step", step), f("fit.total", total);
+    f("fit.seconds", seconds), f("fit.best_epoch", best_epoch), f("fit.best", best), f("fit.worse", worse);
+  }
+};
+
+/// The same for what a schedule on a plateau remembers.
+void each(ReduceOnPlateau::State& state, auto f) {
+  f("plateau.rate", state.rate), f("plateau.best", state.best);
+  f("plateau.worse", state.worse), f("plateau.cooling", state.cooling);
+}
+
+template <Real T>
+class Run {
+ public:
+  Run(Module<T>& model, Optimiser<T>& optimiser, const Loss<T>& loss, Source<T>& data, const FitOptions<T>& options);
+  FitReport operator()();
+
+ private:
+  using End = FitReport::End;
+
+  void check() const;
+  void name_columns();
+  void write_history(bool first) const;
+  void load();
+  void save();
+  void store();
+  std::optional<End> over() const;
+  void run_steps();
+  void finish_epoch();
+  void watch(double watched);
+  Moment moment(std::size_t epoch, double loss);
+  void call(const Callback& callback, Moment& now);
+  void save_rest();
+  void take_best();
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  std::string columns_text() const;
+  History::Row row(std::span<const double> numbers) const;
+
+  Module<T>& model_;
+  Optimiser<T>& optimiser_;
+  Source<T>& data_;
+  const FitOptions<T>& options_;
+  const std::size_t steps_, samples_;  // that an epoch has
+  TrainingStep<T> step_;
+  Evaluator<T> evaluator_;
+  BatchArrays<T> arrays_;
+  std::optional<ReduceOnPlateau> plateau_;
+  std::optional<Progress> progress_;
+  InterruptGuard interrupt_;
+
+  std::vector<std::string> columns_;  // of the history
+  std::string watched_;               // one of them
+  bool largest_ = false;              // is better
+  State state_;
+  History history_;
+  std::vector<Array<T>> best_;  // in the order of kept()
+  std::optional<End> end_;
+  bool saved_ = false;  // whether the checkpoint is up to date
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+template <Real T>
+Run<T>::Run(Module<T>& model, Optimiser<T>& optimiser, const Loss<T>& loss, Source<T>& data,
+            const FitOptions<T>& options)
+    : model_(model),
+      optimiser_(optimiser),
+      data_(data),
+      options_(options),
+      steps_(options.batch == 0 ? 0 : (data.size() + (options.drop_last ? 0 : options.batch - 1)) / options.batch),
+      samples_(std::min(steps_ * options.batch, data.size())),
+      step_(model, optimiser, loss, options.step),
+      evaluator_(model, loss, options.step.compile),
+      arrays_(data) {
+  check();
+  name_columns();
+  if (options.plateau) {
+    auto plateau = *options.plateau;
+    plateau.largest = largest_;
+    plateau_.emplace(optimiser.learning_rate(), plateau);
+  }
+  if (options.resume) load();
+  write_history(true);
+  if (options.progress) progress_.emplace(*options.progress, is_terminal(*options.progress), options.epochs, samples_);
+}
+
+template <Real T>
+void Run<T>::check() const {
+  if (options_.epochs == 0 || options_.batch == 0 || data_.size() == 0)
+    fail<ValueError>("fit", "needs epochs, samples, and samples in a batch: ", options_.epochs, ", ", data_.size(),
+                     " and ", options_.batch);
+  if (steps_ == 0)
+    fail<ValueError>("fit", "drop_last leaves nothing of ", data_.size(), " samples in batches of ", options_.batch);
+  if (options_.schedule && options_.plateau)
+    fail<ValueError>("fit", "the learning rate follows a schedule or a plateau, not both");
+  if (!(options_.min_delta >= 0) || std::isinf(options_.min_delta))
+    fail<ValueError>("fit", "min_delta must be finite and not negative: ", options_.min_delta);
+  if (options_.resume && options_.checkpoint.empty()) fail<ValueError>("fit", "there is no checkpoint to resume from");
+  if (!options_.metrics.empty() && !options_.validation) fail<ValueError>("fit", "metrics need validation data");
+}
+
+template <Real T>
+void Run<T>::name_columns() {
+  const auto& prefix = options_.validation_name;
+  columns_ = {"epoch", "loss"};
+  if (options_.validation) columns_.push_back(prefix + "_loss");
+  for (const auto& metric : options_.metrics) columns_.push_back(prefix + "_" + metric.name);
+  columns_.insert(columns_.end(), {"learning_rate", "seconds"});
+  History().append(row(std::vector<double>(columns_.size())));  // throws for names that cannot be
+
+  watched_ = options_.watch;
+  if (watched_.empty()) watched_ = options_.validation ? prefix + "_loss" : "loss";
+  if (std::ranges::find(columns_, watched_) == columns_.end())
+    fail<ValueError>("fit", "there is no column \"", watched_, "\" to watch, only ", columns_text());
+  for (const auto& metric : options_.metrics)
+    if (watched_ == prefix + "_" + metric.name) largest_ = metric.larger_is_better;
+}
+
+template <Real T>
+std::string Run<T>::columns_text() const {
+  std::string text;
+  for (const auto& column : columns_) text += (text.empty() ? "" : ", ") + column;
+  return text;
+}
+
+template <Real T>
+History::Row Run<T>::row(std::span<const double> numbers) const {
+  History::Row result;
+  for (std::size_t k = 0; k < columns_.size(); ++k) result.emplace_back(columns_[k], numbers[k]);
+  return result;
+}
+
+template <Real T>
+void Run<T>::write_history(bool first) const {
+  const auto& path = options_.history;
+  if (path.empty()) return;
+  if (path.extension() != ".jsonl" && path.extension() != ".json")
+    write_csv(path, history_);
+  else if (first)
+    write_json_lines(path, history_);
+  else
+    append_json_line(path, history_);
+}
+
+template <Real T>
+void Run<T>::save() {
+  saved_ = true;
+  Checkpoint checkpoint;
+  checkpoint.put(model_, optimiser_);
+  State now = state_;
+  now.seconds += seconds();
+  const auto set = [&](const char* name, auto number) { checkpoint.set(name, number); };
+  now.each(set);
+  checkpoint.set("fit.samples", data_.size());
+  checkpoint.set("fit.batch", options_.batch);
+  checkpoint.set("fit.seed", options_.seed);
+  if (options_.drop_last) checkpoint.set("fit.drop_last", 1);
+  checkpoint.set("fit.columns", columns_text());
+  for (const auto& [name, text] : options_.identity) checkpoint.set(identity_prefix + name, text);
+  if (plateau_) {
+    auto state = plateau_->state();
+    each(state, set);
+  }
+  auto rows = autodiff::uninitialised<double>(Shape{history_.rows(), columns_.size()});
+  for (std::size_t i = 0; i < history_.rows(); ++i)
+    for (std::size_t k = 0; k < columns_.size(); ++k) rows(i, k) = history_.column(columns_[k])[i];
+  checkpoint.arrays.emplace("fit.history", rows);
+  if (!best_.empty()) {
+    std::size_t k = 0;
+    for (const auto& array : kept(model_)) checkpoint.arrays.emplace("best." + array.name, best_[k++]);
+  }
+  save_checkpoint(options_.checkpoint, checkpoint);
+}
+
+template <Real T>
+void Run<T>::load() {
+  const auto checkpoint = load_checkpoint(options_.checkpoint);
+  const auto refuse = [&](const auto&... why) {
+    fail<DataError>("fit", options_.checkpoint.string(), ": the checkpoint ", why...);
+  };
+  const auto is_kept = [&](const auto& entry) { return checkpoint.contains(identity_prefix + entry.first); };
+  if (!options_.identity.empty() && std::ranges::none_of(options_.identity, is_kept))
+    refuse("does not say of which run it is, as those of older versions do not");
+  std::string differences;
+  for (const auto& [name, mine] : options_.identity) {
+    const auto kept = identity_prefix + name;
+    const auto theirs = checkpoint.contains(kept) ? checkpoint.text(kept) : "not kept";
+    if (theirs != mine) differences += (differences.empty() ? "" : "; ") + name + " was " + theirs + ", is " + mine;
+  }
+  if (!differences.empty()) refuse("is of another run: ", differences);
+  const auto compare = [&](const char* name, std::uint64_t mine) {
+    const auto theirs = checkpoint.template number<std::uint64_t>(std::string("fit.") + name);
+    if (theirs != mine) refuse("is of a run with another ", name, ": ", theirs, " and not ", mine);
+  };
+  compare("samples", data_.size()), compare("batch", options_.batch), compare("seed", options_.seed);
+  if (checkpoint.contains("fit.drop_last") != options_.drop_last) refuse("is of a run with another drop_last");
+  if (const auto& theirs = checkpoint.text("fit.columns"); theirs != columns_text())
+    refuse("has a history of other columns: ", theirs, "; and not ", columns_text());
+
+  const auto get = [&]<class N>(const char* name, N& number) { number = checkpoint.template number<N>(name); };
+  state_.each(get);
+  const auto rows = checkpoint.template array<double>("fit.history");
+  if (rows.dimension() != 2 || rows.shape(0) != state_.epochs || rows.shape(1) != columns_.size() ||
+      state_.step > steps_ || state_.best_epoch > state_.epochs)
+    refuse("does not fit together");
+  for (std::size_t i = 0; i < rows.shape(0); ++i)
+    history_.append(row(std::span(rows.data() + i * rows.shape(1), rows.shape(1))));
+  if (plateau_) {
+    auto state = plateau_->state();
+    each(state, get);
+    if (!(state.rate >= 0) || std::isinf(state.rate)) refuse("has a learning rate that cannot be: ", state.rate);
+    plateau_->state(state);
+  }
+  if (options_.keep_best && state_.best_epoch > 0)
+    for (const auto& array : kept(model_)) {
+      best_.push_back(checkpoint.template array<T>("best." + array.name));
+      if (!std::ranges::equal(best_.back().shape(), array.shape))
+        refuse("has a best \"", array.name, "\" of another shape");
+    }
+  checkpoint.restore(model_, optimiser_);
+  saved_ = true;
+}
+
+template <Real T>
+std::optional<FitReport::End> Run<T>::over() const {
+  if (state_.epochs >= options_.epochs) return End::finished;
+  if (options_.patience > 0 && state_.worse >= options_.patience) return End::stopped_early;
+  return {};
+}
+
+template <Real T>
+Moment Run<T>::moment(std::size_t epoch, double loss) {
+  return {epoch, state_.step, steps_, loss, history_, [this] { step_.store(); }};
+}
+
+/// What a callback throws loses no step.
+template <Real T>
+void Run<T>::call(const Callback& callback, Moment& now) try {
+  if (callback) callback(now);
+} catch (...) {
+  try {
+    store();
+    save_rest();
+  } catch (...) {  // that of the callback comes first
+  }
+  take_best();
+  throw;
+}
+
+/// Saves what is not saved yet.
+template <Real T>
+void Run<T>::save_rest() {
+  if (!options_.checkpoint.empty() && !saved_ && end_ != End::not_finite) save();
+}
+
+/// Gives the model the best epoch, if that is kept.
+template <Real T>
+void Run<T>::take_best() {
+  if (best_.empty()) return;
+  std::size_t k = 0;
+  for (const auto& array : kept(model_)) array.assign(best_[k++]);
+}
+
+/// Those of an epoch that are left.
+template <Real T>
+void Run<T>::run_steps() {
+  const std::size_t epoch = state_.epochs + 1;
+  const auto order = batches(data_.size(), options_.batch, options_.seed, epoch);
+  std::size_t done = std::min(state_.step * options_.batch, samples_);
+  while (state_.step < steps_ && !end_) {
+    if (options_.schedule) optimiser_.learning_rate(options_.schedule(state_.steps));
+    const auto& numbers = order[state_.step];
+    const auto& batch = arrays_(numbers);
+    if (state_.step + 1 < steps_) data_.expect(order[state_.step + 1]);
+    const double loss = step_(batch.inputs, batch.targets);
+    ++state_.step, ++state_.steps, done += numbers.size();
+    state_.total += loss * static_cast<double>(numbers.size());
+    saved_ = false;
+    if (!std::isfinite(loss)) end_ = End::not_finite;
+    if (progress_) progress_->advance(numbers.size(), epoch, done);
+    if (options_.after_step && !end_) {
+      auto now = moment(epoch, loss);
+      call(options_.after_step, now);
+      if (now.stop) end_ = End::stopped;
+    }
+    if (!end_ && interrupt_.interrupted()) end_ = End::interrupted;
+    const bool due = options_.checkpoint_steps > 0 && state_.step % options_.checkpoint_steps == 0;
+    if (!end_ && due && state_.step < steps_ && !options_.checkpoint.empty()) {
+      store();
+      if (!end_) save();
+    }
+  }
+  store();
+}
+
+/// Brings the parameters into the model, and ends training where they are not finite: the loss of a step says nothing
+/// of the update that follows it.
+template <Real T>
+void Run<T>::store() {
+  step_.store();
+  for (const auto& array : kept(model_))
+    if (!std::ranges::all_of(array.value(), [](T x) { return std::isfinite(x); })) end_ = End::not_finite;
+}
+
+template <Real T>
+void Run<T>::watch(double watched) {
+  const double gain = largest_ ? watched - state_.best : state_.best - watched;
+  if (state_.best_epoch == 0 ? std::isnan(watched) : !(gain > options_.min_delta)) {
+    ++state_.worse;
+  } else {
+    state_.best_epoch = state_.epochs, state_.best = watched, state_.worse = 0;
+    best_.clear();
+    if (options_.keep_best)
+      for (const auto& array : kept(model_)) best_.push_back(array.value());
+  }
+  if (plateau_) optimiser_.learning_rate((*plateau_)(watched));
+}
+
+template <Real T>
+void Run<T>::finish_epoch() {
+  const double loss = state_.total / static_cast<double>(samples_);
+  ++state_.epochs;
+  std::vector<double> numbers{static_cast<double>(state_.epochs), loss};
+  if (options_.validation) {
+    const auto result = evaluator_(*options_.validation);
+    numbers.push_back(result.loss);
+    for (const auto& metric : options_.metrics) numbers.push_back(metric(result.predictions, result.targets));
+  }
+  numbers.insert(numbers.end(), {optimiser_.learning_rate(), state_.seconds + seconds()});
+  history_.append(row(numbers));
+  watch(history_.column(watched_).back());
+  auto now = moment(state_.epochs, loss);
+  state_.step = 0, state_.total = 0;
+
+  write_history(false);
+  call(options_.after_epoch, now);
+  end_ = over();
+  if (!end_ && now.stop) end_ = End::stopped;
+  if (!end_ && interrupt_.interrupted()) end_ = End::interrupted;
+  if (progress_) progress_->line(history_, end_.has_value());
+  const bool due = options_.checkpoint_epochs > 0 && state_.epochs % options_.checkpoint_epochs == 0;
+  if (!end_ && due && !options_.checkpoint.empty()) save();
+}
+
+template <Real T>
+FitReport Run<T>::operator()() {
+  for (end_ = over(); !end_;) {
+    run_steps();
+    if (!end_) finish_epoch();
+  }
+  save_rest();
+  take_best();
+  return {*end_, std::move(history_), state_.epochs, state_.steps, state_.best_epoch, state_.best};
+}
+
+}  // namespace
+
+template <Real T>
+FitReport fit(Module<T>& model, Optimiser<T>& optimiser, std::type_identity_t<Loss<T>> loss, Source<T>& data,
+              const std::type_identity_t<FitOptions<T>>& options) {
+  return Run<T>(model, optimiser, loss, data, options)();
+}
+
+template FitReport fit(Module<float>&, Optimiser<float>&, Loss<float>, Source<float>&, const FitOptions<float>&);
+template FitReport fit(Module<double>&, Optimiser<double>&, Loss<double>, Source<double>&, const FitOptions<double>&);
+
+}  // namespace nn

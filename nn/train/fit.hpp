@@ -1,0 +1,117 @@
+// Training from beginning to end.
+#pragma once
+
+#include <filesystem>
+#include <iosfwd>
+#include <map>
+#include <nn/data/source.hpp>
+#include <nn/optim/schedules.hpp>
+#include <nn/report/history.hpp>
+#include <nn/report/metrics.hpp>
+
+#include "training_step.hpp"
+
+namespace nn {
+
+/// Where a run of training stands, for what is called in between.
+struct Moment {
+  std::size_t epoch;  // from 1
+  std::size_t step;   // within the epoch, from 1: the steps that were made
+  std::size_t steps;  // that an epoch has
+  double loss;        // of the last step, or the mean over the samples of the epoch
+  const History& history;
+  /// Puts parameters and states into the model, and slots into the optimiser; after an epoch they are there already.
+  std::function<void()> store;
+  /// Set by who wants training to end here.
+  bool stop = false;
+};
+using Callback = std::function<void(Moment& moment)>;
+
+template <Real T>
+struct FitOptions {
+  std::size_t epochs = 10;
+  std::size_t batch = 32;
+  /// Leaves out the last batch of an epoch where it is smaller, as for BatchNorm, which takes no single sample.
+  bool drop_last = false;
+  /// Of the order of the samples in every epoch.
+  std::uint64_t seed = 0;
+  /// Parts of a batch, limits of gradients, threads.
+  StepOptions step = {};
+
+  /// The learning rate of every step, counted over all epochs; by default the optimiser's. A schedule in epochs is one
+  /// in steps, of which an epoch has samples / batch, rounded up, or down with drop_last. Or it is reduced when the
+  /// watched number does not get better any more; `largest` is then what is right for that number.
+  Schedule schedule = {};
+  std::optional<PlateauOptions> plateau = {};
+
+  /// What is looked at after every epoch, in inference, and what the columns of the history call it.
+  Source<T>* validation = nullptr;
+  std::string validation_name = "validation";
+  /// Of the validation data.
+  std::vector<Metric<T>> metrics = {};
+
+  /// The column of the history that says whether an epoch was better than the best: by default the validation loss, or
+  /// the loss where there is no validation. Smaller is better, but for a metric of which larger is.
+  std::string watch = {};
+  /// What counts as better: by more than this; by exactly this is not better, nor, with 0, what stays the same.
+  double min_delta = 0;
+  /// Training ends after so many epochs in a row that were not better; 0: never.
+  std::size_t patience = 0;
+  /// In the end, the model gets the parameters and states of the best epoch.
+  bool keep_best = false;
+
+  /// What they throw ends training, with all in the model and the checkpoint as after Ctrl-C.
+  Callback after_step = {}, after_epoch = {};
+
+  /// Where the history is written, line by line; as JSON lines if its name ends in .jsonl or .json, or else as CSV: a
+  /// row an epoch, of "epoch", from 1, "loss", "<validation>_loss" and "<validation>_<metric>" where there is
+  /// validation data, "learning_rate", that of the last step, and "seconds" since training began.
+  std::filesystem::path history = {};
+  /// Where progress is shown, see Progress; by default nowhere.
+  std::ostream* progress = nullptr;
+
+  /// Where all that a run needs to go on is saved, when it ends or is interrupted, after every `checkpoint_epochs`
+  /// epochs and, within them, every `checkpoint_steps` steps; 0: not then.
+  std::filesystem::path checkpoint = {};
+  std::size_t checkpoint_epochs = 1, checkpoint_steps = 0;
+  /// Goes on from the checkpoint: what comes out has the same bits as if training had never stopped, but for seconds.
+  /// `epochs` may be more than before.
+  bool resume = false;
+  /// What else makes the run what it is, by name, such as its loss and its data. The checkpoint keeps it, and one that
+  /// says anything else of one of them, or nothing, is refused.
+  std::map<std::string, std::string> identity = {};
+};
+
+struct FitReport {
+  /// Why training ended: all epochs are done; nothing got better; a callback wanted it; Ctrl-C; or a loss was not
+  /// finite, after which the parameters are worth nothing but those of the best epoch, and nothing is saved.
+  enum class End { finished, stopped_early, stopped, interrupted, not_finite } end = End::finished;
+  History history;
+  /// That were completed, and the steps in all of them and the one that was not; earlier runs included.
+  std::size_t epochs = 0, steps = 0;
+  /// The best epoch, from 1, and its watched number; 0 without any.
+  std::size_t best_epoch = 0;
+  double best = 0;
+};
+
+/// Trains a model: batches of the data, in an order that seed and epoch choose, go through a TrainingStep. At the end
+/// model and optimiser hold what was learnt. Meanwhile Ctrl-C ends training after the current step, saving first. The
+/// same bits for any number of threads. Throws ValueError for options out of range, before anything was changed;
+/// DataError for a file that cannot be written, and for a checkpoint that is not of such a run; and what model, loss,
+/// metrics, callbacks and sources throw.
+template <Real T>
+FitReport fit(Module<T>& model, Optimiser<T>& optimiser, std::type_identity_t<Loss<T>> loss, Source<T>& data,
+              const std::type_identity_t<FitOptions<T>>& options = {});
+
+/// The same on a source that is made for it.
+template <Real T>
+FitReport fit(Module<T>& model, Optimiser<T>& optimiser, std::type_identity_t<Loss<T>> loss, Source<T>&& data,
+              const std::type_identity_t<FitOptions<T>>& options = {}) {
+  return fit(model, optimiser, std::move(loss), data, options);
+}
+
+extern template FitReport fit(Module<float>&, Optimiser<float>&, Loss<float>, Source<float>&, const FitOptions<float>&);
+extern template FitReport fit(Module<double>&, Optimiser<double>&, Loss<double>, Source<double>&,
+                              const FitOptions<double>&);
+
+}  // namespace nn

@@ -1,0 +1,90 @@
+#include "kept.hpp"
+
+#include <algorithm>
+#include <nn/base/data_error.hpp>
+#include <nn/io/safetensors_header.hpp>
+#include <set>
+
+namespace nn {
+
+namespace {
+
+std::string described(Dtype dtype, const Shape& shape) {
+  return std::string(to_string(dtype)) + " " + autodiff::to_string(shape);
+}
+
+}  // namespace
+
+template <Real T>
+std::vector<Kept<T>> kept(Module<T>& model) {
+  std::vector<Kept<T>> result;
+  for (const auto& list : {model.parameters(), model.states()})
+    for (auto& [name, parameter] : list)
+      result.push_back({name, parameter.shape(), [&parameter = parameter] { return parameter.value(); },
+                        [&parameter = parameter](Array<T> value) { parameter.assign(std::move(value)); }});
+  return result;
+}
+
+template <Real T>
+std::vector<Kept<T>> kept(Optimiser<T>& optimiser, Module<T>& model) {
+  std::vector<Kept<T>> result;
+  for (auto& [name, parameter] : model.parameters()) {
+    auto slots = optimiser.slots(name).all();
+    if (slots.empty()) {
+      // The rule itself knows best what it keeps: it is asked by an update that nobody sees.
+      const Variable<T> zero(Array<T>(xt::zeros<T>(parameter.shape())));
+      Slots<T> fresh;
+      optimiser.update(zero, zero, Variable<T>(autodiff::to_array<T>(0)), fresh);
+      for (const auto& [slot, value] : fresh.all()) slots[slot] = Variable<T>(Array<T>(xt::zeros<T>(value.shape())));
+    }
+    for (const auto& [slot, value] : slots)
+      result.push_back({name + "." + slot, autodiff::to_shape(value.shape()), [value = value] { return value.value(); },
+                        [&slots = optimiser.slots(name).all(), slot = slot](Array<T> to) {
+                          slots[slot] = Variable<T>(std::move(to));
+                        }});
+  }
+  return result;
+}
+
+template <Real T>
+std::vector<Kept<T>> under(std::string_view prefix, std::vector<Kept<T>> arrays) {
+  for (auto& array : arrays) array.name.insert(0, prefix);
+  return arrays;
+}
+
+template <Real T>
+void replace(const std::vector<Kept<T>>& arrays, const std::map<std::string, Tensor>& tensors,
+             std::initializer_list<std::string_view> prefixes, std::string_view caller, const std::string& path) {
+  std::string differences;
+  std::set<std::string_view> known;
+  for (const auto& array : arrays) {
+    known.insert(array.name);
+    const auto expected = described(dtype_of<T>, array.shape);
+    const auto found = tensors.find(array.name);
+    if (found == tensors.end())
+      differences += "; missing " + in_quotes(array.name) + " " + expected;
+    else if (found->second.dtype() != dtype_of<T> || found->second.shape() != array.shape)
+      differences += "; " + in_quotes(array.name) + " expected " + expected + ", found " +
+                     described(found->second.dtype(), found->second.shape());
+  }
+  for (const auto& [name, tensor] : tensors)
+    if (!known.contains(name) && std::ranges::any_of(prefixes, [&name = name](auto p) { return name.starts_with(p); }))
+      differences += "; unexpected " + in_quotes(name) + " " + described(tensor.dtype(), tensor.shape());
+  if (!differences.empty())
+    autodiff::fail<DataError>(caller, path, ": differs from the model: ", differences.substr(2));
+
+  std::vector<Array<T>> values;  // all of them, so that no lack of memory comes between
+  for (const auto& array : arrays) values.push_back(tensors.at(array.name).template as<T>());
+  for (std::size_t i = 0; i < arrays.size(); ++i) arrays[i].assign(std::move(values[i]));
+}
+
+#define NN_KEPT(T)                                                                         \
+  template std::vector<Kept<T>> kept(Module<T>&);                                          \
+  template std::vector<Kept<T>> kept(Optimiser<T>&, Module<T>&);                           \
+  template std::vector<Kept<T>> under(std::string_view, std::vector<Kept<T>>);             \
+  template void replace(const std::vector<Kept<T>>&, const std::map<std::string, Tensor>&, \
+                        std::initializer_list<std::string_view>, std::string_view, const std::string&);
+NN_KEPT(float)
+NN_KEPT(double)
+
+}  // namespace nn

@@ -1,0 +1,56 @@
+// TrainingStep<T>: one step of training as a program.
+#pragma once
+
+#include <nn/model/losses.hpp>
+#include <nn/optim/optimisers.hpp>
+
+namespace nn {
+
+struct StepOptions {
+  /// The batch goes through in so many parts, whose gradients are added up as those of a mean over the samples: less
+  /// memory and, for a loss that is such a mean, the same step, but for layers that look at a whole batch. A sum, or a
+  /// mean that class weights divide, comes out otherwise. Fewer parts where there are fewer samples.
+  std::size_t parts = 1;
+  /// What the norm of all gradients together, and each of their elements, is held to; 0: nothing. Elements come first.
+  double clip_norm = 0, clip_value = 0;
+  autodiff::CompileOptions compile = {};
+};
+
+/// Model, loss, gradients and the rule of the optimiser, recorded once for each shape of batch, and run as programs.
+/// The values live in the programs until `store`: model and optimiser must outlive this.
+template <Real T>
+class TrainingStep {
+ public:
+  /// Throws ValueError for options out of range, and for a model without parameters.
+  TrainingStep(Module<T>& model, Optimiser<T>& optimiser, Loss<T> loss, const StepOptions& options = {});
+  TrainingStep(const TrainingStep&) = delete;  // its programs refer to it
+
+  /// One step on a batch, at the optimiser's learning rate; gives the loss that the batch had before it. Throws what
+  /// the model, the loss and compile throw.
+  T operator()(const Array<T>& inputs, const Array<T>& targets);
+
+  /// Puts parameters, states and slots into the model and the optimiser.
+  void store();
+  /// Takes them from there: after they were changed from outside.
+  void load();
+
+  /// What the program of the last step is made of.
+  const autodiff::ProgramReport& report() const { return program_.report(); }
+
+ private:
+  using Tape = autodiff::Tape<T>;
+  autodiff::Recording<T> record(Tape& tape, const Variable<T>& inputs, const Variable<T>& targets,
+                                const Variable<T>& rate);
+
+  Module<T>& model_;
+  Optimiser<T>& optimiser_;
+  Loss<T> loss_;
+  StepOptions options_;
+  autodiff::ShapedProgram<T> program_;
+  Array<T> rate_ = Array<T>(Shape{}, T(0));
+};
+
+extern template class TrainingStep<float>;
+extern template class TrainingStep<double>;
+
+}  // namespace nn
