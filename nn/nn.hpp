@@ -27,6 +27,7 @@
 #include "report/metrics.hpp"
 #include "report/plot.hpp"
 #include "report/progress.hpp"
+#include "train/check.hpp"
 #include "train/checkpoint.hpp"
 #include "train/evaluate.hpp"
 #include "train/fit.hpp"

@@ -20,17 +20,17 @@ class Naming final : public Members<T> {
   void operator()(std::string_view name, Module<T>& module) override { module.name_.set(name); }
 };
 
-/// Collects the parameters below a module that training descends on, or the others, under their full names.
+/// Collects the parameters below a module, or the states, under their full names.
 template <Real T>
 class Collecting final : public Members<T> {
  public:
-  explicit Collecting(bool trainable) : trainable_(trainable) {}
+  explicit Collecting(bool states) : states_(states) {}
   void operator()(std::string_view name, Parameter<T>& parameter) override {
     naming_(name, parameter);
     std::string full = enter(name);
     if (!listed_.insert(&parameter).second)
       fail<ValueError>("module", "a parameter is listed a second time: \"", full, '"');
-    if (parameter.trainable() == trainable_) found.push_back({std::move(full), parameter});
+    if (parameter.is_state() == states_) found.push_back({std::move(full), parameter});
   }
   void operator()(std::string_view name, Module<T>& module) override {
     naming_(name, module);
@@ -50,7 +50,7 @@ class Collecting final : public Members<T> {
     return full;
   }
 
-  bool trainable_;
+  bool states_;
   Naming<T> naming_;
   std::string path_;
   std::set<std::string> names_;
@@ -70,8 +70,8 @@ class Switching final : public Members<T> {
 };
 
 template <Real T>
-std::vector<Named<T>> listed(Module<T>& module, bool trainable) {
-  Collecting<T> collecting(trainable);
+std::vector<Named<T>> listed(Module<T>& module, bool states) {
+  Collecting<T> collecting(states);
   module.members(collecting);
   return std::move(collecting.found);
 }
@@ -125,12 +125,17 @@ void Module<T>::training(bool on) {
 
 template <Real T>
 std::vector<Named<T>> Module<T>::parameters() {
-  return detail::listed(*this, true);
+  return detail::listed(*this, false);
 }
 
 template <Real T>
 std::vector<Named<T>> Module<T>::states() {
-  return detail::listed(*this, false);
+  return detail::listed(*this, true);
+}
+
+template <Real T>
+void Module<T>::trainable(bool on) {
+  for (auto& [name, parameter] : parameters()) parameter.trainable(on);
 }
 
 template <Real T>
@@ -168,8 +173,8 @@ std::size_t Module<T>::parameter_count() {
 
 template <Real T>
 void Module<T>::initialise(std::uint64_t seed) {
-  for (const bool trainable : {true, false})
-    for (auto& [name, parameter] : detail::listed(*this, trainable)) parameter.initialise(Random(seed, name));
+  for (const bool states : {false, true})
+    for (auto& [name, parameter] : detail::listed(*this, states)) parameter.initialise(Random(seed, name));
 }
 
 template class Module<float>;

@@ -86,7 +86,11 @@ class Module {
   void training(bool on);
   bool training() const { return training_; }
 
-  /// All parameters that training descends on, those of members included, in the order listed. Throws ValueError for a
+  /// Freezes all parameters of this module and those below it, or lets training descend on them again. Frozen ones stay
+  /// in the model and its file, and cost no gradient. A TrainingStep trains what can be trained when it is made.
+  void trainable(bool on);
+
+  /// All parameters, those of members included, in the order listed, be they frozen or not. Throws ValueError for a
   /// name that is empty, used twice or holds '.' or '/', and for a parameter listed twice.
   std::vector<Named<T>> parameters();
   /// The others: what layers themselves set from step to step. Throws what parameters() throws.

@@ -21,6 +21,7 @@ Parameter<T>::Parameter(const Parameter& from)
     : shape_(from.shape_),
       initialiser_(from.initialiser_),
       trainable_(from.trainable_),
+      frozen_(from.frozen_),
       value_(std::make_shared<Variable<T>>(from.has_value() ? *from.value_ : Variable<T>())) {}
 
 template <Real T>
@@ -28,6 +29,7 @@ Parameter<T>& Parameter<T>::operator=(const Parameter& from) {
   shape_ = from.shape_;
   initialiser_ = from.initialiser_;
   trainable_ = from.trainable_;
+  frozen_ = from.frozen_;
   if (!value_) value_ = std::make_shared<Variable<T>>();
   *value_ = from.has_value() ? *from.value_ : Variable<T>();  // where programs read it
   entered_.clear();
@@ -69,8 +71,8 @@ Variable<T> Parameter<T>::beside(const Variable<T>& x) {
   if (there != entered_.end()) return *there;
   plain();  // throws where there is no value
   const autodiff::Cell<T> cell = value_;
-  return entered_.emplace_back(trainable() ? x.tape().variable(cell, name_.text())
-                                           : x.tape().constant(cell, name_.text()));
+  return entered_.emplace_back(is_state() ? x.tape().constant(cell, name_.text())
+                                          : x.tape().variable(cell, name_.text()));
 }
 
 template class Parameter<float>;

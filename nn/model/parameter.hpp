@@ -42,7 +42,12 @@ class Parameter {
 
   const Shape& shape() const { return shape_; }
   std::size_t size() const { return autodiff::count(shape_); }
-  bool trainable() const { return trainable_ == Trainable::yes; }
+  /// Whether it is what a layer itself sets from step to step, and not a parameter that training descends on.
+  bool is_state() const { return trainable_ == Trainable::no; }
+  /// Whether training descends on it: not on states, and not on parameters that are frozen.
+  bool trainable() const { return !is_state() && !frozen_; }
+  /// Freezes it, or lets training descend on it again; of no effect for a state. Copies are frozen, too.
+  void trainable(bool on) { frozen_ = !on; }
   bool has_value() const { return value_ && value_->alive(); }
   /// Throws ValueError while it has none.
   const Array<T>& value() const { return plain().value(); }
@@ -69,6 +74,7 @@ class Parameter {
   Shape shape_;
   Initialiser initialiser_;
   Trainable trainable_;
+  bool frozen_ = false;
   std::shared_ptr<Variable<T>> value_ = std::make_shared<Variable<T>>();  // plain; programs read it there
   std::vector<Variable<T>> entered_;                                      // one a tape
   detail::Name name_;                                                     // that its module gives it

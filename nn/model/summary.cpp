@@ -26,7 +26,8 @@ class Summary final : public Members<T> {
   Summary(const Summary&) = delete;
 
   void operator()(std::string_view, Parameter<T>& parameter) override {
-    (parameter.trainable() ? at_->parameters : at_->states) += parameter.size();
+    (parameter.is_state() ? at_->states : at_->parameters) += parameter.size();
+    if (!parameter.is_state() && !parameter.trainable()) frozen_ += parameter.size();
     if (parameter.has_value()) return;
     filled_.push_back({parameter, parameter});
     parameter.assign(Array<T>(xt::zeros<T>(parameter.shape())));
@@ -51,6 +52,7 @@ class Summary final : public Members<T> {
       parameters += row.parameters, states += row.states;
     }
     cells.push_back({"total", "", "", std::to_string(parameters), std::to_string(states)});
+    if (frozen_ > 0) cells.push_back({"trainable", "", "", std::to_string(parameters - frozen_), ""});
     std::array<std::size_t, 5> widths{};
     for (const auto& line : cells)
       for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
@@ -81,6 +83,7 @@ class Summary final : public Members<T> {
   std::deque<Row> rows_;  // which stay where they are
   std::deque<Filled> filled_;
   Row* at_ = nullptr;
+  std::size_t frozen_ = 0;
 };
 
 }  // namespace detail

@@ -23,6 +23,59 @@ void Optimiser<T>::learning_rate(double rate) {
   if (!(rate >= 0) || std::isinf(rate))
     fail<ValueError>("optimiser", "the learning rate must be finite and not negative: ", rate);
   learning_rate_ = rate;
+  rate_.set(rate);
+}
+
+namespace {
+
+/// Whether the text is as the pattern says, in which '*' stands for any text and '?' for any character.
+bool matches(std::string_view pattern, std::string_view text) {
+  if (pattern.empty()) return text.empty();
+  if (pattern[0] == '*') return matches(pattern.substr(1), text) || (!text.empty() && matches(pattern, text.substr(1)));
+  return !text.empty() && (pattern[0] == '?' || pattern[0] == text[0]) && matches(pattern.substr(1), text.substr(1));
+}
+
+}  // namespace
+
+template <Real T>
+Optimiser<T>& Optimiser<T>::group(std::string pattern, GroupOptions options) {
+  for (const double option : {options.rate, options.weight_decay.value_or(0)})
+    if (!(option >= 0) || std::isinf(option))
+      fail<ValueError>("optimiser", "options of the group \"", pattern, "\" must be finite and not negative: ", option);
+  groups_.emplace_back(std::move(pattern), options);
+  return *this;
+}
+
+template <Real T>
+const GroupOptions& Optimiser<T>::group_of(std::string_view parameter) const {
+  static const GroupOptions all;
+  for (auto group = groups_.rbegin(); group != groups_.rend(); ++group)
+    if (matches(group->first, parameter)) return group->second;
+  return all;
+}
+
+template <Real T>
+Variable<T> Optimiser<T>::update_in_group(std::string_view name, const Variable<T>& parameter,
+                                          const Variable<T>& gradient, const Variable<T>& rate, Slots<T>& slots) const {
+  const auto& options = group_of(name);
+  decay_of_group_ = options.weight_decay;
+  struct Reset {
+    std::optional<double>& decay;
+    ~Reset() { decay.reset(); }
+  } const reset{decay_of_group_};
+  return update(parameter, gradient, options.rate == 1 ? rate : rate * options.rate, slots);
+}
+
+template <Real T>
+std::map<std::string, Variable<T>> Optimiser<T>::first_slots(const std::string& parameter, const Shape& shape) {
+  const auto& kept = slots(parameter).all();
+  if (!kept.empty()) return kept;
+  // The rule itself knows best what it keeps: it is asked by an update that nobody sees.
+  const Variable<T> zero(Array<T>(xt::zeros<T>(shape)));
+  Slots<T> fresh;
+  update(zero, zero, Variable<T>(autodiff::to_array<T>(0)), fresh);
+  for (auto& [slot, value] : fresh.all()) value = Variable<T>(Array<T>(xt::zeros<T>(value.shape())));
+  return std::move(fresh.all());
 }
 
 template <Real T>
@@ -38,7 +91,9 @@ void Optimiser<T>::step(Module<T>& model, std::vector<Array<T>> gradients) {
   const Variable<T> rate(autodiff::to_array<T>(learning_rate_));
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     auto& [name, parameter] = parameters[i];
-    parameter.assign(update(parameter.plain(), Variable<T>(std::move(gradients[i])), rate, slots_[name]));
+    if (!parameter.trainable()) continue;
+    parameter.assign(
+        update_in_group(name, parameter.plain(), Variable<T>(std::move(gradients[i])), rate, slots_[name]));
   }
 }
 
@@ -104,6 +159,51 @@ Variable<T> adam_step(const std::array<double, 2>& betas, double eps, bool amsgr
 }  // namespace
 
 template <Real T>
+bool detail::is_of_unused(const Variable<T>& gradient) {
+  const auto& node = gradient.tape().node(gradient.index());
+  const bool zeros_of_sweep = !node.operation && node.constant, of_constants = gradient.tape().abstract();
+  return !node.abstract && (zeros_of_sweep || of_constants) &&
+         std::ranges::all_of(*node.value, [](T x) { return x == 0; });
+}
+template bool detail::is_of_unused(const Variable<float>&);
+template bool detail::is_of_unused(const Variable<double>&);
+
+template <Real T>
+std::vector<autodiff::Update<T>> record_step(Optimiser<T>& optimiser, const std::vector<Variable<T>>& parameters,
+                                             const std::vector<Variable<T>>& gradients) {
+  if (parameters.size() != gradients.size())
+    fail<ShapeError>("record_step", parameters.size(), " parameters and ", gradients.size(), " gradients");
+  if (parameters.empty()) return {};
+  auto& tape = parameters[0].tape();
+  const auto rate = tape.constant(optimiser.rate_cell(), "learning_rate");
+  std::vector<autodiff::Update<T>> updates, of_slots;
+  for (std::size_t k = 0; k < parameters.size(); ++k) {
+    const auto& parameter = parameters[k];
+    if (!std::ranges::equal(parameter.shape(), gradients[k].shape()))
+      fail<ShapeError>("record_step", "the gradient of ", parameter.name(),
+                       " must have its shape: ", Dims(parameter.shape()), " and ", Dims(gradients[k].shape()));
+    std::string name = parameter.name();
+    if (name.empty()) fail<ValueError>("record_step", "parameter ", k, " needs a name, by which its slots go");
+    std::ranges::replace(name, '/', '.');
+    Slots<T> slots;
+    std::vector<std::pair<std::string, Variable<T>>> before;
+    for (const auto& [slot, value] : optimiser.first_slots(name, parameter.shape()))
+      before.emplace_back(slot, slots.all()[slot] = tape.variable(value, name + "." + slot));
+    const bool unused = detail::is_of_unused(gradients[k]);  // and so it does not decay either
+    updates.push_back(
+        {parameter, unused ? parameter : optimiser.update_in_group(name, parameter, gradients[k], rate, slots)});
+    for (const auto& [slot, variable] : before) of_slots.push_back({variable, slots.all()[slot]});
+  }
+  updates.insert(updates.end(), of_slots.begin(), of_slots.end());
+  return updates;
+}
+
+template std::vector<autodiff::Update<float>> record_step(Optimiser<float>&, const std::vector<Variable<float>>&,
+                                                          const std::vector<Variable<float>>&);
+template std::vector<autodiff::Update<double>> record_step(Optimiser<double>&, const std::vector<Variable<double>>&,
+                                                           const std::vector<Variable<double>>&);
+
+template <Real T>
 Variable<T> GradientDescent<T>::update(const Variable<T>& parameter, const Variable<T>& gradient,
                                        const Variable<T>& rate, Slots<T>&) const {
   return parameter - rate * gradient;
@@ -124,8 +224,8 @@ Variable<T> Sgd<T>::update(const Variable<T>& parameter, const Variable<T>& grad
                            Slots<T>& slots) const {
   const auto [momentum, dampening, weight_decay, nesterov] = options_;
   // Linear in the parameter and the gradient, so that a program can add the gradient's matrix product in place.
-  if (momentum == 0) return decayed(parameter, rate, weight_decay) - rate * gradient;
-  const auto slope = with_decay(gradient, parameter, weight_decay);
+  if (momentum == 0) return decayed(parameter, rate, this->weight_decay(weight_decay)) - rate * gradient;
+  const auto slope = with_decay(gradient, parameter, this->weight_decay(weight_decay));
   auto& velocity = slots("velocity", parameter);
   if (dampening == 0) {
     velocity = momentum * velocity + slope;
@@ -148,7 +248,8 @@ template <Real T>
 Variable<T> Adam<T>::update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
                             Slots<T>& slots) const {
   const auto [betas, eps, weight_decay, amsgrad] = options_;
-  return parameter - adam_step(betas, eps, amsgrad, with_decay(gradient, parameter, weight_decay), rate, slots);
+  return parameter -
+         adam_step(betas, eps, amsgrad, with_decay(gradient, parameter, this->weight_decay(weight_decay)), rate, slots);
 }
 
 template <Real T>
@@ -162,7 +263,8 @@ template <Real T>
 Variable<T> AdamW<T>::update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
                              Slots<T>& slots) const {
   const auto [betas, eps, weight_decay, amsgrad] = options_;
-  return decayed(parameter, rate, weight_decay) - adam_step(betas, eps, amsgrad, gradient, rate, slots);
+  return decayed(parameter, rate, this->weight_decay(weight_decay)) -
+         adam_step(betas, eps, amsgrad, gradient, rate, slots);
 }
 
 template <Real T>
@@ -177,7 +279,7 @@ template <Real T>
 Variable<T> NAdam<T>::update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
                              Slots<T>& slots) const {
   const auto [betas, eps, weight_decay, momentum_decay] = options_;
-  const auto slope = with_decay(gradient, parameter, weight_decay);
+  const auto slope = with_decay(gradient, parameter, this->weight_decay(weight_decay));
   auto& step = slots("step", rate);
   auto& bias = slots("bias", rate);
   auto& mean = slots("mean", parameter);
@@ -208,7 +310,7 @@ template <Real T>
 Variable<T> RMSProp<T>::update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
                                Slots<T>& slots) const {
   const auto [alpha, eps, weight_decay, momentum, centered] = options_;
-  const auto slope = with_decay(gradient, parameter, weight_decay);
+  const auto slope = with_decay(gradient, parameter, this->weight_decay(weight_decay));
   auto& square = slots("square", parameter);
   square = moved(square, alpha, autodiff::square(slope));
   Variable<T> spread = square;
@@ -236,7 +338,7 @@ template <Real T>
 Variable<T> Adagrad<T>::update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
                                Slots<T>& slots) const {
   const auto [lr_decay, weight_decay, initial, eps] = options_;
-  const auto slope = with_decay(gradient, parameter, weight_decay);
+  const auto slope = with_decay(gradient, parameter, this->weight_decay(weight_decay));
   auto& sum = slots("sum", parameter);
   sum = sum + square(slope);
   Variable<T> rate_now = rate;
@@ -259,7 +361,7 @@ template <Real T>
 Variable<T> Adadelta<T>::update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
                                 Slots<T>& slots) const {
   const auto [rho, eps, weight_decay] = options_;
-  const auto slope = with_decay(gradient, parameter, weight_decay);
+  const auto slope = with_decay(gradient, parameter, this->weight_decay(weight_decay));
   auto& square = slots("square", parameter);
   auto& step_square = slots("step_square", parameter);
   square = moved(square, rho, autodiff::square(slope));

@@ -23,6 +23,12 @@ class Slots {
   std::map<std::string, Variable<T>> slots_;
 };
 
+/// What is different for some of the parameters.
+struct GroupOptions {
+  double rate = 1;                          // a factor of the learning rate, not negative
+  std::optional<double> weight_decay = {};  // in place of that of the rule; not negative
+};
+
 /// A rule, its learning rate, and its slots for every parameter it has met. A value: a copy goes on independently. Each
 /// model needs one of its own: slots go by the names of parameters, which two models share.
 template <Real T>
@@ -44,11 +50,24 @@ class Optimiser {
   /// and changes nothing, when the gradients are not as many or not of the same shapes.
   void step(Module<T>& model, std::vector<Array<T>> gradients);
 
+  /// Parameters whose full names match the pattern, in which '*' stands for any text and '?' for any character, are
+  /// treated so; of several groups, the one that was named last. Throws ValueError for options out of range.
+  Optimiser& group(std::string pattern, GroupOptions options);
+  /// The options of the group of this full name.
+  const GroupOptions& group_of(std::string_view parameter) const;
+  /// update(), by the options of the parameter's group.
+  Variable<T> update_in_group(std::string_view name, const Variable<T>& parameter, const Variable<T>& gradient,
+                              const Variable<T>& rate, Slots<T>& slots) const;
+
   double learning_rate() const { return learning_rate_; }
+  /// Where programs read it at each run: see Tape::constant.
+  const autodiff::Cell<T>& rate_cell() const { return *rate_; }
   /// From the next step on. Throws ValueError for a rate that is negative or not finite.
   void learning_rate(double rate);
   /// The slots of the parameter of this full name.
   Slots<T>& slots(const std::string& parameter) { return slots_[parameter]; }
+  /// The same, or where it has not met the parameter the zeros that its rule would begin with, which it does not keep.
+  std::map<std::string, Variable<T>> first_slots(const std::string& parameter, const Shape& shape);
   /// The slots of all parameters that it has met, by full name: with the learning rate, all that it remembers.
   std::map<std::string, Slots<T>>& slots() { return slots_; }
   const std::map<std::string, Slots<T>>& slots() const { return slots_; }
@@ -57,10 +76,45 @@ class Optimiser {
   Optimiser(const Optimiser&) = default;
   Optimiser& operator=(const Optimiser&) = default;
 
+  /// What a rule takes for its option weight_decay in update(): the group's, if that says another.
+  double weight_decay(double of_rule) const { return decay_of_group_.value_or(of_rule); }
+
  private:
-  double learning_rate_;
+  /// The rate as programs read it; a copy has one of its own.
+  class Rate {
+   public:
+    explicit Rate(double rate) { set(rate); }
+    Rate(const Rate& from) : held_(std::make_shared<Variable<T>>(*from.held_)), cell_(held_) {}
+    Rate& operator=(const Rate& from) { return *held_ = *from.held_, *this; }
+    void set(double rate) { *held_ = Variable<T>(autodiff::to_array<T>(rate)); }
+    const autodiff::Cell<T>& operator*() const { return cell_; }
+
+   private:
+    std::shared_ptr<Variable<T>> held_ = std::make_shared<Variable<T>>();
+    autodiff::Cell<T> cell_ = held_;
+  };
+
+  double learning_rate_ = 0;
+  Rate rate_{0};
   std::map<std::string, Slots<T>> slots_;
+  std::vector<std::pair<std::string, GroupOptions>> groups_;
+  mutable std::optional<double> decay_of_group_;  // while a rule is asked
 };
+
+namespace detail {
+/// Whether a recorded gradient is nothing but the zeros of a parameter that the loss does not depend on.
+template <Real T>
+bool is_of_unused(const Variable<T>& gradient);
+}  // namespace detail
+
+/// What a step of the optimiser makes of parameters, variables of one tape, and of its slots, as updates of a program
+/// of your own: the learning rate is read at each run. Throws ShapeError unless there is a gradient of its shape for
+/// each parameter, ValueError for parameters without names, by which slots go. The optimiser's own slots are where the
+/// first run starts; what runs make of them stays in the program. First the parameters in their order, then the slots
+/// of one after those of another. A parameter that the loss does not use stays as it is.
+template <Real T>
+std::vector<autodiff::Update<T>> record_step(Optimiser<T>& optimiser, const std::vector<Variable<T>>& parameters,
+                                             const std::vector<Variable<T>>& gradients);
 
 // The rules. Options have the names, the defaults and the meaning of PyTorch's torch.optim. A weight_decay adds
 // weight_decay * parameter to the gradient, but in AdamW. Options out of their range throw ValueError.

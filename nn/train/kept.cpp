@@ -16,33 +16,39 @@ std::string described(Dtype dtype, const Shape& shape) {
 }  // namespace
 
 template <Real T>
-std::vector<Kept<T>> kept(Module<T>& model) {
+std::vector<Kept<T>> kept(const std::vector<Named<T>>& parameters) {
   std::vector<Kept<T>> result;
-  for (const auto& list : {model.parameters(), model.states()})
-    for (auto& [name, parameter] : list)
-      result.push_back({name, parameter.shape(), [&parameter = parameter] { return parameter.value(); },
-                        [&parameter = parameter](Array<T> value) { parameter.assign(std::move(value)); }});
+  for (auto& [name, parameter] : parameters)
+    result.push_back({name, parameter.shape(), [&parameter = parameter] { return parameter.value(); },
+                      [&parameter = parameter](Array<T> value) { parameter.assign(std::move(value)); }});
+  return result;
+}
+
+template <Real T>
+std::vector<Kept<T>> kept(Module<T>& model) {
+  auto result = kept(model.parameters());
+  for (auto& state : kept(model.states())) result.push_back(std::move(state));
+  return result;
+}
+
+template <Real T>
+std::vector<Kept<T>> kept(Optimiser<T>& optimiser, const Named<T>& parameter) {
+  std::vector<Kept<T>> result;
+  for (const auto& [slot, value] : optimiser.first_slots(parameter.name, parameter.parameter.shape()))
+    result.push_back({parameter.name + "." + slot, autodiff::to_shape(value.shape()),
+                      [value = value] { return value.value(); },
+                      [&slots = optimiser.slots(parameter.name).all(), slot = slot](Array<T> to) {
+                        slots[slot] = Variable<T>(std::move(to));
+                      }});
   return result;
 }
 
 template <Real T>
 std::vector<Kept<T>> kept(Optimiser<T>& optimiser, Module<T>& model) {
   std::vector<Kept<T>> result;
-  for (auto& [name, parameter] : model.parameters()) {
-    auto slots = optimiser.slots(name).all();
-    if (slots.empty()) {
-      // The rule itself knows best what it keeps: it is asked by an update that nobody sees.
-      const Variable<T> zero(Array<T>(xt::zeros<T>(parameter.shape())));
-      Slots<T> fresh;
-      optimiser.update(zero, zero, Variable<T>(autodiff::to_array<T>(0)), fresh);
-      for (const auto& [slot, value] : fresh.all()) slots[slot] = Variable<T>(Array<T>(xt::zeros<T>(value.shape())));
-    }
-    for (const auto& [slot, value] : slots)
-      result.push_back({name + "." + slot, autodiff::to_shape(value.shape()), [value = value] { return value.value(); },
-                        [&slots = optimiser.slots(name).all(), slot = slot](Array<T> to) {
-                          slots[slot] = Variable<T>(std::move(to));
-                        }});
-  }
+  for (const auto& parameter : model.parameters())
+    if (parameter.parameter.trainable() || !optimiser.slots(parameter.name).all().empty())
+      for (auto& slot : kept(optimiser, parameter)) result.push_back(std::move(slot));
   return result;
 }
 
@@ -79,6 +85,8 @@ void replace(const std::vector<Kept<T>>& arrays, const std::map<std::string, Ten
 }
 
 #define NN_KEPT(T)                                                                         \
+  template std::vector<Kept<T>> kept(const std::vector<Named<T>>&);                        \
+  template std::vector<Kept<T>> kept(Optimiser<T>&, const Named<T>&);                      \
   template std::vector<Kept<T>> kept(Module<T>&);                                          \
   template std::vector<Kept<T>> kept(Optimiser<T>&, Module<T>&);                           \
   template std::vector<Kept<T>> under(std::string_view, std::vector<Kept<T>>);             \

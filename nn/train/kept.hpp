@@ -25,6 +25,11 @@ struct Kept {
 /// All that a model needs to compute the same again.
 template <Real T>
 std::vector<Kept<T>> kept(Module<T>& model);
+template <Real T>
+std::vector<Kept<T>> kept(const std::vector<Named<T>>& parameters);
+/// The slots of one parameter, "<parameter>.<slot>".
+template <Real T>
+std::vector<Kept<T>> kept(Optimiser<T>& optimiser, const Named<T>& parameter);
 /// The slots of the optimiser, "<parameter>.<slot>", those included that it would make at its first step.
 template <Real T>
 std::vector<Kept<T>> kept(Optimiser<T>& optimiser, Module<T>& model);

@@ -1,5 +1,6 @@
 #include "training_step.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <nn/optim/clipping.hpp>
 
@@ -34,14 +35,6 @@ class Recorded {
   std::vector<Variable<T>> states_;
 };
 
-/// All that changes from step to step, in the order in which the program holds it.
-template <Real T>
-std::vector<Kept<T>> all_kept(Module<T>& model, Optimiser<T>& optimiser) {
-  auto result = kept(model);
-  for (auto& slot : kept(optimiser, model)) result.push_back(std::move(slot));
-  return result;
-}
-
 }  // namespace
 
 template <Real T>
@@ -50,10 +43,12 @@ TrainingStep<T>::TrainingStep(Module<T>& model, Optimiser<T>& optimiser, Loss<T>
       optimiser_(optimiser),
       loss_(std::move(loss)),
       options_(options),
-      program_([this](Tape& tape, const auto& inputs) { return record(tape, inputs[0], inputs[1], inputs[2]); },
-               options.compile) {
+      program_([this](Tape&, const auto& inputs) { return record(inputs[0], inputs[1]); }, options.compile) {
   if (model.parameters().empty())
     fail<ValueError>("training_step", "the model lists no parameters in members(): there is nothing to train");
+  for (const auto& [name, parameter] : model.parameters()) trains_.emplace_back(name, parameter.trainable());
+  if (std::ranges::none_of(trains_, [](const auto& entry) { return entry.second; }))
+    fail<ValueError>("training_step", "all parameters of the model are frozen: there is nothing to train");
   if (options.parts == 0) fail<ValueError>("training_step", "a batch has at least one part");
   for (const double limit : {options.clip_norm, options.clip_value})
     if (!(limit >= 0) || std::isinf(limit))
@@ -61,11 +56,13 @@ TrainingStep<T>::TrainingStep(Module<T>& model, Optimiser<T>& optimiser, Loss<T>
 }
 
 template <Real T>
-autodiff::Recording<T> TrainingStep<T>::record(Tape& tape, const Variable<T>& inputs, const Variable<T>& targets,
-                                               const Variable<T>& rate) {
+autodiff::Recording<T> TrainingStep<T>::record(const Variable<T>& inputs, const Variable<T>& targets) {
   const Recorded<T> recorded(model_);
-  const auto named = model_.parameters();
-  const auto parameters = model_.variables(inputs), states = model_.state_variables(inputs);
+  trained();  // throws where the model is another by now
+  const auto states = model_.state_variables(inputs);
+  std::vector<Variable<T>> parameters;
+  for (std::size_t k = 0; const auto& variable : model_.variables(inputs))
+    if (trains_[k++].second) parameters.push_back(variable);
 
   const std::size_t samples = inputs.dimension() == 0 ? 1 : inputs.shape(0);
   const std::size_t parts = std::clamp<std::size_t>(options_.parts, 1, std::max<std::size_t>(samples, 1));
@@ -81,49 +78,63 @@ autodiff::Recording<T> TrainingStep<T>::record(Tape& tape, const Variable<T>& in
     loss = i == 0 ? share : loss + share;
     for (std::size_t k = 0; k < slopes.size(); ++k) gradients[k] = i == 0 ? slopes[k] : gradients[k] + slopes[k];
   }
-  if (options_.clip_value > 0) gradients = clip_value(gradients, options_.clip_value);
-  if (options_.clip_norm > 0) gradients = clip_norm(gradients, options_.clip_norm);
+  auto clipped = gradients;
+  if (options_.clip_value > 0) clipped = clip_value(clipped, options_.clip_value);
+  if (options_.clip_norm > 0) clipped = clip_norm(clipped, options_.clip_norm);
+  for (std::size_t k = 0; k < gradients.size(); ++k)
+    if (detail::is_of_unused(gradients[k])) clipped[k] = gradients[k];
 
-  autodiff::Recording<T> result{{loss}, {}};
-  std::vector<autodiff::Update<T>> slot_updates;
-  const auto slots = kept(optimiser_, model_);  // those of one parameter after those of another
-  auto slot = slots.begin();
-  for (std::size_t k = 0; k < parameters.size(); ++k) {
-    const std::string prefix = named[k].name + ".";
-    Slots<T> mine;
-    std::vector<Variable<T>> before;
-    std::vector<std::string> names;
-    for (; slot != slots.end() && slot->name.starts_with(prefix); ++slot) {
-      names.push_back(slot->name.substr(prefix.size()));
-      before.push_back(mine.all()[names.back()] = tape.variable(slot->value(), slot->name));
-    }
-    result.updates.push_back({parameters[k], optimiser_.update(parameters[k], gradients[k], rate, mine)});
-    for (std::size_t i = 0; i < names.size(); ++i) slot_updates.push_back({before[i], mine.all()[names[i]]});
-  }
+  autodiff::Recording<T> result{{loss}, record_step(optimiser_, parameters, clipped)};
   const auto next = model_.state_variables(inputs);
   for (std::size_t k = 0; k < states.size(); ++k) result.updates.push_back({states[k], next[k]});
-  for (auto& update : slot_updates) result.updates.push_back(std::move(update));
+  return result;
+}
+
+template <Real T>
+std::vector<Kept<T>> TrainingStep<T>::kept_here() {
+  std::vector<Kept<T>> result;
+  const auto add = [&](std::vector<Kept<T>> arrays) {
+    for (auto& array : arrays) result.push_back(std::move(array));
+  };
+  add(kept(trained()));
+  for (const auto& parameter : trained()) add(kept(optimiser_, parameter));
+  add(kept(model_.states()));
+  return result;
+}
+
+template <Real T>
+std::vector<Named<T>> TrainingStep<T>::trained() {
+  std::vector<Named<T>> result;
+  std::size_t k = 0;
+  for (auto& named : model_.parameters()) {
+    if (k == trains_.size() || trains_[k].first != named.name)
+      fail<ValueError>("training_step", "the model has other parameters than when the step was made, \"", named.name,
+                       "\" among them: make a new step");
+    if (trains_[k++].second) result.push_back(named);
+  }
+  if (k < trains_.size())
+    fail<ValueError>("training_step", "the model has no parameter \"", trains_[k].first,
+                     "\" any more: make a new step");
   return result;
 }
 
 template <Real T>
 T TrainingStep<T>::operator()(const Array<T>& inputs, const Array<T>& targets) {
-  rate_.data()[0] = static_cast<T>(optimiser_.learning_rate());
-  return *program_(inputs, targets, rate_)[0].data();
+  return *program_(inputs, targets)[0].data();
 }
 
 template <Real T>
 void TrainingStep<T>::store() {
   if (program_.states() == 0) return;
   std::size_t number = 0;
-  for (const auto& array : all_kept(model_, optimiser_)) array.assign(program_.state(number++));
+  for (const auto& array : kept_here()) array.assign(program_.state(number++));
 }
 
 template <Real T>
 void TrainingStep<T>::load() {
   if (program_.states() == 0) return;
   std::size_t number = 0;
-  for (const auto& array : all_kept(model_, optimiser_)) program_.state(number++, array.value());
+  for (const auto& array : kept_here()) program_.state(number++, array.value());
 }
 
 template class TrainingStep<float>;

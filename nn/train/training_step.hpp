@@ -6,6 +6,9 @@
 
 namespace nn {
 
+template <Real T>
+struct Kept;
+
 struct StepOptions {
   /// The batch goes through in so many parts, whose gradients are added up as those of a mean over the samples: less
   /// memory and, for a loss that is such a mean, the same step, but for layers that look at a whole batch. A sum, or a
@@ -17,11 +20,13 @@ struct StepOptions {
 };
 
 /// Model, loss, gradients and the rule of the optimiser, recorded once for each shape of batch, and run as programs.
-/// The values live in the programs until `store`: model and optimiser must outlive this.
+/// The values live in the programs until `store`: model and optimiser must outlive this. It trains the parameters that
+/// are trainable when it is made; frozen ones, and those of other models that the forward pass goes through, are read
+/// as they are at each step.
 template <Real T>
 class TrainingStep {
  public:
-  /// Throws ValueError for options out of range, and for a model without parameters.
+  /// Throws ValueError for options out of range, and for a model without parameters to train.
   TrainingStep(Module<T>& model, Optimiser<T>& optimiser, Loss<T> loss, const StepOptions& options = {});
   TrainingStep(const TrainingStep&) = delete;  // its programs refer to it
 
@@ -39,15 +44,17 @@ class TrainingStep {
 
  private:
   using Tape = autodiff::Tape<T>;
-  autodiff::Recording<T> record(Tape& tape, const Variable<T>& inputs, const Variable<T>& targets,
-                                const Variable<T>& rate);
+  autodiff::Recording<T> record(const Variable<T>& inputs, const Variable<T>& targets);
+  std::vector<Named<T>> trained();
+  /// All that changes from step to step, in the order in which the program holds it.
+  std::vector<Kept<T>> kept_here();
 
   Module<T>& model_;
   Optimiser<T>& optimiser_;
   Loss<T> loss_;
   StepOptions options_;
+  std::vector<std::pair<std::string, bool>> trains_;  // all parameters, and whether each is trained
   autodiff::ShapedProgram<T> program_;
-  Array<T> rate_ = Array<T>(Shape{}, T(0));
 };
 
 extern template class TrainingStep<float>;
