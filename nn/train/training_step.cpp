@@ -3,7 +3,7 @@
 #include <cmath>
 #include <nn/optim/clipping.hpp>
 
-#include "kept.hpp"
+#include "named_arrays.hpp"
 
 namespace nn {
 
@@ -36,9 +36,9 @@ class Recorded {
 
 /// All that changes from step to step, in the order in which the program holds it.
 template <Real T>
-std::vector<Kept<T>> all_kept(Module<T>& model, Optimiser<T>& optimiser) {
-  auto result = kept(model);
-  for (auto& slot : kept(optimiser, model)) result.push_back(std::move(slot));
+std::vector<NamedArray<T>> all_arrays(Module<T>& model, Optimiser<T>& optimiser) {
+  auto result = named_arrays(model);
+  for (auto& slot : named_arrays(optimiser, model)) result.push_back(std::move(slot));
   return result;
 }
 
@@ -86,7 +86,7 @@ autodiff::Recording<T> TrainingStep<T>::record(Tape& tape, const Variable<T>& in
 
   autodiff::Recording<T> result{{loss}, {}};
   std::vector<autodiff::Update<T>> slot_updates;
-  const auto slots = kept(optimiser_, model_);  // those of one parameter after those of another
+  const auto slots = named_arrays(optimiser_, model_);  // those of one parameter after those of another
   auto slot = slots.begin();
   for (std::size_t k = 0; k < parameters.size(); ++k) {
     const std::string prefix = named[k].name + ".";
@@ -116,14 +116,14 @@ template <Real T>
 void TrainingStep<T>::store() {
   if (program_.states() == 0) return;
   std::size_t number = 0;
-  for (const auto& array : all_kept(model_, optimiser_)) array.assign(program_.state(number++));
+  for (const auto& array : all_arrays(model_, optimiser_)) array.assign(program_.state(number++));
 }
 
 template <Real T>
 void TrainingStep<T>::load() {
   if (program_.states() == 0) return;
   std::size_t number = 0;
-  for (const auto& array : all_kept(model_, optimiser_)) program_.state(number++, array.value());
+  for (const auto& array : all_arrays(model_, optimiser_)) program_.state(number++, array.value());
 }
 
 template class TrainingStep<float>;

@@ -1,8 +1,8 @@
-#include "kept.hpp"
+#include "named_arrays.hpp"
 
 #include <algorithm>
 #include <nn/base/data_error.hpp>
-#include <nn/io/safetensors_header.hpp>
+#include <nn/base/text.hpp>
 #include <set>
 
 namespace nn {
@@ -16,8 +16,8 @@ std::string described(Dtype dtype, const Shape& shape) {
 }  // namespace
 
 template <Real T>
-std::vector<Kept<T>> kept(Module<T>& model) {
-  std::vector<Kept<T>> result;
+std::vector<NamedArray<T>> named_arrays(Module<T>& model) {
+  std::vector<NamedArray<T>> result;
   for (const auto& list : {model.parameters(), model.states()})
     for (auto& [name, parameter] : list)
       result.push_back({name, parameter.shape(), [&parameter = parameter] { return parameter.value(); },
@@ -26,8 +26,8 @@ std::vector<Kept<T>> kept(Module<T>& model) {
 }
 
 template <Real T>
-std::vector<Kept<T>> kept(Optimiser<T>& optimiser, Module<T>& model) {
-  std::vector<Kept<T>> result;
+std::vector<NamedArray<T>> named_arrays(Optimiser<T>& optimiser, Module<T>& model) {
+  std::vector<NamedArray<T>> result;
   for (auto& [name, parameter] : model.parameters()) {
     auto slots = optimiser.slots(name).all();
     if (slots.empty()) {
@@ -47,13 +47,13 @@ std::vector<Kept<T>> kept(Optimiser<T>& optimiser, Module<T>& model) {
 }
 
 template <Real T>
-std::vector<Kept<T>> under(std::string_view prefix, std::vector<Kept<T>> arrays) {
+std::vector<NamedArray<T>> under(std::string_view prefix, std::vector<NamedArray<T>> arrays) {
   for (auto& array : arrays) array.name.insert(0, prefix);
   return arrays;
 }
 
 template <Real T>
-void replace(const std::vector<Kept<T>>& arrays, const std::map<std::string, Tensor>& tensors,
+void replace(const std::vector<NamedArray<T>>& arrays, const std::map<std::string, Tensor>& tensors,
              std::initializer_list<std::string_view> prefixes, std::string_view caller, const std::string& path) {
   std::string differences;
   std::set<std::string_view> known;
@@ -78,13 +78,13 @@ void replace(const std::vector<Kept<T>>& arrays, const std::map<std::string, Ten
   for (std::size_t i = 0; i < arrays.size(); ++i) arrays[i].assign(std::move(values[i]));
 }
 
-#define NN_KEPT(T)                                                                         \
-  template std::vector<Kept<T>> kept(Module<T>&);                                          \
-  template std::vector<Kept<T>> kept(Optimiser<T>&, Module<T>&);                           \
-  template std::vector<Kept<T>> under(std::string_view, std::vector<Kept<T>>);             \
-  template void replace(const std::vector<Kept<T>>&, const std::map<std::string, Tensor>&, \
+#define NN_NAMED_ARRAYS(T)                                                                       \
+  template std::vector<NamedArray<T>> named_arrays(Module<T>&);                                  \
+  template std::vector<NamedArray<T>> named_arrays(Optimiser<T>&, Module<T>&);                   \
+  template std::vector<NamedArray<T>> under(std::string_view, std::vector<NamedArray<T>>);       \
+  template void replace(const std::vector<NamedArray<T>>&, const std::map<std::string, Tensor>&, \
                         std::initializer_list<std::string_view>, std::string_view, const std::string&);
-NN_KEPT(float)
-NN_KEPT(double)
+NN_NAMED_ARRAYS(float)
+NN_NAMED_ARRAYS(double)
 
 }  // namespace nn
