@@ -56,10 +56,10 @@ bool consistent(const Description& d) {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Description, inputs, outputs, hidden, activation, loss, precision, dropout, classes,
                                    features, targets, fill, input_shift, input_factor, target_shift, target_factor)
 
-std::optional<nn::Filling> Description::filling() const {
-  return fill.empty() ? std::nullopt : std::optional(nn::Filling{array(fill)});
+std::optional<nn::Imputation> Description::filling() const {
+  return fill.empty() ? std::nullopt : std::optional(nn::Imputation{array(fill)});
 }
-void Description::filling(const nn::Filling& filling) { fill = numbers(filling.values); }
+void Description::filling(const nn::Imputation& filling) { fill = numbers(filling.values); }
 std::optional<nn::Scaling> Description::input_scaling() const { return scaling(input_shift, input_factor); }
 std::optional<nn::Scaling> Description::target_scaling() const { return scaling(target_shift, target_factor); }
 void Description::input_scaling(const nn::Scaling& s) {

@@ -21,8 +21,8 @@ struct Description {
   /// Of features and of real targets; empty where there is none.
   std::vector<double> input_shift, input_factor, target_shift, target_factor;
 
-  std::optional<nn::Filling> filling() const;
-  void filling(const nn::Filling& filling);
+  std::optional<nn::Imputation> filling() const;
+  void filling(const nn::Imputation& filling);
   std::optional<nn::Scaling> input_scaling() const;
   std::optional<nn::Scaling> target_scaling() const;
   void input_scaling(const nn::Scaling& scaling);

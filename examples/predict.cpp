@@ -1,7 +1,6 @@
 // Writes what a network that train_mlp has saved makes of samples, as CSV.
 #include <CLI/CLI.hpp>
 #include <autodiff/autodiff.hpp>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <iomanip>
@@ -71,13 +70,6 @@ void write_line(std::ostream& out, const std::vector<std::string>& fields) {
   out << '\n';
 }
 
-/// In the fewest digits that read back as the same number.
-template <Real T>
-std::string digits(T number) {
-  char text[64];
-  return {text, std::to_chars(text, text + sizeof text, number).ptr};
-}
-
 template <Real T>
 void write(std::ostream& out, const Array<T>& values, const Description& description) {
   write_line(out, columns(description));
@@ -87,7 +79,7 @@ void write(std::ostream& out, const Array<T>& values, const Description& descrip
     std::vector<std::string> fields;
     if (!description.classes.empty())
       fields.push_back(description.classes[static_cast<std::size_t>(std::ranges::max_element(row) - row.begin())]);
-    for (const T value : row) fields.push_back(digits(value));
+    for (const T value : row) fields.push_back(nn::digits(value));
     write_line(out, fields);
   }
 }

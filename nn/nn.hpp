@@ -3,10 +3,11 @@
 
 #include "base/data_error.hpp"
 #include "base/random.hpp"
+#include "base/text.hpp"
 #include "data/csv.hpp"
 #include "data/dataset.hpp"
-#include "data/filling.hpp"
 #include "data/idx.hpp"
+#include "data/imputation.hpp"
 #include "data/scaling.hpp"
 #include "data/source.hpp"
 #include "io/npy.hpp"

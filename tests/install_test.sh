@@ -37,9 +37,9 @@ int main() {
 PROGRAM
 # Macros of the library would meet those of the program.
 # shellcheck disable=SC2046  # the flags are words
-macros=$(printf '#include <autodiff/autodiff.hpp>\n#include <autodiff/op.hpp>\n' |
+macros=$(printf '#include <autodiff/autodiff.hpp>\n#include <autodiff/op.hpp>\n#include <nn/nn.hpp>\n' |
   "$@" -x c++ -std=c++20 -dM -E - $(pkg-config --define-variable=prefix="$root$prefix" --cflags xtensor-autodiff) |
-  grep '#define AUTODIFF_' || true)
+  grep -E '#define (AUTODIFF|NN)_' || true)
 [ -z "$macros" ] || { printf 'macros leak:\n%s\n' "$macros"; exit 1; }
 # shellcheck disable=SC2046  # the flags are words
 "$@" "$root/program.cpp" -o "$root/program" \

@@ -60,6 +60,34 @@ staged=$(find autodiff/program -name '*.[hc]pp' | grep -vE "/($earlier)\.[hc]pp$
 forbid "nn includes public headers of the engine only" "${include}[\"<](\.\./)*autodiff/" \
   '<autodiff/(autodiff|array|axes|check|error|tape|transforms|variable)\.hpp>' $(find nn -name '*.[hc]pp')
 forbid "nn leaves only through <autodiff/...>" "${include}\"[^\"]*\.\./" '' $(find nn -name '*.[hc]pp')
+# The rooms of nn, each with those that it may include:
+#
+#   base <- model <- optim  <- train
+#   base <- io    <- data   <- train
+#           io    <- report <- train
+while read -r room others; do
+  files=$(find "nn/$room" -name '*.[hc]pp')
+  [ -n "$files" ] || { echo "there are no files in nn/$room"; exit 1; }
+  forbid "nn/$room includes no more than $room${others:+, }$(echo "$others" | sed 's/ /, /g')" \
+    "${include}[\"<]nn/|${include}\"[^\"]*/" "<nn/($(echo "$others" | tr ' ' '|'))/" $files
+  [ "$(echo "$files" | wc -l)" -le 20 ] || { echo "nn/$room has more than 20 files: move out what is another matter"; broken=1; }
+done <<'ROOMS'
+base
+model base
+optim base model
+io base
+data base io
+report base io
+train base model optim io data report
+ROOMS
+in_rooms=$(find nn -name '*.[hc]pp' | grep -vE '^nn/(base|model|optim|io|data|report|train)/[a-z_]+\.[hc]pp$|^nn/nn\.hpp$') || true
+[ -z "$in_rooms" ] || { printf 'in no room of nn:\n%s\n' "$in_rooms"; broken=1; }
+long=$(wc -l $(find nn -name '*.[hc]pp') | awk '$1 > 400 && $2 != "total"')
+[ -z "$long" ] || { printf 'more than 400 lines:\n%s\n' "$long"; broken=1; }
+forbid "macros of nn do not leave it: none in public headers" '^#define' '' $(find nn -name '*.hpp')
+for header in $(grep -oE '"[a-z]+/[a-z_]+\.hpp"' nn/nn.hpp | tr -d '"'); do
+  grep -qF "'${header#*/}'" nn/meson.build || { echo "nn.hpp includes $header, which is not installed"; broken=1; }
+done
 forbid "examples include public headers only" "${include}[\"<][^\">]*(\.\./|autodiff/|nn/)" \
   '<autodiff/(autodiff|op|check)\.hpp>|<nn/nn\.hpp>|<nlohmann/json\.hpp>' $(find examples -name '*.[hc]pp')
 

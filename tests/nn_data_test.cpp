@@ -210,6 +210,6 @@ TEST_CASE("missing features are filled in by what other data shows") {
   nn::Dataset<double> constant{Array<double>(autodiff::Shape{103, 1}, 7.1), {}};
   constant.inputs(50, 0) = none;
   CHECK(nn::fill_mean(constant).values(0) == 7.1);
-  CHECK_THROWS_WITH_AS(nn::Filling{Array<double>{1}}(row), "[filling] needs inputs (samples, 1): (1, 4)",
+  CHECK_THROWS_WITH_AS(nn::Imputation{Array<double>{1}}(row), "[imputation] needs inputs (samples, 1): (1, 4)",
                        autodiff::ShapeError);
 }

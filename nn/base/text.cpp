@@ -1,7 +1,6 @@
 #include "text.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace nn {
 
@@ -10,11 +9,12 @@ std::string_view trimmed(std::string_view text) {
   return first == text.npos ? std::string_view() : text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-std::string shown(std::string_view text) {
-  std::string result(text.substr(0, 24));
+std::string in_quotes(std::string_view text) {
+  constexpr std::size_t longest = 60;
+  std::string result(text.substr(0, longest));
   std::ranges::replace_if(
       result, [](char c) { return c < 32 || c > 126; }, '?');
-  return '"' + result + (text.size() > 24 ? "...\"" : "\"");
+  return '"' + result + (text.size() > longest ? "...\"" : "\"");
 }
 
 std::optional<double> number(std::string_view text) {

@@ -1,6 +1,8 @@
-// Pieces of text that nobody has to trust.
+// Numbers and names as text, and text that nobody has to trust.
 #pragma once
 
+#include <charconv>
+#include <concepts>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,9 +11,15 @@ namespace nn {
 
 /// Without the blanks around it.
 std::string_view trimmed(std::string_view text);
-/// Fit to be shown in quotes: short, and without bytes that would do things to a terminal.
-std::string shown(std::string_view text);
+/// Text from a file in quotes, fit to be shown: short, and without bytes that would do things to a terminal.
+std::string in_quotes(std::string_view text);
 /// The number that a text is and nothing else, infinities and NaN included.
 std::optional<double> number(std::string_view text);
+/// A number in the fewest digits that read back as the same one.
+template <class N>
+requires(std::integral<N> || std::floating_point<N>) std::string digits(N number) {
+  char text[64];
+  return {text, std::to_chars(text, text + sizeof text, number).ptr};
+}
 
 }  // namespace nn

@@ -7,8 +7,8 @@
 #include <optional>
 #include <unordered_map>
 
-#include "filling.hpp"
-#include "records.hpp"
+#include "csv_records.hpp"
+#include "imputation.hpp"
 
 namespace nn {
 
@@ -91,7 +91,7 @@ class Reader {
   }
   std::string shown_column(std::size_t column) const {
     const std::string number = "column " + std::to_string(column + 1);
-    return column < header_.size() ? number + " (" + shown(header_[column]) + ")" : number;
+    return column < header_.size() ? number + " (" + in_quotes(header_[column]) + ")" : number;
   }
   bool is_missing(std::string_view field) const {
     return std::ranges::find(options_.missing_values, field) != options_.missing_values.end();
@@ -135,9 +135,9 @@ class Reader {
   /// Names are shown on terminals, and repeated: the name of a column for every category in it.
   void check_name(std::string_view name, std::size_t line) const {
     constexpr std::size_t longest = 1000;
-    if (name.size() > longest) records_.refuse(line, "a name is longer than 1000 bytes: " + shown(name));
+    if (name.size() > longest) records_.refuse(line, "a name is longer than 1000 bytes: " + in_quotes(name));
     if (std::ranges::any_of(name, [](char c) { return (c >= 0 && c < 32) || c == 127; }))
-      records_.refuse(line, "a name holds control characters: " + shown(name));
+      records_.refuse(line, "a name holds control characters: " + in_quotes(name));
   }
 
   std::size_t find(const Column& column, std::size_t line) const {
@@ -148,9 +148,9 @@ class Reader {
       return column.number - 1;
     }
     const auto found = std::ranges::find(header_, column.name);
-    if (found == header_.end()) records_.refuse(line, "there is no column named " + shown(column.name));
+    if (found == header_.end()) records_.refuse(line, "there is no column named " + in_quotes(column.name));
     if (std::find(found + 1, header_.end(), column.name) != header_.end())
-      records_.refuse(line, "two columns are named " + shown(column.name));
+      records_.refuse(line, "two columns are named " + in_quotes(column.name));
     return static_cast<std::size_t>(found - header_.begin());
   }
 
@@ -193,7 +193,7 @@ class Reader {
   T finite(std::string_view field, std::size_t column, std::size_t line) const {
     const auto value = number(field);
     if (!value || !std::isfinite(static_cast<T>(*value)))
-      records_.refuse(line, shown_column(column) + " is not a finite number: " + shown(field));
+      records_.refuse(line, shown_column(column) + " is not a finite number: " + in_quotes(field));
     return static_cast<T>(*value);
   }
 
@@ -201,7 +201,8 @@ class Reader {
     const std::string name(field);
     const auto known = names.numbers.find(name);
     if (known != names.numbers.end()) return static_cast<T>(known->second);
-    if (names.complete) records_.refuse(line, shown_column(column) + " is none of the names given: " + shown(field));
+    if (names.complete)
+      records_.refuse(line, shown_column(column) + " is none of the names given: " + in_quotes(field));
     check_name(field, line);
     if (names.names.size() == options_.max_classes)
       records_.refuse(line, shown_column(column) + " holds more than the " + std::to_string(options_.max_classes) +
@@ -229,7 +230,7 @@ class Reader {
       records_.refuse(line, shown_column(column) + " must be a class, " +
                                 (labels_.names.empty() ? "a whole number from 0 to " + std::to_string(most - 1)
                                                        : std::string("a name as before")) +
-                                ": " + shown(field));
+                                ": " + in_quotes(field));
     numbered_ = std::max(numbered_, *value + 1);
     return static_cast<T>(*value);
   }
@@ -244,7 +245,7 @@ class Reader {
       if (roles_[c].kind == Kind::dropped || !is_missing(fields[c])) continue;
       if (options_.missing == Missing::drop_row) return;
       if (options_.missing == Missing::refuse || roles_[c].kind == Kind::target)
-        records_.refuse(line, shown_column(c) + " is missing: " + shown(fields[c]));
+        records_.refuse(line, shown_column(c) + " is missing: " + in_quotes(fields[c]));
     }
     for (std::size_t c = 0; c < fields.size(); ++c) {
       const Kind kind = roles_[c].kind;
@@ -272,7 +273,7 @@ class Reader {
     if (numeric != regression_)
       records_.refuse(line, shown_column(column) + (numeric ? " holds a number" : " holds a text") + ", and a " +
                                 (numeric ? "text" : "number") + " on line " + std::to_string(first_target_) + ": " +
-                                shown(field));
+                                in_quotes(field));
   }
   /// Numbers may turn out to be classes.
   void choose_targets() {
@@ -345,7 +346,7 @@ class Reader {
   }
 
   CsvOptions options_;
-  Records records_;
+  CsvRecords records_;
   std::vector<std::string> header_, counted_classes_;
   std::optional<std::size_t> counted_;  // samples that the header promises
   std::vector<Role> roles_;

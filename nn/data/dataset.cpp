@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nn/base/class_of.hpp>
 #include <numeric>
 
 namespace nn {
@@ -60,10 +61,14 @@ std::vector<std::vector<std::size_t>> cut(const std::vector<std::size_t>& order,
 
 }  // namespace
 
+void detail::check_numbers(std::string_view caller, std::span<const std::size_t> numbers, std::size_t samples) {
+  for (const std::size_t number : numbers)
+    if (number >= samples) fail<ValueError>(caller, "there is no sample ", number, ", only ", samples);
+}
+
 template <Real T>
 Dataset<T> Dataset<T>::rows(std::span<const std::size_t> numbers) const {
-  for (const std::size_t number : numbers)
-    if (number >= size()) fail<ValueError>("rows", "there is no sample ", number, ", only ", size());
+  detail::check_numbers("rows", numbers, size());
   return {chosen(inputs, numbers), chosen(targets, numbers), classes, feature_names, target_names, categories};
 }
 
@@ -72,15 +77,10 @@ Dataset<T> classification(Array<T> inputs, autodiff::ArrayBeside<T> labels) {
   constexpr std::size_t most_classes = 1000;
   if (labels.dimension() != 1) fail<ShapeError>("classification", "needs labels (samples): ", Dims(labels.shape()));
   Dataset<T> data{flattened("classification", std::move(inputs), labels), std::move(labels)};
-  T largest = 0;
-  for (std::size_t i = 0; i < data.size(); ++i) {
-    const T label = data.targets.data()[i];
-    if (!(label >= 0 && label < static_cast<T>(most_classes)) || label != std::floor(label))
-      fail<ValueError>("classification", "label ", i, " is not a class, a whole number from 0 to ", most_classes - 1,
-                       ": ", label);
-    largest = std::max(largest, label);
-  }
-  for (std::size_t c = 0; c <= static_cast<std::size_t>(largest); ++c) data.classes.push_back(std::to_string(c));
+  std::size_t largest = 0;
+  for (std::size_t i = 0; i < data.size(); ++i)
+    largest = std::max(largest, class_of("classification", data.targets, i, most_classes));
+  for (std::size_t c = 0; c <= largest; ++c) data.classes.push_back(std::to_string(c));
   return data;
 }
 
@@ -141,11 +141,9 @@ std::vector<std::vector<std::size_t>> folds(std::size_t samples, std::size_t cou
 }
 
 std::vector<std::size_t> others(std::size_t samples, std::span<const std::size_t> part) {
+  detail::check_numbers("others", part, samples);
   std::vector<bool> inside(samples);
-  for (const std::size_t number : part) {
-    if (number >= samples) fail<ValueError>("others", "there is no sample ", number, ", only ", samples);
-    inside[number] = true;
-  }
+  for (const std::size_t number : part) inside[number] = true;
   std::vector<std::size_t> result;
   for (std::size_t i = 0; i < samples; ++i)
     if (!inside[i]) result.push_back(i);

@@ -33,6 +33,11 @@ struct Dataset {
   Dataset rows(std::span<const std::size_t> numbers) const;
 };
 
+namespace detail {
+/// Throws ValueError for a number that is not of one of so many samples.
+void check_numbers(std::string_view caller, std::span<const std::size_t> numbers, std::size_t samples);
+}  // namespace detail
+
 /// The data set of inputs (samples, ...), each as one row of features, and classes (samples), named by their numbers
 /// from 0 to the largest. Throws ShapeError for other shapes, and ValueError for what is not a class below 1000.
 template <autodiff::Real T>

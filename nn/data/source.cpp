@@ -11,7 +11,6 @@ using autodiff::fail;
 using autodiff::Real;
 using autodiff::Shape;
 using autodiff::ShapeError;
-using autodiff::ValueError;
 
 namespace {
 
@@ -43,8 +42,7 @@ void Source<T>::fetch(std::span<const std::size_t> numbers, Array<T>& inputs, Ar
     fail<ShapeError>("fetch", "needs inputs ", Dims(batch_shape(numbers.size(), input_shape())), " and targets ",
                      Dims(batch_shape(numbers.size(), target_shape())), ": ", Dims(inputs.shape()), " and ",
                      Dims(targets.shape()));
-  for (const std::size_t number : numbers)
-    if (number >= size()) fail<ValueError>("fetch", "there is no sample ", number, ", only ", size());
+  detail::check_numbers("fetch", numbers, size());
   copy(numbers, inputs.data(), targets.data());
 }
 
@@ -113,8 +111,7 @@ void FileSource<T>::expect(std::span<const std::size_t> numbers) {
 
 template <Real T>
 Subset<T>::Subset(Source<T>& source, std::vector<std::size_t> numbers) : source_(source), numbers_(std::move(numbers)) {
-  for (const std::size_t number : numbers_)
-    if (number >= source.size()) fail<ValueError>("subset", "there is no sample ", number, ", only ", source.size());
+  detail::check_numbers("subset", numbers_, source.size());
 }
 
 template <Real T>

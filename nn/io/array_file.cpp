@@ -21,77 +21,24 @@ namespace {
 
 constexpr std::size_t buffer_bytes = 1 << 16;
 
-template <class From, Real T>
-void convert_from(const char* from, std::size_t n, bool swap, T* to) {
-  for (std::size_t i = 0; i < n; ++i) {
-    char element[sizeof(From)];
-    std::memcpy(element, from + i * sizeof(From), sizeof(From));
-    if (swap) std::reverse(element, element + sizeof(From));
-    From value;
-    std::memcpy(&value, element, sizeof(From));
-    to[i] = static_cast<T>(value);
-  }
+/// Elements as they stand in a file, as numbers.
+template <Real T>
+void convert(const std::byte* from, const ArrayHeader& header, std::span<T> to) {
+  detail::convert(from, header.dtype, header.big_endian != (std::endian::native == std::endian::big), to);
 }
 
 }  // namespace
 
-std::size_t size_of(Element element) {
-  switch (element) {
-    case Element::u8:
-    case Element::i8:
-      return 1;
-    case Element::u16:
-    case Element::i16:
-      return 2;
-    case Element::u32:
-    case Element::i32:
-    case Element::f32:
-      return 4;
-    case Element::u64:
-    case Element::i64:
-    case Element::f64:
-      break;
-  }
-  return 8;
-}
-
-template <Real T>
-void convert(const char* from, std::size_t n, const ArrayHeader& header, T* to) {
-  const bool swap = header.big_endian != (std::endian::native == std::endian::big);
-  switch (header.element) {
-    case Element::u8:
-      return convert_from<std::uint8_t>(from, n, false, to);
-    case Element::i8:
-      return convert_from<std::int8_t>(from, n, false, to);
-    case Element::u16:
-      return convert_from<std::uint16_t>(from, n, swap, to);
-    case Element::i16:
-      return convert_from<std::int16_t>(from, n, swap, to);
-    case Element::u32:
-      return convert_from<std::uint32_t>(from, n, swap, to);
-    case Element::i32:
-      return convert_from<std::int32_t>(from, n, swap, to);
-    case Element::u64:
-      return convert_from<std::uint64_t>(from, n, swap, to);
-    case Element::i64:
-      return convert_from<std::int64_t>(from, n, swap, to);
-    case Element::f32:
-      return convert_from<float>(from, n, swap, to);
-    case Element::f64:
-      return convert_from<double>(from, n, swap, to);
-  }
-}
-
 void check_elements(Bytes& bytes, const ArrayHeader& header) {
   // An array without elements takes no bytes; its axes must be countable all the same.
-  std::uint64_t all = size_of(header.element), held = bytes.length() - header.begin;
+  std::uint64_t all = size(header.dtype), held = bytes.length() - header.begin;
   bool empty = false, overflow = false;
   for (const std::size_t length : header.shape) {
     empty = empty || length == 0;
     overflow = __builtin_mul_overflow(all, std::max<std::uint64_t>(length, 1), &all) || overflow;
   }
   if (overflow || all > std::uint64_t{1} << 62 || held != (empty ? 0 : all))
-    bytes.refuse("the header promises elements of " + std::to_string(size_of(header.element)) + " bytes in shape " +
+    bytes.refuse("the header promises elements of " + std::to_string(size(header.dtype)) + " bytes in shape " +
                  autodiff::to_string(Dims(header.shape)) + ", but " + std::to_string(held) + " bytes follow");
 }
 
@@ -100,12 +47,12 @@ Array<T> read_elements(Bytes& bytes, const ArrayHeader& header) {
   Shape shape = header.shape;
   if (header.fortran) std::reverse(shape.begin(), shape.end());
   auto result = autodiff::uninitialised<T>(Dims(shape));
-  const std::size_t size = size_of(header.element), most = buffer_bytes / size;
-  std::vector<char> buffer(std::min(result.size(), most) * size);
+  const std::size_t size = nn::size(header.dtype), most = buffer_bytes / size;
+  std::vector<std::byte> buffer(std::min(result.size(), most) * size);
   for (std::size_t begin = 0; begin < result.size();) {
     const std::size_t n = std::min(most, result.size() - begin);
     bytes.read(buffer.data(), n * size);
-    convert(buffer.data(), n, header, result.data() + begin);
+    convert(buffer.data(), header, std::span(result.data() + begin, n));
     begin += n;
   }
   if (header.fortran && shape.size() > 1) return autodiff::to_array<T>(xt::transpose(result));
@@ -136,7 +83,7 @@ SampleFile::~SampleFile() {
 
 template <Real T>
 void SampleFile::copy(std::span<const std::size_t> numbers, T* to) {
-  const std::size_t size = size_of(header_.element), length = autodiff::count(Dims(shape_));
+  const std::size_t size = nn::size(header_.dtype), length = autodiff::count(Dims(shape_));
   for (std::size_t i = 0; i < numbers.size();) {
     std::size_t end = i + 1;
     while (end < numbers.size() && numbers[end] == numbers[end - 1] + 1) ++end;
@@ -152,7 +99,7 @@ void SampleFile::copy(std::span<const std::size_t> numbers, T* to) {
                           got == 0 ? "the file has become shorter since it was opened" : std::strerror(errno));
         have += static_cast<std::size_t>(got);
       }
-      convert(buffer_.data(), wanted / size, header_, to);
+      convert(buffer_.data(), header_, std::span(to, wanted / size));
       to += wanted / size;
       left -= wanted / size;
       offset += wanted;
@@ -162,16 +109,15 @@ void SampleFile::copy(std::span<const std::size_t> numbers, T* to) {
 }
 
 void SampleFile::expect(std::span<const std::size_t> numbers) const {
-  const std::uint64_t bytes = std::uint64_t{autodiff::count(Dims(shape_))} * size_of(header_.element);
+  const std::uint64_t bytes = std::uint64_t{autodiff::count(Dims(shape_))} * size(header_.dtype);
   for (const std::size_t number : numbers)
     if (number < samples())
       ::posix_fadvise(file_, static_cast<off_t>(header_.begin + number * bytes), static_cast<off_t>(bytes),
                       POSIX_FADV_WILLNEED);
 }
 
-#define NN_ARRAY_FILE(T)                                                   \
-  template void convert(const char*, std::size_t, const ArrayHeader&, T*); \
-  template Array<T> read_elements(Bytes&, const ArrayHeader&);             \
+#define NN_ARRAY_FILE(T)                                       \
+  template Array<T> read_elements(Bytes&, const ArrayHeader&); \
   template void SampleFile::copy(std::span<const std::size_t>, T*);
 NN_ARRAY_FILE(float)
 NN_ARRAY_FILE(double)

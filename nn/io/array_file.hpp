@@ -6,15 +6,13 @@
 #include <vector>
 
 #include "bytes.hpp"
+#include "tensor.hpp"
 
 namespace nn {
 
-enum class Element { u8, i8, u16, i16, u32, i32, u64, i64, f32, f64 };
-std::size_t size_of(Element element);
-
 /// What a header says.
 struct ArrayHeader {
-  Element element = Element::u8;
+  Dtype dtype = Dtype::u8;
   bool big_endian = false;
   /// The first axis runs fastest, not the last one.
   bool fortran = false;
@@ -29,10 +27,6 @@ ArrayHeader read_idx_header(Bytes& bytes);
 ArrayHeader read_npy_header(Bytes& bytes);
 /// The check that both end with.
 void check_elements(Bytes& bytes, const ArrayHeader& header);
-
-/// Elements as they stand in a file, as numbers: n of them.
-template <autodiff::Real T>
-void convert(const char* from, std::size_t n, const ArrayHeader& header, T* to);
 
 /// The elements, through a buffer of fixed size.
 template <autodiff::Real T>
@@ -60,7 +54,7 @@ class SampleFile {
   std::string caller_, path_;
   ArrayHeader header_;
   autodiff::Shape shape_;
-  std::vector<char> buffer_;
+  std::vector<std::byte> buffer_;
   int file_ = -1;
 };
 

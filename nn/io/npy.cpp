@@ -35,7 +35,7 @@ class Dictionary {
     while (!accept('}')) {
       const std::string_view key = quoted();
       const int which = key == "descr" ? 0 : key == "fortran_order" ? 1 : key == "shape" ? 2 : 3;
-      if (which == 3 || seen[which]) refuse("unknown or repeated key " + shown(key));
+      if (which == 3 || seen[which]) refuse("unknown or repeated key " + in_quotes(key));
       seen[which] = true;
       expect(':');
       if (which == 0) set_type(header);
@@ -100,20 +100,20 @@ class Dictionary {
     return result;
   }
   void set_type(ArrayHeader& header) {
-    constexpr std::pair<std::string_view, Element> types[] = {
-        {"b1", Element::u8},  {"u1", Element::u8},  {"i1", Element::i8},  {"u2", Element::u16},
-        {"i2", Element::i16}, {"u4", Element::u32}, {"i4", Element::i32}, {"u8", Element::u64},
-        {"i8", Element::i64}, {"f4", Element::f32}, {"f8", Element::f64}};
+    constexpr std::pair<std::string_view, Dtype> types[] = {
+        {"b1", Dtype::boolean}, {"u1", Dtype::u8},  {"i1", Dtype::i8},  {"u2", Dtype::u16},
+        {"i2", Dtype::i16},     {"u4", Dtype::u32}, {"i4", Dtype::i32}, {"u8", Dtype::u64},
+        {"i8", Dtype::i64},     {"f4", Dtype::f32}, {"f8", Dtype::f64}};
     const std::string_view text = quoted();
     const char order = text.empty() ? '\0' : text[0];
     header.big_endian = order == '>' || (order == '=' && std::endian::native == std::endian::big);
-    for (const auto& [name, element] : types)
+    for (const auto& [name, dtype] : types)
       if (text.size() == 3 && text.substr(1) == name &&
-          (std::string_view("<>=").find(order) != std::string_view::npos || (order == '|' && size_of(element) == 1))) {
-        header.element = element;
+          (std::string_view("<>=").find(order) != std::string_view::npos || (order == '|' && size(dtype) == 1))) {
+        header.dtype = dtype;
         return;
       }
-    refuse("elements of type " + shown(text) + " are not read");
+    refuse("elements of type " + in_quotes(text) + " are not read");
   }
 
   const Bytes& bytes_;
@@ -201,9 +201,9 @@ Array<T> read_npz(const std::filesystem::path& path, std::string_view name, std:
   for (Zip zip("read_npz", path, max_bytes); auto member = zip.next();) {
     const std::string here = array_name(*member);
     if (here == name) return read_array<T>(*member);
-    if (known.size() < 200) known += (known.empty() ? "" : ", ") + shown(here);
+    if (known.size() < 200) known += (known.empty() ? "" : ", ") + in_quotes(here);
   }
-  fail<DataError>("read_npz", path.string(), ": there is no array ", shown(name), ", only ", known);
+  fail<DataError>("read_npz", path.string(), ": there is no array ", in_quotes(name), ", only ", known);
 }
 
 #define NN_NPY(T)                                                                                 \

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fstream>
 #include <nn/base/data_error.hpp>
+#include <nn/base/text.hpp>
 #include <span>
 #include <sstream>
 
@@ -23,7 +24,8 @@ constexpr std::uint64_t max_header = 100'000'000;  // of the format
 using Arrays = std::map<std::string, Extent>;
 
 /// The arrays as they follow each other in the file. Refuses bytes of two arrays, or of none.
-std::vector<Arrays::const_iterator> in_order(const Arrays& arrays, std::uint64_t data_bytes, const Source& source) {
+std::vector<Arrays::const_iterator> in_order(const Arrays& arrays, std::uint64_t data_bytes,
+                                             const SafetensorsFile& source) {
   std::vector<Arrays::const_iterator> order;
   order.reserve(arrays.size());
   for (auto array = arrays.begin(); array != arrays.end(); ++array) order.push_back(array);
@@ -45,7 +47,7 @@ std::vector<Arrays::const_iterator> in_order(const Arrays& arrays, std::uint64_t
   return order;
 }
 
-void read(std::ifstream& file, void* to, std::uint64_t bytes, const Source& source) {
+void read(std::ifstream& file, void* to, std::uint64_t bytes, const SafetensorsFile& source) {
   file.read(static_cast<char*>(to), static_cast<std::streamsize>(bytes));
   if (static_cast<std::uint64_t>(file.gcount()) != bytes) source.refuse("cannot be read to the end");
 }
@@ -89,7 +91,7 @@ void save_safetensors(const std::filesystem::path& path, const std::map<std::str
 }
 
 Safetensors load_safetensors(const std::filesystem::path& path) {
-  const Source source{"load_safetensors", path.string()};
+  const SafetensorsFile source{"load_safetensors", path.string()};
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (is_directory(status)) source.refuse("is a directory");

@@ -5,6 +5,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <nn/base/data_error.hpp>
+#include <nn/base/text.hpp>
 #include <vector>
 
 namespace nn {
@@ -28,7 +29,7 @@ constexpr std::uint64_t array_overhead = 256, text_overhead = 176;  // not less 
 /// The bytes of the header as the parser takes them, none of which are kept here.
 class Input {
  public:
-  Input(std::istream& from, std::uint64_t length, const Source& source)
+  Input(std::istream& from, std::uint64_t length, const SafetensorsFile& source)
       : from_(*from.rdbuf()), length_(length), source_(source) {}
 
   bool ended() const { return at_ == length_; }
@@ -55,7 +56,7 @@ class Input {
  private:
   std::streambuf& from_;
   std::uint64_t length_, at_ = 0, kept_from_ = 0;
-  const Source& source_;
+  const SafetensorsFile& source_;
 };
 
 /// What the parser reads from. All copies share one place in the input; the end has none.
@@ -100,7 +101,7 @@ std::string_view after(std::string_view text, std::string_view mark) {
 /// does, or keeps more than it holds.
 class Events {
  public:
-  Events(Input& input, const Source& source) : input_(input), source_(source) {}
+  Events(Input& input, const SafetensorsFile& source) : input_(input), source_(source) {}
 
   SafetensorsHeader parse() {
     json::sax_parse(Cursor(&input_), Cursor(), this);
@@ -238,7 +239,7 @@ class Events {
   }
 
   Input& input_;
-  const Source& source_;
+  const SafetensorsFile& source_;
   SafetensorsHeader header_;
   std::uint64_t held_ = 0;
   Inside inside_ = Inside::nothing;
@@ -251,13 +252,13 @@ class Events {
 
 }  // namespace
 
-void Source::refuse(const std::string& rule) const { fail<DataError>(caller, path, ": ", rule); }
+void SafetensorsFile::refuse(const std::string& rule) const { fail<DataError>(caller, path, ": ", rule); }
 
-void Source::refuse(std::uint64_t offset, const std::string& rule) const {
+void SafetensorsFile::refuse(std::uint64_t offset, const std::string& rule) const {
   fail<DataError>(caller, path, ":offset ", offset, ": ", rule);
 }
 
-SafetensorsHeader parse_safetensors_header(std::istream& file, std::uint64_t length, const Source& source) {
+SafetensorsHeader parse_safetensors_header(std::istream& file, std::uint64_t length, const SafetensorsFile& source) {
   Input input(file, length, source);
   // The parser would skip a byte order mark, or white space.
   if (input.ended() || file.peek() != '{') source.refuse(header_begin, "the header does not begin with {");
@@ -278,13 +279,6 @@ std::string safetensors_header(const SafetensorsHeader& header) {
   } catch (const json::type_error&) {
     fail<ValueError>("save_safetensors", "names and metadata must be UTF-8");
   }
-}
-
-std::string in_quotes(std::string_view name) {
-  std::string text(name.substr(0, 60));
-  std::ranges::replace_if(
-      text, [](char c) { return c < 32 || c > 126; }, '?');
-  return '"' + text + (name.size() > 60 ? "...\"" : "\"");
 }
 
 }  // namespace nn

@@ -26,7 +26,7 @@ struct SafetensorsHeader {
 };
 
 /// A file that is read, for what is to be said of it. Both throw DataError, "[caller] path:offset 8: rule".
-struct Source {
+struct SafetensorsFile {
   std::string caller, path;
 
   [[noreturn]] void refuse(const std::string& rule) const;
@@ -39,12 +39,9 @@ constexpr std::uint64_t header_begin = 8;
 /// What a header says that takes the next `length` bytes of the file, which is at header_begin. All is checked but for
 /// what it takes to know the rest of the file: every array has the bytes that it needs. What is returned takes 16 MiB
 /// more memory than the header has bytes at most, with the arrays' tensors less their elements.
-SafetensorsHeader parse_safetensors_header(std::istream& file, std::uint64_t length, const Source& source);
+SafetensorsHeader parse_safetensors_header(std::istream& file, std::uint64_t length, const SafetensorsFile& source);
 
 /// The JSON of a header. Throws ValueError for text that is not UTF-8, and for an array named "__metadata__".
 std::string safetensors_header(const SafetensorsHeader& header);
-
-/// A name from a file in quotes, fit to be shown: short, and without bytes that would do things to a terminal.
-std::string in_quotes(std::string_view name);
 
 }  // namespace nn

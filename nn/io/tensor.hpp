@@ -3,6 +3,7 @@
 
 #include <autodiff/autodiff.hpp>
 #include <cstddef>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +18,13 @@ std::size_t size(Dtype dtype);
 /// What a Real is in a file: F32 or F64.
 template <autodiff::Real T>
 constexpr Dtype dtype_of = sizeof(T) == sizeof(float) ? Dtype::f32 : Dtype::f64;
+
+namespace detail {
+/// The elements that stand at `from`, the bytes of each reversed if so asked, as numbers; rounded to nearest where T
+/// does not hold them.
+template <autodiff::Real T>
+void convert(const std::byte* from, Dtype dtype, bool reversed, std::span<T> to);
+}  // namespace detail
 
 /// A value; its elements are in row-major order.
 class Tensor {

@@ -62,10 +62,10 @@ std::unique_ptr<ZipMember> Zip::next() {
     refuse("a member has a name of " + std::to_string(info.size_filename) + " bytes");
   const std::string_view text(name.data(), info.size_filename);
   if (std::ranges::any_of(text, [](char c) { return c >= 0 && (c < 32 || c == 127); }))
-    refuse("a member has a name with control characters: " + shown(text));
-  if ((info.flag & 1) != 0) refuse("the member " + shown(text) + " is encrypted");
+    refuse("a member has a name with control characters: " + in_quotes(text));
+  if ((info.flag & 1) != 0) refuse("the member " + in_quotes(text) + " is encrypted");
   if (info.compression_method != 0 && info.compression_method != Z_DEFLATED)
-    refuse("the member " + shown(text) + " is packed by a method other than deflate");
+    refuse("the member " + in_quotes(text) + " is packed by a method other than deflate");
   if (info.compressed_size > packed_left_) refuse("the members would take more bytes than the file holds");
   packed_left_ -= info.compressed_size;
   if (info.uncompressed_size > left_) refuse("the members hold more bytes than are allowed");

@@ -99,9 +99,15 @@ Variable<T> Residual<T>::forward(const Variable<T>& x) {
   return x + y;
 }
 
-template Function<float> activation(std::string_view);
-template Function<double> activation(std::string_view);
-NN_LAYERS(template, float)
-NN_LAYERS(template, double)
+#define NN_LAYERS(T)                                 \
+  template Function<T> activation(std::string_view); \
+  template class Linear<T>;                          \
+  template class Activation<T>;                      \
+  template class Flatten<T>;                         \
+  template class Embedding<T>;                       \
+  template class Sequential<T>;                      \
+  template class Residual<T>;
+NN_LAYERS(float)
+NN_LAYERS(double)
 
 }  // namespace nn

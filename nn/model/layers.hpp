@@ -118,14 +118,17 @@ class Residual : public Module<T> {
 template <class Inner>
 Residual(Inner) -> Residual<typename Inner::value_type>;
 
-#define NN_LAYERS(X, T)  \
-  X class Linear<T>;     \
-  X class Activation<T>; \
-  X class Flatten<T>;    \
-  X class Embedding<T>;  \
-  X class Sequential<T>; \
-  X class Residual<T>;
-NN_LAYERS(extern template, float)
-NN_LAYERS(extern template, double)
+extern template class Linear<float>;
+extern template class Linear<double>;
+extern template class Activation<float>;
+extern template class Activation<double>;
+extern template class Flatten<float>;
+extern template class Flatten<double>;
+extern template class Embedding<float>;
+extern template class Embedding<double>;
+extern template class Sequential<float>;
+extern template class Sequential<double>;
+extern template class Residual<float>;
+extern template class Residual<double>;
 
 }  // namespace nn

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -27,16 +26,11 @@ std::string quoted(const std::string& text) {
   return result + "'";
 }
 
-std::string number(double value) {
-  char text[32];
-  return {text, std::to_chars(text, text + sizeof text, value).ptr};
-}
-
 std::string axis_commands(const std::string& name, const Axis& axis) {
   std::string text = (axis.logarithmic ? "set logscale " : "unset logscale ") + name + "\nset " + name + "range [" +
-                     number(axis.low) + ':' + number(axis.high) + "]\nset " + name + "tics (";
+                     digits(axis.low) + ':' + digits(axis.high) + "]\nset " + name + "tics (";
   for (const auto& tick : axis.ticks)
-    text += (text.ends_with('(') ? "" : ", ") + quoted(tick.label) + ' ' + number(tick.value);
+    text += (text.ends_with('(') ? "" : ", ") + quoted(tick.label) + ' ' + digits(tick.value);
   return text + ")\n";
 }
 
@@ -58,18 +52,18 @@ std::string script_of(const Panels& all) {
   for (const auto& panel : all.panels) {
     text += "$data" + std::to_string(block++) + " << EOD\n";
     for (std::size_t i = 0; i < all.x.size(); ++i) {
-      text += number(all.x[i]);
+      text += digits(all.x[i]);
       for (const auto& series : panel.series)
-        text += ' ' + (std::isnan(series.values[i]) ? "NaN" : number(series.values[i]));
+        text += ' ' + (std::isnan(series.values[i]) ? "NaN" : digits(series.values[i]));
       text += '\n';
     }
     text += "EOD\n";
     height += height_of(panel);
   }
-  const std::string size = " noenhanced font ',10' size 800, " + number(height);
+  const std::string size = " noenhanced font ',10' size 800, " + digits(height);
   text += "if (strstrt(GPVAL_TERMINALS, 'pngcairo') > 0) { set terminal pngcairo" + size +
           " } else { set terminal png" + size + " }\nset multiplot\nset lmargin at screen " +
-          number(0.03 + 0.01 * static_cast<double>(all.longest_label())) + "\nset rmargin at screen 0.97\n" +
+          digits(0.03 + 0.01 * static_cast<double>(all.longest_label())) + "\nset rmargin at screen 0.97\n" +
           "set border lc rgb '#9a9a9a'\nset tics textcolor rgb '#4a4a4a' scale 0.5\nset grid lc rgb '#e3e3e3' lt 1\n" +
           "set key horizontal right bottom Left reverse samplen 2 textcolor rgb '#4a4a4a'\n" +
           axis_commands("x", all.axis);
@@ -78,7 +72,7 @@ std::string script_of(const Panels& all) {
     const auto& panel = all.panels[p];
     const double top = y + head_of(panel);
     y += height_of(panel);
-    const auto screen = [&](double pixels) { return "screen " + number(1 - pixels / height); };
+    const auto screen = [&](double pixels) { return "screen " + digits(1 - pixels / height); };
     text += "set tmargin at " + screen(top) + "\nset bmargin at " + screen(y - 24) +
             (panel.has_legend()
                  ? "\nset key on at graph 1, " + screen(top - 8) + " maxcols " + std::to_string(legend_columns(panel))
@@ -145,7 +139,8 @@ std::string gnuplot_png(const Panels& all) {
   int status = 0;
   while (::waitpid(process, &status, 0) == -1 && errno == EINTR) continue;
   auto png = picture.read();
-  if (status != 0 || !png.starts_with("\x89PNG")) fail<DataError>("plot", "gnuplot has failed: ", shown(errors.read()));
+  if (status != 0 || !png.starts_with("\x89PNG"))
+    fail<DataError>("plot", "gnuplot has failed: ", in_quotes(errors.read()));
   return png;
 }
 

@@ -24,18 +24,13 @@ std::string rule_of(const std::vector<std::string>& names) {
   for (const auto& name : names) {
     const auto special = [](unsigned char c) { return c < 32 || c == 127 || c == ',' || c == '"'; };
     if (name.empty() || std::ranges::any_of(name, special))
-      return "a name is empty or has a comma, a quote or a control character: " + shown(name);
+      return "a name is empty or has a comma, a quote or a control character: " + in_quotes(name);
   }
   auto sorted = names;
   std::ranges::sort(sorted);
   const auto twice = std::ranges::adjacent_find(sorted);
-  if (twice != sorted.end()) return "two columns are named " + shown(*twice);
+  if (twice != sorted.end()) return "two columns are named " + in_quotes(*twice);
   return "";
-}
-
-std::string digits(double number) {
-  char text[32];
-  return {text, std::to_chars(text, text + sizeof text, number).ptr};
 }
 
 std::string csv_line(const auto& cells, const auto& text) {
@@ -94,7 +89,7 @@ bool History::contains(std::string_view name) const { return std::ranges::find(n
 
 const std::vector<double>& History::column(std::string_view name) const {
   const auto found = std::ranges::find(names_, name);
-  if (found == names_.end()) fail<ValueError>("history", "there is no column named ", shown(name));
+  if (found == names_.end()) fail<ValueError>("history", "there is no column named ", in_quotes(name));
   return columns_[static_cast<std::size_t>(found - names_.begin())];
 }
 
@@ -139,7 +134,7 @@ History read_history(const std::filesystem::path& path) {
     History::Row row;
     for (std::size_t i = 0; i < cells.size(); ++i) {
       const auto value = nn::number(cells[i]);
-      if (!value) refuse(place, shown(cells[i]) + " is not a number");
+      if (!value) refuse(place, in_quotes(cells[i]) + " is not a number");
       row.emplace_back(names[i], *value);
     }
     history.append(row);

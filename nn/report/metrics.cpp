@@ -5,6 +5,7 @@
 #include <iomanip>
 #include <limits>
 #include <nn/base/choice.hpp>
+#include <nn/base/class_of.hpp>
 #include <numeric>
 #include <sstream>
 #include <utility>
@@ -34,15 +35,6 @@ template <Real T>
 Array<T> predictions(std::string_view caller, const Array<T>& scores, const Array<T>& labels) {
   check_classes(caller, scores, labels);
   return autodiff::argmax(Variable<T>(scores)).value();
-}
-
-/// The class of sample i, which is one of those that there are.
-template <Real T>
-std::size_t class_of(std::string_view caller, const Array<T>& labels, std::size_t i, std::size_t classes) {
-  const T label = labels.data()[i];
-  if (!(label >= 0 && label < static_cast<T>(classes)) || label != static_cast<T>(static_cast<std::size_t>(label)))
-    fail<ValueError>(caller, "label ", i, " is not one of ", classes, " classes: ", label);
-  return static_cast<std::size_t>(label);
 }
 
 double share(std::size_t part, std::size_t whole) {
@@ -293,6 +285,5 @@ std::vector<std::string> metric_names() { return names(std::span(metrics<float>)
   template Metric<T> metric(std::string_view);
 NN_METRICS(float)
 NN_METRICS(double)
-#undef NN_METRICS
 
 }  // namespace nn

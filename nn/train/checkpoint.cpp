@@ -5,9 +5,8 @@
 #include <iterator>
 #include <nn/base/data_error.hpp>
 #include <nn/io/safetensors.hpp>
-#include <nn/io/safetensors_header.hpp>
 
-#include "kept.hpp"
+#include "named_arrays.hpp"
 
 namespace nn {
 
@@ -24,17 +23,17 @@ constexpr const char* optimiser_prefix = "optimiser.";
 constexpr const char* learning_rate = "optimiser.learning_rate";
 
 template <Real T>
-using All = std::vector<Kept<T>>;
+using All = std::vector<NamedArray<T>>;
 
 template <Real T>
 All<T> all_of(Module<T>& model) {
-  return under(model_prefix, kept(model));
+  return under(model_prefix, named_arrays(model));
 }
 
 template <Real T>
 All<T> all_of(Module<T>& model, Optimiser<T>& optimiser) {
   auto result = all_of(model);
-  std::ranges::move(under(optimiser_prefix, kept(optimiser, model)), std::back_inserter(result));
+  std::ranges::move(under(optimiser_prefix, named_arrays(optimiser, model)), std::back_inserter(result));
   return result;
 }
 
@@ -73,7 +72,7 @@ void Checkpoint::put(Module<T>& model) {
 template <Real T>
 void Checkpoint::put(Module<T>& model, Optimiser<T>& optimiser) {
   put(model);
-  exchange(arrays, optimiser_prefix, under(optimiser_prefix, kept(optimiser, model)));
+  exchange(arrays, optimiser_prefix, under(optimiser_prefix, named_arrays(optimiser, model)));
   set(learning_rate, optimiser.learning_rate());
 }
 

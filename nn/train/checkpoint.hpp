@@ -5,6 +5,7 @@
 #include <concepts>
 #include <filesystem>
 #include <map>
+#include <nn/base/text.hpp>
 #include <nn/io/tensor.hpp>
 #include <nn/optim/optimisers.hpp>
 #include <string>
@@ -25,8 +26,7 @@ class Checkpoint {
   void set(const std::string& name, std::string text) { texts_[name] = std::move(text); }
   template <CheckpointNumber N>
   void set(const std::string& name, N number) {
-    char text[64];
-    set(name, std::string(text, std::to_chars(text, text + sizeof text, number).ptr));
+    set(name, digits(number));
   }
   bool contains(const std::string& name) const { return texts_.contains(name); }
   /// Throws DataError when there is none of this name, as all below do.

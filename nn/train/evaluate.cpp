@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <limits>
-#include <nn/data/batch.hpp>
+#include <nn/data/batch_arrays.hpp>
 #include <numeric>
 
 namespace nn {

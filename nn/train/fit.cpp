@@ -1,99 +1,17 @@
 #include "fit.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <nn/base/data_error.hpp>
-#include <nn/data/batch.hpp>
-#include <nn/report/progress.hpp>
-#include <span>
 
-#include "checkpoint.hpp"
-#include "evaluate.hpp"
-#include "interrupt.hpp"
-#include "kept.hpp"
+#include "named_arrays.hpp"
+#include "run.hpp"
 
 namespace nn {
 
 using autodiff::fail;
 using autodiff::ValueError;
 
-namespace {
-
-// In the names of a checkpoint.
-constexpr const char* identity_prefix = "fit.identity.";
-
-/// All that a run remembers beside model, optimiser and history, and so what a checkpoint holds of it.
-struct State {
-  std::size_t epochs = 0, steps = 0;  // that are done
-  std::size_t step = 0;               // of the epoch that is not
-  double total = 0;                   // of the losses of its samples
-  double seconds = 0;
-  std::size_t best_epoch = 0, worse = 0;  // how many epochs in a row were not better
-  double best = 0;
-
-  /// Calls f with all of them and their names.
-  void each(auto f) {
-    f("fit.epochs", epochs), f("fit.steps", steps), f("fit.step", step), f("fit.total", total);
-    f("fit.seconds", seconds), f("fit.best_epoch", best_epoch), f("fit.best", best), f("fit.worse", worse);
-  }
-};
-
-/// The same for what a schedule on a plateau remembers.
-void each(ReduceOnPlateau::State& state, auto f) {
-  f("plateau.rate", state.rate), f("plateau.best", state.best);
-  f("plateau.worse", state.worse), f("plateau.cooling", state.cooling);
-}
-
-template <Real T>
-class Run {
- public:
-  Run(Module<T>& model, Optimiser<T>& optimiser, const Loss<T>& loss, Source<T>& data, const FitOptions<T>& options);
-  FitReport operator()();
-
- private:
-  using End = FitReport::End;
-
-  void check() const;
-  void name_columns();
-  void write_history(bool first) const;
-  void load();
-  void save();
-  void store();
-  std::optional<End> over() const;
-  void run_steps();
-  void finish_epoch();
-  void watch(double watched);
-  Moment moment(std::size_t epoch, double loss);
-  void call(const Callback& callback, Moment& now);
-  void save_rest();
-  void take_best();
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
-  std::string columns_text() const;
-  History::Row row(std::span<const double> numbers) const;
-
-  Module<T>& model_;
-  Optimiser<T>& optimiser_;
-  Source<T>& data_;
-  const FitOptions<T>& options_;
-  const std::size_t steps_, samples_;  // that an epoch has
-  TrainingStep<T> step_;
-  Evaluator<T> evaluator_;
-  BatchArrays<T> arrays_;
-  std::optional<ReduceOnPlateau> plateau_;
-  std::optional<Progress> progress_;
-  InterruptGuard interrupt_;
-
-  std::vector<std::string> columns_;  // of the history
-  std::string watched_;               // one of them
-  bool largest_ = false;              // is better
-  State state_;
-  History history_;
-  std::vector<Array<T>> best_;  // in the order of kept()
-  std::optional<End> end_;
-  bool saved_ = false;  // whether the checkpoint is up to date
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
+namespace detail {
 
 template <Real T>
 Run<T>::Run(Module<T>& model, Optimiser<T>& optimiser, const Loss<T>& loss, Source<T>& data,
@@ -178,85 +96,6 @@ void Run<T>::write_history(bool first) const {
 }
 
 template <Real T>
-void Run<T>::save() {
-  saved_ = true;
-  Checkpoint checkpoint;
-  checkpoint.put(model_, optimiser_);
-  State now = state_;
-  now.seconds += seconds();
-  const auto set = [&](const char* name, auto number) { checkpoint.set(name, number); };
-  now.each(set);
-  checkpoint.set("fit.samples", data_.size());
-  checkpoint.set("fit.batch", options_.batch);
-  checkpoint.set("fit.seed", options_.seed);
-  if (options_.drop_last) checkpoint.set("fit.drop_last", 1);
-  checkpoint.set("fit.columns", columns_text());
-  for (const auto& [name, text] : options_.identity) checkpoint.set(identity_prefix + name, text);
-  if (plateau_) {
-    auto state = plateau_->state();
-    each(state, set);
-  }
-  auto rows = autodiff::uninitialised<double>(Shape{history_.rows(), columns_.size()});
-  for (std::size_t i = 0; i < history_.rows(); ++i)
-    for (std::size_t k = 0; k < columns_.size(); ++k) rows(i, k) = history_.column(columns_[k])[i];
-  checkpoint.arrays.emplace("fit.history", rows);
-  if (!best_.empty()) {
-    std::size_t k = 0;
-    for (const auto& array : kept(model_)) checkpoint.arrays.emplace("best." + array.name, best_[k++]);
-  }
-  save_checkpoint(options_.checkpoint, checkpoint);
-}
-
-template <Real T>
-void Run<T>::load() {
-  const auto checkpoint = load_checkpoint(options_.checkpoint);
-  const auto refuse = [&](const auto&... why) {
-    fail<DataError>("fit", options_.checkpoint.string(), ": the checkpoint ", why...);
-  };
-  const auto is_kept = [&](const auto& entry) { return checkpoint.contains(identity_prefix + entry.first); };
-  if (!options_.identity.empty() && std::ranges::none_of(options_.identity, is_kept))
-    refuse("does not say of which run it is, as those of older versions do not");
-  std::string differences;
-  for (const auto& [name, mine] : options_.identity) {
-    const auto kept = identity_prefix + name;
-    const auto theirs = checkpoint.contains(kept) ? checkpoint.text(kept) : "not kept";
-    if (theirs != mine) differences += (differences.empty() ? "" : "; ") + name + " was " + theirs + ", is " + mine;
-  }
-  if (!differences.empty()) refuse("is of another run: ", differences);
-  const auto compare = [&](const char* name, std::uint64_t mine) {
-    const auto theirs = checkpoint.template number<std::uint64_t>(std::string("fit.") + name);
-    if (theirs != mine) refuse("is of a run with another ", name, ": ", theirs, " and not ", mine);
-  };
-  compare("samples", data_.size()), compare("batch", options_.batch), compare("seed", options_.seed);
-  if (checkpoint.contains("fit.drop_last") != options_.drop_last) refuse("is of a run with another drop_last");
-  if (const auto& theirs = checkpoint.text("fit.columns"); theirs != columns_text())
-    refuse("has a history of other columns: ", theirs, "; and not ", columns_text());
-
-  const auto get = [&]<class N>(const char* name, N& number) { number = checkpoint.template number<N>(name); };
-  state_.each(get);
-  const auto rows = checkpoint.template array<double>("fit.history");
-  if (rows.dimension() != 2 || rows.shape(0) != state_.epochs || rows.shape(1) != columns_.size() ||
-      state_.step > steps_ || state_.best_epoch > state_.epochs)
-    refuse("does not fit together");
-  for (std::size_t i = 0; i < rows.shape(0); ++i)
-    history_.append(row(std::span(rows.data() + i * rows.shape(1), rows.shape(1))));
-  if (plateau_) {
-    auto state = plateau_->state();
-    each(state, get);
-    if (!(state.rate >= 0) || std::isinf(state.rate)) refuse("has a learning rate that cannot be: ", state.rate);
-    plateau_->state(state);
-  }
-  if (options_.keep_best && state_.best_epoch > 0)
-    for (const auto& array : kept(model_)) {
-      best_.push_back(checkpoint.template array<T>("best." + array.name));
-      if (!std::ranges::equal(best_.back().shape(), array.shape))
-        refuse("has a best \"", array.name, "\" of another shape");
-    }
-  checkpoint.restore(model_, optimiser_);
-  saved_ = true;
-}
-
-template <Real T>
 std::optional<FitReport::End> Run<T>::over() const {
   if (state_.epochs >= options_.epochs) return End::finished;
   if (options_.patience > 0 && state_.worse >= options_.patience) return End::stopped_early;
@@ -293,7 +132,7 @@ template <Real T>
 void Run<T>::take_best() {
   if (best_.empty()) return;
   std::size_t k = 0;
-  for (const auto& array : kept(model_)) array.assign(best_[k++]);
+  for (const auto& array : named_arrays(model_)) array.assign(best_[k++]);
 }
 
 /// Those of an epoch that are left.
@@ -333,7 +172,7 @@ void Run<T>::run_steps() {
 template <Real T>
 void Run<T>::store() {
   step_.store();
-  for (const auto& array : kept(model_))
+  for (const auto& array : named_arrays(model_))
     if (!std::ranges::all_of(array.value(), [](T x) { return std::isfinite(x); })) end_ = End::not_finite;
 }
 
@@ -346,7 +185,7 @@ void Run<T>::watch(double watched) {
     state_.best_epoch = state_.epochs, state_.best = watched, state_.worse = 0;
     best_.clear();
     if (options_.keep_best)
-      for (const auto& array : kept(model_)) best_.push_back(array.value());
+      for (const auto& array : named_arrays(model_)) best_.push_back(array.value());
   }
   if (plateau_) optimiser_.learning_rate((*plateau_)(watched));
 }
@@ -388,12 +227,15 @@ FitReport Run<T>::operator()() {
   return {*end_, std::move(history_), state_.epochs, state_.steps, state_.best_epoch, state_.best};
 }
 
-}  // namespace
+template class Run<float>;  // but for what run_checkpoint.cpp defines
+template class Run<double>;
+
+}  // namespace detail
 
 template <Real T>
 FitReport fit(Module<T>& model, Optimiser<T>& optimiser, std::type_identity_t<Loss<T>> loss, Source<T>& data,
               const std::type_identity_t<FitOptions<T>>& options) {
-  return Run<T>(model, optimiser, loss, data, options)();
+  return detail::Run<T>(model, optimiser, loss, data, options)();
 }
 
 template FitReport fit(Module<float>&, Optimiser<float>&, Loss<float>, Source<float>&, const FitOptions<float>&);

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <nn/optim/clipping.hpp>
 
-#include "kept.hpp"
+#include "named_arrays.hpp"
 
 namespace nn {
 
@@ -91,14 +91,14 @@ autodiff::Recording<T> TrainingStep<T>::record(const Variable<T>& inputs, const 
 }
 
 template <Real T>
-std::vector<Kept<T>> TrainingStep<T>::kept_here() {
-  std::vector<Kept<T>> result;
-  const auto add = [&](std::vector<Kept<T>> arrays) {
+std::vector<NamedArray<T>> TrainingStep<T>::all_arrays() {
+  std::vector<NamedArray<T>> result;
+  const auto add = [&](std::vector<NamedArray<T>> arrays) {
     for (auto& array : arrays) result.push_back(std::move(array));
   };
-  add(kept(trained()));
-  for (const auto& parameter : trained()) add(kept(optimiser_, parameter));
-  add(kept(model_.states()));
+  add(named_arrays(trained()));
+  for (const auto& parameter : trained()) add(named_arrays(optimiser_, parameter));
+  add(named_arrays(model_.states()));
   return result;
 }
 
@@ -127,14 +127,14 @@ template <Real T>
 void TrainingStep<T>::store() {
   if (program_.states() == 0) return;
   std::size_t number = 0;
-  for (const auto& array : kept_here()) array.assign(program_.state(number++));
+  for (const auto& array : all_arrays()) array.assign(program_.state(number++));
 }
 
 template <Real T>
 void TrainingStep<T>::load() {
   if (program_.states() == 0) return;
   std::size_t number = 0;
-  for (const auto& array : kept_here()) program_.state(number++, array.value());
+  for (const auto& array : all_arrays()) program_.state(number++, array.value());
 }
 
 template class TrainingStep<float>;

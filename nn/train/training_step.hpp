@@ -7,7 +7,7 @@
 namespace nn {
 
 template <Real T>
-struct Kept;
+struct NamedArray;
 
 struct StepOptions {
   /// The batch goes through in so many parts, whose gradients are added up as those of a mean over the samples: less
@@ -47,7 +47,7 @@ class TrainingStep {
   autodiff::Recording<T> record(const Variable<T>& inputs, const Variable<T>& targets);
   std::vector<Named<T>> trained();
   /// All that changes from step to step, in the order in which the program holds it.
-  std::vector<Kept<T>> kept_here();
+  std::vector<NamedArray<T>> all_arrays();
 
   Module<T>& model_;
   Optimiser<T>& optimiser_;

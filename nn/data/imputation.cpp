@@ -1,4 +1,4 @@
-#include "filling.hpp"
+#include "imputation.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -41,7 +41,7 @@ double most_frequent(const std::vector<T>& values) {
 }
 
 template <Real T>
-Filling filling(const char* caller, const Dataset<T>& data, double (*average)(std::vector<T>&)) {
+Imputation filling(const char* caller, const Dataset<T>& data, double (*average)(std::vector<T>&)) {
   if (data.inputs.dimension() != 2) fail<ShapeError>(caller, "needs (samples, features): ", Dims(data.inputs.shape()));
   const std::size_t width = data.inputs.shape(1);
   const auto& names = data.feature_names;
@@ -61,7 +61,7 @@ Filling filling(const char* caller, const Dataset<T>& data, double (*average)(st
     return static_cast<std::size_t>(std::ranges::find(names, name) - names.begin());
   };
 
-  Filling result{Array<double>(Shape{width})};
+  Imputation result{Array<double>(Shape{width})};
   for (std::size_t j = 0; j < width; ++j) {
     auto values = known(j);
     result.values(j) = average(values);
@@ -87,29 +87,29 @@ Filling filling(const char* caller, const Dataset<T>& data, double (*average)(st
 }  // namespace
 
 template <Real T>
-Array<T> Filling::operator()(Array<T> inputs) const {
+Array<T> Imputation::operator()(Array<T> inputs) const {
   if (inputs.dimension() != 2 || inputs.shape(1) != values.size())
-    fail<ShapeError>("filling", "needs inputs (samples, ", values.size(), "): ", Dims(inputs.shape()));
+    fail<ShapeError>("imputation", "needs inputs (samples, ", values.size(), "): ", Dims(inputs.shape()));
   for (std::size_t i = 0; i < inputs.size(); ++i)
     if (T& value = inputs.data()[i]; std::isnan(value)) value = static_cast<T>(values(i % values.size()));
   return inputs;
 }
 
 template <Real T>
-Filling fill_mean(const Dataset<T>& data) {
+Imputation fill_mean(const Dataset<T>& data) {
   return filling("fill_mean", data, mean<T>);
 }
 
 template <Real T>
-Filling fill_median(const Dataset<T>& data) {
+Imputation fill_median(const Dataset<T>& data) {
   return filling("fill_median", data, median<T>);
 }
 
-#define NN_FILLING(T)                                    \
-  template Array<T> Filling::operator()(Array<T>) const; \
-  template Filling fill_mean(const Dataset<T>&);         \
-  template Filling fill_median(const Dataset<T>&);
-NN_FILLING(float)
-NN_FILLING(double)
+#define NN_IMPUTATION(T)                                    \
+  template Array<T> Imputation::operator()(Array<T>) const; \
+  template Imputation fill_mean(const Dataset<T>&);         \
+  template Imputation fill_median(const Dataset<T>&);
+NN_IMPUTATION(float)
+NN_IMPUTATION(double)
 
 }  // namespace nn

@@ -10,10 +10,10 @@ namespace nn {
 
 /// Reads record by record in bounded memory; a quoted field may hold separators, doubled quotes and line ends. Blanks
 /// around fields do not count, nor do blank lines and comments between records. All throw DataError.
-class Records {
+class CsvRecords {
  public:
   /// Of the options, the separator, the comment and the limits. They must outlive this.
-  Records(std::string_view caller, const std::filesystem::path& path, const CsvOptions& options)
+  CsvRecords(std::string_view caller, const std::filesystem::path& path, const CsvOptions& options)
       : options_(options), lines_(caller, path, options.max_bytes, options.max_line) {}
   /// The fields of the next record, or false after the last. They live until the next call.
   bool next(std::vector<std::string_view>& fields);

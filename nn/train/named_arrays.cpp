@@ -1,8 +1,8 @@
-#include "kept.hpp"
+#include "named_arrays.hpp"
 
 #include <algorithm>
 #include <nn/base/data_error.hpp>
-#include <nn/io/safetensors_header.hpp>
+#include <nn/base/text.hpp>
 #include <set>
 
 namespace nn {
@@ -16,8 +16,8 @@ std::string described(Dtype dtype, const Shape& shape) {
 }  // namespace
 
 template <Real T>
-std::vector<Kept<T>> kept(const std::vector<Named<T>>& parameters) {
-  std::vector<Kept<T>> result;
+std::vector<NamedArray<T>> named_arrays(const std::vector<Named<T>>& parameters) {
+  std::vector<NamedArray<T>> result;
   for (auto& [name, parameter] : parameters)
     result.push_back({name, parameter.shape(), [&parameter = parameter] { return parameter.value(); },
                       [&parameter = parameter](Array<T> value) { parameter.assign(std::move(value)); }});
@@ -25,15 +25,15 @@ std::vector<Kept<T>> kept(const std::vector<Named<T>>& parameters) {
 }
 
 template <Real T>
-std::vector<Kept<T>> kept(Module<T>& model) {
-  auto result = kept(model.parameters());
-  for (auto& state : kept(model.states())) result.push_back(std::move(state));
+std::vector<NamedArray<T>> named_arrays(Module<T>& model) {
+  auto result = named_arrays(model.parameters());
+  for (auto& state : named_arrays(model.states())) result.push_back(std::move(state));
   return result;
 }
 
 template <Real T>
-std::vector<Kept<T>> kept(Optimiser<T>& optimiser, const Named<T>& parameter) {
-  std::vector<Kept<T>> result;
+std::vector<NamedArray<T>> named_arrays(Optimiser<T>& optimiser, const Named<T>& parameter) {
+  std::vector<NamedArray<T>> result;
   for (const auto& [slot, value] : optimiser.first_slots(parameter.name, parameter.parameter.shape()))
     result.push_back({parameter.name + "." + slot, autodiff::to_shape(value.shape()),
                       [value = value] { return value.value(); },
@@ -44,22 +44,22 @@ std::vector<Kept<T>> kept(Optimiser<T>& optimiser, const Named<T>& parameter) {
 }
 
 template <Real T>
-std::vector<Kept<T>> kept(Optimiser<T>& optimiser, Module<T>& model) {
-  std::vector<Kept<T>> result;
+std::vector<NamedArray<T>> named_arrays(Optimiser<T>& optimiser, Module<T>& model) {
+  std::vector<NamedArray<T>> result;
   for (const auto& parameter : model.parameters())
     if (parameter.parameter.trainable() || !optimiser.slots(parameter.name).all().empty())
-      for (auto& slot : kept(optimiser, parameter)) result.push_back(std::move(slot));
+      for (auto& slot : named_arrays(optimiser, parameter)) result.push_back(std::move(slot));
   return result;
 }
 
 template <Real T>
-std::vector<Kept<T>> under(std::string_view prefix, std::vector<Kept<T>> arrays) {
+std::vector<NamedArray<T>> under(std::string_view prefix, std::vector<NamedArray<T>> arrays) {
   for (auto& array : arrays) array.name.insert(0, prefix);
   return arrays;
 }
 
 template <Real T>
-void replace(const std::vector<Kept<T>>& arrays, const std::map<std::string, Tensor>& tensors,
+void replace(const std::vector<NamedArray<T>>& arrays, const std::map<std::string, Tensor>& tensors,
              std::initializer_list<std::string_view> prefixes, std::string_view caller, const std::string& path) {
   std::string differences;
   std::set<std::string_view> known;
@@ -84,15 +84,15 @@ void replace(const std::vector<Kept<T>>& arrays, const std::map<std::string, Ten
   for (std::size_t i = 0; i < arrays.size(); ++i) arrays[i].assign(std::move(values[i]));
 }
 
-#define NN_KEPT(T)                                                                         \
-  template std::vector<Kept<T>> kept(const std::vector<Named<T>>&);                        \
-  template std::vector<Kept<T>> kept(Optimiser<T>&, const Named<T>&);                      \
-  template std::vector<Kept<T>> kept(Module<T>&);                                          \
-  template std::vector<Kept<T>> kept(Optimiser<T>&, Module<T>&);                           \
-  template std::vector<Kept<T>> under(std::string_view, std::vector<Kept<T>>);             \
-  template void replace(const std::vector<Kept<T>>&, const std::map<std::string, Tensor>&, \
+#define NN_NAMED_ARRAYS(T)                                                                       \
+  template std::vector<NamedArray<T>> named_arrays(const std::vector<Named<T>>&);                \
+  template std::vector<NamedArray<T>> named_arrays(Optimiser<T>&, const Named<T>&);              \
+  template std::vector<NamedArray<T>> named_arrays(Module<T>&);                                  \
+  template std::vector<NamedArray<T>> named_arrays(Optimiser<T>&, Module<T>&);                   \
+  template std::vector<NamedArray<T>> under(std::string_view, std::vector<NamedArray<T>>);       \
+  template void replace(const std::vector<NamedArray<T>>&, const std::map<std::string, Tensor>&, \
                         std::initializer_list<std::string_view>, std::string_view, const std::string&);
-NN_KEPT(float)
-NN_KEPT(double)
+NN_NAMED_ARRAYS(float)
+NN_NAMED_ARRAYS(double)
 
 }  // namespace nn

@@ -1,21 +1,21 @@
-#include "records.hpp"
+#include "csv_records.hpp"
 
 #include <algorithm>
 #include <nn/base/text.hpp>
 
 namespace nn {
 
-bool Records::skipped(std::string_view line) const {
+bool CsvRecords::skipped(std::string_view line) const {
   const auto first = std::ranges::find_if(line, [this](char c) { return !blank(c); });
   return first == line.end() || (options_.comment != 0 && *first == options_.comment);
 }
 
-void Records::check_columns(std::size_t columns) const {
+void CsvRecords::check_columns(std::size_t columns) const {
   if (columns > options_.max_columns)
     lines_.refuse(line_, "there are more than the " + std::to_string(options_.max_columns) + " columns allowed");
 }
 
-bool Records::next(std::vector<std::string_view>& fields) {
+bool CsvRecords::next(std::vector<std::string_view>& fields) {
   std::string_view line;
   do {
     if (!lines_.next(line)) return false;
@@ -40,7 +40,7 @@ bool Records::next(std::vector<std::string_view>& fields) {
 }
 
 /// Appends the quoted field that begins at `at`, reading further lines if it holds line ends; returns what follows it.
-std::size_t Records::unquote(std::string_view& line, std::size_t at) {
+std::size_t CsvRecords::unquote(std::string_view& line, std::size_t at) {
   for (++at;;) {
     const std::size_t quote = line.find('"', at);
     text_ += line.substr(at, quote - at);
@@ -58,7 +58,7 @@ std::size_t Records::unquote(std::string_view& line, std::size_t at) {
   }
 }
 
-void Records::split_quoted(std::string_view line, std::vector<std::string_view>& fields) {
+void CsvRecords::split_quoted(std::string_view line, std::vector<std::string_view>& fields) {
   std::vector<std::size_t> ends;  // of the fields in text_, which still grows
   text_.clear();
   std::size_t at = 0;
