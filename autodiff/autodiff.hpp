@@ -20,3 +20,4 @@
 #include "threads.hpp"
 #include "transforms.hpp"
 #include "variable.hpp"
+#include "version.hpp"

@@ -167,14 +167,22 @@ class Elementwise final : public Declared<Op, T> {
   }
   (std::make_index_sequence<arity>());
 
-  static_assert(
-      []<std::size_t... I>(std::index_sequence<I...>) {
-        return ((!Declared<Op, T>::declared_differentiable(I) || has_unit_slope<Op, I> || has_vjp<int(I)>)&&...);
-      }(std::make_index_sequence<arity>()),
-      "an operation needs S vjp<I>(ct, y, x...) for each argument, or to declare `linear` or `differentiable`");
-
  public:
   using Declared<Op, T>::Declared;
+  /// Whether vjp of the argument exists where it is needed, and whether it gives what it should; see well_defined().
+  template <int I>
+  static constexpr bool has_rule = !Declared<Op, T>::declared_differentiable(I) || has_unit_slope<Op, I> || has_vjp<I>;
+  template <int I>
+  static constexpr bool rule_fits = []<std::size_t... J>(std::index_sequence<J...>) {
+    if constexpr (!has_vjp<I>)
+      return true;
+    else
+      return requires(const Op& op, const Lanes& s, const Variable<T>& v) {
+        { op.template vjp<I>(s, s, (void(J), s)...) } -> std::convertible_to<Lanes>;
+        { op.template vjp<I>(v, v, (void(J), v)...) } -> std::convertible_to<Variable<T>>;
+      };
+  }
+  (std::make_index_sequence<arity>());
 
   Shape shape(std::span<const Dims> inputs) const override {
     check_arity(Op::name, arity, inputs.size());
@@ -284,18 +292,25 @@ class Structural final : public Declared<Op, T> {
     return requires(const Op& op, const Variable<T>& v) { op.template vjp<I>(v, v, (void(J), v)...); };
   }
   (std::make_index_sequence<arity>());
-
-  static_assert(
-      []<std::size_t... I>(std::index_sequence<I...>) {
-        return ((!Declared<Op, T>::declared_differentiable(I) || has_vjp<int(I)>)&&...);
-      }(std::make_index_sequence<arity>()),
-      "an operation needs V vjp<I>(ct, y, x...) for each argument, or to declare it not `differentiable`");
   static_assert(
       !requires { Op::linear; } && !requires { Op::neutral; } && !requires { Op::commutative; },
       "`linear`, `neutral` and `commutative` are for elementwise operations, those with an f");
 
  public:
   using Declared<Op, T>::Declared;
+  /// See Elementwise; of any number of arguments, the rule is one for all.
+  template <int I>
+  static constexpr bool has_rule = !Declared<Op, T>::declared_differentiable(I) || has_vjp<I>;
+  template <int I>
+  static constexpr bool rule_fits = []<std::size_t... J>(std::index_sequence<J...>) {
+    if constexpr (!has_vjp<I>)
+      return true;
+    else
+      return requires(const Op& op, const Variable<T>& v) {
+        { op.template vjp<I>(v, v, (void(J), v)...) } -> std::convertible_to<Cotangent<T>>;
+      };
+  }
+  (std::make_index_sequence<arity>());
 
   Shape shape(std::span<const Dims> x) const override {
     if constexpr (arity != 0) check_arity(Op::name, arity, x.size());
@@ -493,13 +508,90 @@ constexpr auto adaptor() {
     return std::type_identity<Elementwise<Op, T>>();
 }
 
+template <class Op>
+concept Named = requires {
+  { Op::name } -> std::convertible_to<std::string_view>;
+};
+template <class Op>
+constexpr bool has_shape() {
+  if constexpr (shape_arity<Op>() != 0) {
+    return true;
+  } else {
+    return requires(const Op& op, std::span<const Dims> x) { op.shape(x); };
+  }
+}
+template <class Op, class T, std::size_t... I>
+constexpr bool has_forward(std::index_sequence<I...>) {
+  if constexpr (sizeof...(I) == 0) {
+    return requires(const Op& op, Operand<T> y, std::span<const Operand<const T>> x) { op.template forward<T>(y, x); };
+  } else {
+    return requires(const Op& op, Operand<T> y, Operand<const T> x) { op.template forward<T>(y, (void(I), x)...); };
+  }
+}
+
+/// How many arguments an operation takes; 0 for any number.
+template <class Op, class T>
+constexpr std::size_t arguments() {
+  constexpr std::size_t elementwise = arity_of<Op, kernels::NativeLanes<T>>();
+  if constexpr (elementwise != 0)
+    return elementwise;
+  else
+    return structural_arity<Op>();
+}
+
+/// Whether each argument from which a gradient flows has a vjp that gives what it should.
+template <class Op, class T>
+constexpr bool check_rules() {
+  using Adaptor = typename decltype(adaptor<Op, T>())::type;
+  return []<std::size_t... I>(std::index_sequence<I...>) {
+    constexpr bool found = (Adaptor::template has_rule<int(I)> && ...);
+    static_assert(found,
+                  "an operation needs vjp<I>(ct, y, x...), const or static, for each argument I; or to declare "
+                  "`linear` or `differentiable`");
+    if constexpr (!found) {
+      return false;
+    } else {
+      constexpr bool fits = (Adaptor::template rule_fits<int(I)> && ...);
+      static_assert(fits, "vjp must give the type that it is given: S, or V, or what placed() gives");
+      return fits;
+    }
+  }
+  (std::make_index_sequence<arguments<Op, T>()>());
+}
+
+/// Whether the struct of an operation has what it needs. Where it has not, one error says what is missing, and nothing
+/// else is compiled of it.
+template <class Op, class T>
+constexpr bool well_defined() {
+  constexpr bool elementwise = arity_of<Op, kernels::NativeLanes<T>>() != 0, several = requires { Op::results; };
+  constexpr bool named = Named<Op>, known = elementwise || IsView<Op> || has_shape<Op>();
+  static_assert(named, "an operation needs a name: static constexpr auto name = \"cube\"");
+  static_assert(known,
+                "an operation needs f of one, two or three arguments, or shape and forward, or view: "
+                "const or static");
+  if constexpr (!named || !known || several) {
+    return named && known;
+  } else if constexpr (elementwise || IsView<Op>) {
+    return check_rules<Op, T>();
+  } else {
+    constexpr bool forward = has_forward<Op, T>(std::make_index_sequence<shape_arity<Op>()>());
+    static_assert(forward,
+                  "an operation with a shape needs template <class T> void "
+                  "forward(Operand<T> y, Operand<const T> x...), const or static");
+    if constexpr (forward) return check_rules<Op, T>();
+    return false;
+  }
+}
+
 }  // namespace detail
 
 /// An operation as the engine sees it: of several results if it says so, elementwise if it has an f, else structural.
 template <class Op, Real T>
 std::shared_ptr<const Primitive<T>> primitive(const Op& op) {
   using Adaptor = typename decltype(detail::adaptor<Op, T>())::type;
-  if constexpr (std::is_empty_v<Op>) {
+  if constexpr (!detail::well_defined<Op, T>()) {
+    return nullptr;
+  } else if constexpr (std::is_empty_v<Op>) {
     static const auto shared = std::make_shared<const Adaptor>(op);
     return shared;
   } else {
@@ -514,6 +606,9 @@ template <class Op, class... As>
 requires Operands<As...>
 auto record(const Op& op, As&&... as) {
   using T = ElementOf<As...>;
+  constexpr std::size_t takes = detail::arguments<Op, T>();
+  static_assert(takes == 0 || takes == sizeof...(As),
+                "the operation takes another number of arguments than it is given");
   const std::array<Variable<T>, sizeof...(As)> inputs{to_variable<T>(std::forward<As>(as))...};
   if constexpr (requires { Op::results; }) {
     std::array<Variable<T>, Op::results> results;

@@ -158,8 +158,12 @@ using ElementOf = typename detail::FirstElementType<As...>::type;
 template <Real T, class A>
 decltype(auto) to_variable(A&& a) {
   if constexpr (AnyVariable<A>) {
-    static_assert(std::same_as<ElementOf<A>, T>, "[autodiff] variables of float and of double cannot be mixed");
-    return static_cast<const Variable<T>&>(a);
+    constexpr bool same = std::is_same_v<ElementOf<A>, T>;
+    static_assert(same, "[autodiff] variables of float and of double cannot be mixed");
+    if constexpr (same)
+      return static_cast<const Variable<T>&>(a);
+    else
+      return Variable<T>();  // so that no other error follows
   } else {
     return Variable<T>(to_array<T>(std::forward<A>(a)));
   }

@@ -13,6 +13,7 @@ export PKG_CONFIG_PATH LD_LIBRARY_PATH
 cat >"$root/program.cpp" <<'PROGRAM'
 #include <autodiff/autodiff.hpp>
 #include <autodiff/op.hpp>
+#include <iostream>
 #include <nn/nn.hpp>
 
 struct Cube {
@@ -28,6 +29,8 @@ struct Cube {
 };
 
 int main() {
+  std::cout << XTENSOR_AUTODIFF_VERSION_MAJOR << '.' << XTENSOR_AUTODIFF_VERSION_MINOR << '.'
+            << XTENSOR_AUTODIFF_VERSION_PATCH << '\n';
   autodiff::Tape<double> tape;
   auto x = tape.variable(xt::xarray<double>{2.0, 3.0});
   auto y = autodiff::sum(autodiff::record(Cube{}, x) * autodiff::matmul(xt::eye<double>(2), x));
@@ -35,13 +38,15 @@ int main() {
   return g(0) == 32 && g(1) == 108 ? 0 : 1;
 }
 PROGRAM
-# Macros of the library would meet those of the program.
+# Macros of the library would meet those of the program, but for those of version.hpp.
 # shellcheck disable=SC2046  # the flags are words
 macros=$(printf '#include <autodiff/autodiff.hpp>\n#include <autodiff/op.hpp>\n#include <nn/nn.hpp>\n' |
   "$@" -x c++ -std=c++20 -dM -E - $(pkg-config --define-variable=prefix="$root$prefix" --cflags xtensor-autodiff) |
-  grep -E '#define (AUTODIFF|NN)_' || true)
+  grep -E '#define ([A-Z_]*AUTODIFF|NN)_' || true)
+macros=$(echo "$macros" | grep -v '^#define XTENSOR_AUTODIFF_VERSION_[MP][A-Z]* [0-9]*$' || true)
 [ -z "$macros" ] || { printf 'macros leak:\n%s\n' "$macros"; exit 1; }
 # shellcheck disable=SC2046  # the flags are words
 "$@" "$root/program.cpp" -o "$root/program" \
   $(pkg-config --define-variable=prefix="$root$prefix" --cflags --libs xtensor-autodiff)
-"$root/program"
+version=$("$root/program")
+[ "$version" = "$(pkg-config --modversion xtensor-autodiff)" ]

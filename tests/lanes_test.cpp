@@ -23,8 +23,10 @@ std::vector<T> evaluate(F f, const std::vector<T>& x) {
   using L = kernels::NativeLanes<T>;
   std::vector<T> y(x.size());
   for (std::size_t i = 0; i < x.size(); i += L::size) {
-    const std::size_t n = std::min(L::size, x.size() - i);
-    f(L::load_part(x.data() + i, n)).store_part(y.data() + i, n);
+    if (const std::size_t n = x.size() - i; n < L::size)
+      f(L::load_part(x.data() + i, n)).store_part(y.data() + i, n);
+    else
+      f(L::load(x.data() + i)).store(y.data() + i);
   }
   return y;
 }

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Every file and folder that a document names in backticks exists, as seen from the root or from the document's folder;
+# a name without a folder may be anywhere. Argument: the root of the source tree.
+# shellcheck disable=SC2016,SC2086  # backticks are those of Markdown; names may be patterns
+set -eu
+cd "$1"
+missing=0
+for document in README.md CONTRIBUTING.md CHANGELOG.md $(find autodiff nn tests -name README.md); do
+  names=$(grep -oE '`[A-Za-z0-9_./*-]+`' "$document" | tr -d '`' | sort -u |
+    grep -E '/$|\.(hpp|cpp|sh|py|md|build|csv)$|^(autodiff|nn|tests|examples|\.ci)/' | grep -v '^build/' || true)
+  for name in $names; do
+    folder=$(dirname "$document")
+    case $name in
+      */*) found=$(ls -d $name "$folder"/$name 2>/dev/null || true) ;;
+      *) found=$(find "$folder" autodiff nn tests examples -name "$name") ;;
+    esac
+    [ -n "$found" ] || { echo "$document names $name, which is not there"; missing=1; }
+  done
+done
+exit "$missing"
