@@ -72,6 +72,31 @@ TEST_CASE("parts: the gradient of many is recorded as one operation of many inpu
   CHECK(curvature(7) == doctest::Approx(2 * (slope.value()(6) + slope.value()(8))));
 }
 
+TEST_CASE(
+    "parts in programs: a recurrent network by slices of one product takes little more than by a product a step") {
+  const std::size_t batch = 8, units = 32, steps = 60;
+  std::size_t bytes[2];
+  for (const bool sliced : {false, true}) {
+    ad::Tape<double> tape;
+    const V x = tape.constant(sample({batch, steps, units}, -1, 1)),
+            in = tape.variable(sample({units, 4 * units}, -0.1, 0.1)),
+            weight = tape.variable(sample({units, 4 * units}, -0.1, 0.1)), all = matmul(x, in);
+    V h(Array<double>(Shape{batch, units}, 0.0)), c = h;
+    std::vector<V> outputs;
+    for (std::size_t t = 0; t < steps; ++t) {
+      const auto at = [t](const V& of) { return squeeze(take_range(of, 1, int(t), int(t) + 1), 1); };
+      const auto gates = split((sliced ? at(all) : matmul(at(x), in)) + matmul(h, weight), 4, 1);
+      c = logistic(gates[1]) * c + logistic(gates[0]) * tanh(gates[2]);
+      h = logistic(gates[3]) * tanh(c);
+      outputs.push_back(h);
+    }
+    const V loss = mean(square(stack(outputs, 1)));
+    const auto [of_in, of_weight] = recorded_gradient(loss, in, weight);
+    bytes[sliced] = ad::compile({x}, {loss, of_in, of_weight}).report().bytes;
+  }
+  CHECK_LE(double(bytes[1]), 1.3 * double(bytes[0]));
+}
+
 TEST_CASE("parts in programs: the memory of a gradient by parts is that of the array") {
   const std::size_t n = 1000;
   for (const bool exact : {false, true}) {
