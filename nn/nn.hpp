@@ -23,6 +23,7 @@
 #include "optim/clipping.hpp"
 #include "optim/lbfgs.hpp"
 #include "optim/optimisers.hpp"
+#include "optim/record_step.hpp"
 #include "optim/schedules.hpp"
 #include "report/history.hpp"
 #include "report/metrics.hpp"

@@ -212,4 +212,15 @@ TEST_CASE("missing features are filled in by what other data shows") {
   CHECK(nn::fill_mean(constant).values(0) == 7.1);
   CHECK_THROWS_WITH_AS(nn::Imputation{Array<double>{1}}(row), "[imputation] needs inputs (samples, 1): (1, 4)",
                        autodiff::ShapeError);
+  static_assert(std::same_as<nn::Filling, nn::Imputation>);  // what it was called first
+}
+
+TEST_CASE("numbers in the fewest digits, and names of files in quotes") {
+  CHECK(nn::digits(0.1f) == "0.1");
+  CHECK(nn::digits(0.1) == "0.1");
+  CHECK(nn::digits(0.1 + 0.2) == "0.30000000000000004");
+  CHECK(nn::digits(std::uint64_t(-1)) == "18446744073709551615");
+  CHECK(nn::in_quotes("a\tb\x7f\xff") == "\"a?b??\"");
+  CHECK(nn::in_quotes(std::string(60, 'x')) == '"' + std::string(60, 'x') + '"');
+  CHECK(nn::in_quotes(std::string(61, 'x')) == '"' + std::string(60, 'x') + "...\"");
 }

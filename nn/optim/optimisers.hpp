@@ -101,21 +101,6 @@ class Optimiser {
   mutable std::optional<double> decay_of_group_;  // while a rule is asked
 };
 
-namespace detail {
-/// Whether a recorded gradient is nothing but the zeros of a parameter that the loss does not depend on.
-template <Real T>
-bool is_of_unused(const Variable<T>& gradient);
-}  // namespace detail
-
-/// What a step of the optimiser makes of parameters, variables of one tape, and of its slots, as updates of a program
-/// of your own: the learning rate is read at each run. Throws ShapeError unless there is a gradient of its shape for
-/// each parameter, ValueError for parameters without names, by which slots go. The optimiser's own slots are where the
-/// first run starts; what runs make of them stays in the program. First the parameters in their order, then the slots
-/// of one after those of another. A parameter that the loss does not use stays as it is.
-template <Real T>
-std::vector<autodiff::Update<T>> record_step(Optimiser<T>& optimiser, const std::vector<Variable<T>>& parameters,
-                                             const std::vector<Variable<T>>& gradients);
-
 // The rules. Options have the names, the defaults and the meaning of PyTorch's torch.optim. A weight_decay adds
 // weight_decay * parameter to the gradient, but in AdamW. Options out of their range throw ValueError.
 

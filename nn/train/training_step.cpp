@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nn/optim/clipping.hpp>
+#include <nn/optim/record_step.hpp>
 
 #include "named_arrays.hpp"
 
