@@ -6,8 +6,8 @@
 // `kernels`. Include these three: which other headers there are, and what stands in which, may change at any time.
 //
 // Headers and library belong together: a program is compiled with the headers of the library that it is linked with.
-// Weights in safetensors, .npy and CSV files are read by every later version. A checkpoint, with which a run of training
-// goes on, is read by versions of the same MINOR; others may refuse it, with a DataError that says so.
+// Weights in safetensors, .npy and CSV files are read by every later version. A checkpoint, with which a run of
+// training goes on, is read by versions of the same MINOR; others may refuse it, with a DataError that says so.
 #pragma once
 
 #define XTENSOR_AUTODIFF_VERSION_MAJOR 0

@@ -12,7 +12,9 @@ constexpr bool moves = std::is_move_constructible_v<T> || std::is_copy_construct
 
 }  // namespace
 
-TEST_CASE("an evaluator with a loss is asked for predictions alone, too, in any order, and always of the parameters that the model has") {
+TEST_CASE(
+    "an evaluator with a loss is asked for predictions alone, too, in any order, and always of the parameters that the "
+    "model has") {
   for (const bool predictions_first : {false, true}) {
     CAPTURE(predictions_first);
     nn::Sequential model(nn::Linear<double>(2, 3), nn::Activation<double>("tanh"), nn::Linear<double>(3, 2));

@@ -1,8 +1,8 @@
 // A graph on its way through the passes, for tests of single passes.
 #pragma once
 
-#include <autodiff/program/schedule.hpp>
 #include <autodiff/program/passes.hpp>
+#include <autodiff/program/schedule.hpp>
 
 #include "cases.hpp"
 

@@ -218,11 +218,11 @@ struct LessEqual {
   }
 };
 
-#define AUTODIFF_ARITHMETIC(X)                                                                                     \
-  X(Add)                                                                                                           \
-  X(Sub)                                                                                                           \
-  X(Neg) X(Mul) X(Div) X(Pow) X(Maximum) X(Minimum) X(Atan2) X(Where) X(StopGradient) X(Equal) X(NotEqual) X(Less) \
-      X(LessEqual)
+// clang-format off
+#define AUTODIFF_ARITHMETIC(X) \
+  X(Add) X(Sub) X(Neg) X(Mul) X(Div) X(Pow) X(Maximum) X(Minimum) X(Atan2) X(Where) X(StopGradient) \
+  X(Equal) X(NotEqual) X(Less) X(LessEqual)
+// clang-format on
 AUTODIFF_ARITHMETIC(AUTODIFF_EXTERN)
 
 }  // namespace autodiff

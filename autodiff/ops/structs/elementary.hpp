@@ -296,11 +296,11 @@ struct Erf {
   }
 };
 
-#define AUTODIFF_ELEMENTARY(X)                                                                                  \
-  X(Abs)                                                                                                        \
-  X(Sign)                                                                                                       \
-  X(Exp) X(Expm1) X(Log) X(Log1p) X(Sqrt) X(Rsqrt) X(Square) X(Reciprocal) X(Sin) X(Cos) X(Tan) X(Asin) X(Acos) \
-      X(Atan) X(Sinh) X(Cosh) X(Tanh) X(Erf)
+// clang-format off
+#define AUTODIFF_ELEMENTARY(X) \
+  X(Abs) X(Sign) X(Exp) X(Expm1) X(Log) X(Log1p) X(Sqrt) X(Rsqrt) X(Square) X(Reciprocal) X(Sin) X(Cos) \
+  X(Tan) X(Asin) X(Acos) X(Atan) X(Sinh) X(Cosh) X(Tanh) X(Erf)
+// clang-format on
 AUTODIFF_ELEMENTARY(AUTODIFF_EXTERN)
 
 }  // namespace autodiff
