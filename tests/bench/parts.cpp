@@ -107,7 +107,7 @@ void measure_recurrent(std::size_t steps) {
   struct Way {
     const char* name;
     double gradient = 0, arena = 0;
-    std::unique_ptr<ad::Program<double>> program;
+    std::unique_ptr<ad::Program<double>> program = nullptr;
   } ways[] = {{"a product a step"}, {"slices"}, {"split"}, {"unstack"}};
   for (auto& way : ways) {
     Tape tape;
