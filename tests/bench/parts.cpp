@@ -128,7 +128,7 @@ void measure_recurrent(std::size_t steps) {
           return name == "slices" ? slice(all, t) : name == "split" ? squeeze(parts[t], 1) : parts[t];
         },
         weight, batch, units, steps);
-    way.gradient = seconds([&] { gradient(loss, in, weight); });
+    way.gradient = seconds([&] { gradient(loss, in, weight); }, 30);
     const auto [of_in, of_weight] = recorded_gradient(loss, in, weight);
     way.program = std::make_unique<ad::Program<double>>(ad::compile({x}, {loss, of_in, of_weight}));
     way.arena = static_cast<double>(way.program->report().bytes);
