@@ -623,6 +623,9 @@ auto record(const Op& op, As&&... as) {
 /// to zeros. See Cotangent.
 template <class Op, Real T, std::same_as<Variable<T>>... Rest>
 Cotangent<T> placed(const Op& op, const Variable<T>& first, const Rest&... rest) {
+  static_assert(
+      requires(Operand<T> y, Operand<const T> x) { op.template accumulate<T>(y, x, (void(rest), x)..., T(1), T(1)); },
+      "what is placed must be an operation with accumulate, of so many inputs");
   return {primitive<Op, T>(op), {first, rest...}};
 }
 

@@ -77,7 +77,7 @@ struct Pullback {
   std::span<const Variable<T>> cotangents;  // of the results; empty variables where nothing flows
   std::span<const Variable<T>> y, x;
   std::vector<bool> wanted;         // by input
-  std::vector<Cotangent<T>> found;  // by input; left as it is where nothing flows
+  std::vector<Cotangent<T>> found;  // by input; of several results, left as it is where nothing flows
 };
 
 /// A part of an operation that is a sum: another operation, of the next `inputs` of the inputs.

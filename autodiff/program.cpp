@@ -113,6 +113,7 @@ class ProgramCache {
       entry.shapes.push_back(input->shape());
     }
     const Recording<T> recording = record_(tape, entered);
+    check_replaced(tape, recording);
     const auto compilation = compile_recording<T>(entered, recording.outputs, recording.updates, options_);
     auto states = compiled_ == 0 ? first_states(compilation) : states_;
     check_states(compilation);
@@ -143,6 +144,17 @@ class ProgramCache {
     for (const auto& shape : entries_.front().shapes) text << ' ' << to_string(Dims(shape));
     text << "; it keeps programs for " << options_.capacity << " shapes, see CompileOptions::capacity\n";
     std::clog << text.str();
+  }
+
+  /// Throws TapeError for what a recording replaces, and the program would leave as it is.
+  static void check_replaced(const Tape<T>& tape, const Recording<T>& recording) {
+    for (const auto& [cell, name] : tape.replaced())
+      if (std::ranges::none_of(recording.updates, [&, &cell = cell](const auto& update) {
+            return update.state.recorded() && tape.cell(update.state.index()) == cell;
+          }))
+        fail<TapeError>("program", "the recording replaces ", name,
+                        ", which is no state of the program and would stay as it is: make it an update, or call its "
+                        "module in inference");
   }
 
   /// Throws ShapeError where a program for another shape has other states.

@@ -123,9 +123,9 @@ class Program : public Calls<T, Program<T>> {
 
 /// Makes a program of what a tape holds: how the outputs and the next values of states follow from inputs and states,
 /// gradients included where they were recorded. Inputs and states are variables or constants of the tape, not results;
-/// other variables keep their recorded values. The tape is not needed any more. Throws TapeError for plain values,
-/// other tapes, results as inputs, and what is named twice; ShapeError for a next value that has not the shape of its
-/// state; ValueError for a number of threads that cannot be.
+/// variables of cells, such as parameters, are read at each run, others keep their recorded values. The tape is not
+/// needed any more. Throws TapeError for plain values, other tapes, results as inputs, and what is named twice;
+/// ShapeError for a next value that has not the shape of its state; ValueError for a number of threads that cannot be.
 inline Program<float> compile(const std::vector<Variable<float>>& inputs, const std::vector<Variable<float>>& outputs,
                               const std::vector<Update<float>>& updates = {}, const CompileOptions& options = {}) {
   return {inputs, outputs, updates, options};

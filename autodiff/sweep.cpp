@@ -15,12 +15,17 @@ template <Real T>
 void check(std::string_view caller, Sweep mode, const Variable<T>& y, const Variable<T>& cotangent,
            std::span<const Variable<T>> xs) {
   if (!y.recorded()) fail<PlainError>(caller, "y is a plain value, recorded on no tape: ", Dims(y.shape()));
+  if (const auto& node = y.tape().node(y.index()); node.operation && node.constant)
+    fail<PlainError>(caller,
+                     "y was recorded while the tape was paused: no gradient flows through it: ", Dims(y.shape()));
   if (!std::ranges::equal(cotangent.shape(), y.shape()))
     fail<ShapeError>(caller, "the cotangent must have the shape of y: ", Dims(cotangent.shape()), " and ",
                      Dims(y.shape()));
   if (mode == Sweep::plain && (y.abstract() || cotangent.abstract()))
-    fail<TapeError>(caller, "only a run of the program knows the derivatives; recorded_", caller,
-                    " records them: y depends on ", y.tape().origins(y.index()), ": ", Dims(y.shape()));
+    fail<TapeError>(caller,
+                    "only a run of the program knows the derivatives, which functions named recorded_ record: y "
+                    "depends on ",
+                    y.tape().origins(y.index()), ": ", Dims(y.shape()));
   for (const auto& x : xs) {
     if (!x.recorded()) fail<PlainError>(caller, "x is a plain value, recorded on no tape: ", Dims(x.shape()));
     if (&x.tape() != &y.tape()) fail<TapeError>(caller, "x and y belong to two tapes");
@@ -65,7 +70,10 @@ class Sweeper {
   /// Whether the node is on a path from an x.
   bool leads(std::size_t i) const {
     const auto& node = tape_.node(i);
-    if (node.constant || !node.operation || !node.operation->result_differentiable(node.result)) return false;
+    return !node.constant && node.operation && node.operation->result_differentiable(node.result) && inputs_lead(i);
+  }
+  bool inputs_lead(std::size_t i) const {
+    const auto& node = tape_.node(i);
     const auto inputs = tape_.inputs(i);
     for (std::size_t j = 0; j < inputs.size(); ++j)
       if (leads_to(inputs[j]) && node.operation->differentiable(j)) return true;
@@ -80,7 +88,7 @@ class Sweeper {
     const std::size_t results = std::min(operation->results(), last_ + 1 - i);
     bool reached = false;
     for (std::size_t k = i; k < i + results; ++k) settle(k - first_), reached |= cotangents_[k - first_].alive();
-    if (!reached || !leads(i)) return;
+    if (!reached || !inputs_lead(i)) return;
     const auto span = tape_.inputs(i);
     const xt::svector<std::uint32_t, 4> inputs(span.begin(), span.end());
     cts_.clear(), ys_.clear(), xs_.clear();
@@ -110,6 +118,8 @@ class Sweeper {
       return mode_ == Sweep::recorded ? add_later(to, std::move(found)) : add_in_place(to, found, expected);
     }
     if (!found.value.alive() && operation.results() > 1) return;
+    if (!found.value.alive())
+      fail<TapeError>(operation.name(), "its rule gives no gradient of argument ", argument + 1, ": ", expected);
     Variable<T> part = entered(found.value);
     check_shape_of(operation, argument, Dims(part.shape()), expected);
     if (tape_.stops_at_non_finite() && !part.abstract()) require_finite_part(from, operation, part);

@@ -221,7 +221,8 @@ void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::
     for (std::size_t k = 0; k < results.size(); ++k)
       require_finite<T>(operation->name(), "the result", operand(std::as_const(*values[k])), shapes);
   if (!tape || !(tape->recording_ || abstract)) {
-    for (std::size_t k = 0; k < results.size(); ++k) results[k] = Variable<T>(std::move(values[k]), nullptr, 0, 0);
+    for (std::size_t k = 0; k < results.size(); ++k)
+      results[k] = Variable<T>(std::move(values[k]), nullptr, 0, 0, abstract);
     return;
   }
   // Plain values become constants here, after all that can fail; then the node's own inputs follow each other.

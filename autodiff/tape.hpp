@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <exception>
 #include <initializer_list>
@@ -53,7 +54,7 @@ class Tape {
   /// Enters a value that gradients can be asked for: an array, any xtensor expression, or a number; or the value of
   /// another variable, whose array is shared. Throws TapeError for a variable whose tape is gone.
   template <class A>
-  Variable<T> variable(A&& value, const std::string& name = {}) {
+  requires(!std::convertible_to<A, Cell<T>>) Variable<T> variable(A&& value, const std::string& name = {}) {
     return leaf(to_variable<T>(std::forward<A>(value)), name, false);
   }
   /// The elements of a vector, or the rows of a matrix; {} is an empty vector. Throws ShapeError for rows of different
@@ -66,13 +67,15 @@ class Tape {
     return leaf(Variable<T>(from(rows)), name, false);
   }
   /// Enters a value that others may replace, as it is now. A program reads it at each run, unless it is a state of it.
-  Variable<T> variable(const Cell<T>& cell, const std::string& name = {}) { return leaf(*cell, name, false, cell); }
+  Variable<T> variable(const Cell<T>& cell, const std::string& name = {}) {
+    return leaf(held(cell), name, false, cell);
+  }
   /// Enters a value that a program is given at each run. Throws TapeError where the tape is not abstract.
   Variable<T> input(const Shape& shape);
   /// Enters a value that has no gradient.
-  Variable<T> constant(const Cell<T>& cell, const std::string& name = {}) { return leaf(*cell, name, true, cell); }
+  Variable<T> constant(const Cell<T>& cell, const std::string& name = {}) { return leaf(held(cell), name, true, cell); }
   template <class A>
-  Variable<T> constant(A&& value, const std::string& name = {}) {
+  requires(!std::convertible_to<A, Cell<T>>) Variable<T> constant(A&& value, const std::string& name = {}) {
     return leaf(to_variable<T>(std::forward<A>(value)), name, true);
   }
   template <class = void>
@@ -105,7 +108,8 @@ class Tape {
   };
   Scope scope(std::string_view name) { return Scope(*this, name); }
 
-  /// Until the returned object ends, nothing is recorded: operations give plain values.
+  /// Until the returned object ends, nothing is recorded: operations give plain values. On an abstract tape they are
+  /// recorded all the same, and have no gradient.
   class [[nodiscard]] Pause {
    public:
     explicit Pause(Tape& tape) : tape_(tape), before_(tape.recording_) { tape.recording_ = false; }
@@ -147,6 +151,9 @@ class Tape {
   }
   /// The cell that a variable was entered from, or null.
   Cell<T> cell(std::size_t index) const;
+  /// Notes that a recording replaces what a cell holds: a program must have it as a state. Of an abstract tape.
+  void replaces(const Cell<T>& cell, const std::string& name) { replaced_.emplace_back(cell, name); }
+  const std::vector<std::pair<Cell<T>, std::string>>& replaced() const { return replaced_; }
   /// What the value of a node depends on and only a run knows: "input 0, variable layer1/W".
   std::string origins(std::size_t index) const;
   /// "layer1/W", or "" for a node without a name.
@@ -214,6 +221,10 @@ class Tape {
     return a;
   }
   static Tape* common(std::string_view operation, std::span<const Variable<T>> operands);
+  static const Variable<T>& held(const Cell<T>& cell) {
+    if (!cell) fail<TapeError>("tape", "there is no cell to enter");
+    return *cell;
+  }
   Variable<T> leaf(const Variable<T>& value, const std::string& name, bool constant, const Cell<T>& cell = nullptr);
   std::uint32_t append(Node<T> node);
   std::string scope_path(std::uint32_t scope) const;
@@ -232,6 +243,7 @@ class Tape {
   std::unordered_map<std::string, std::uint32_t> by_name_;
   std::unordered_map<std::uint32_t, Cell<T>> cells_;
   std::vector<std::uint32_t> entered_;  // the inputs
+  std::vector<std::pair<Cell<T>, std::string>> replaced_;
 };
 
 /// What flows back to an input as an array, recorded where it has to be computed.

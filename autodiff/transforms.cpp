@@ -78,6 +78,10 @@ std::vector<Variable<T>> recorded_vjp(const Variable<T>& y, const Variable<T>& c
 template <Real T>
 Variable<T> recorded_jvp(const Variable<T>& y, const std::vector<Variable<T>>& xs,
                          const std::vector<Variable<T>>& tangents) {
+  std::vector<Variable<T>> operands(tangents);
+  operands.push_back(y);
+  Tape<T>::check_operands("recorded_jvp", operands);
+  if (!y.recorded()) fail<PlainError>("recorded_jvp", "y is a plain value, recorded on no tape: ", Dims(y.shape()));
   check_vectors("recorded_jvp", xs, tangents);
   const typename Tape<T>::Attempt attempt({&y});
   // As in jvp, but what both sweeps record stays.

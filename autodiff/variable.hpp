@@ -87,7 +87,8 @@ class Variable {
 
   /// The element at these indices as a variable, or for fewer indices than axes a part: see at(). x(i, j).
   template <std::integral... Indices>
-  Variable operator()(Indices... indices) const;
+  requires(sizeof...(Indices) > 0 && !(std::same_as<Indices, bool> || ...)) Variable operator()(
+      Indices... indices) const;
 
   template <class A>
   Variable& operator+=(A&& a);

@@ -48,8 +48,8 @@ TEST_CASE("an abstract tape: shapes without values, but of constants") {
   CHECK_EQ(refusal([&] { many.item(); }),
            rule + "input 0 (pixels), variable w, variable v0, variable v1 and 4 more: ()");
   CHECK_EQ(refusal([&] { gradient(z, x); }),
-           "[gradient] only a run of the program knows the derivatives; recorded_gradient records them: y depends on "
-           "input 0 (pixels), variable w: ()");
+           "[gradient] only a run of the program knows the derivatives, which functions named recorded_ record: y "
+           "depends on input 0 (pixels), variable w: ()");
   CHECK_EQ(recorded_gradient(z, x).shape(), Shape{2, 3});
   CHECK_EQ(refusal([&] { Tape().input({1}); }), "[tape] only an abstract tape has inputs: (1)");
   CHECK_THROWS_AS(x + Array<double>(Shape{4}), ad::ShapeError);
@@ -105,6 +105,86 @@ TEST_CASE("variables that are no states are what they were entered as") {
   for (int i = 0; i < 2; ++i)
     CHECK_EQ(difference(program(array({2}, {1, 10}))[0], array({2}, {std::exp(1) + 2, 10 * std::exp(2) + 1}), 1e-14),
              "");
+}
+
+TEST_CASE("what would be wrong in silence is refused: slopes of what was paused, inputs as states, states of others") {
+  ad::ShapedProgram<double> paused([](Tape& tape, const Inputs& in) {
+    const auto pause = tape.pause();
+    return Recorded{{recorded_gradient(sum(square(in[0])), in[0])}, {}};
+  });
+  CHECK_EQ(refusal([&] { paused(two); }),
+           "[recorded_gradient] y was recorded while the tape was paused: no gradient flows through it: ()");
+  Tape tape(ad::Mode::abstract);
+  const V x = tape.input({2});
+  CHECK_EQ(refusal([&] {
+             ad::compile({}, {sum(x)}, {{x, x * 2.0}});
+           }),
+           "[compile] an input of the recording has no first value, and so is no state: input 0: (2)");
+  CHECK_EQ(refusal([&] { tape.variable(ad::Cell<double>()); }), "[tape] there is no cell to enter");
+  CHECK_EQ(refusal([&] { recorded_jvp(V(two), V(two), two); }),
+           "[recorded_jvp] y is a plain value, recorded on no tape: (2)");
+  CHECK_THROWS_AS(Tape().variable(two)(std::size_t(0) - 1), ad::ValueError);
+  struct Through : nn::Module<double> {
+    explicit Through(nn::Module<double>& judge) : other(judge) {}
+    V forward(const V& x) override { return other(mine(x)); }
+    void members(nn::Members<double>& m) override { m("mine", mine); }
+    nn::Linear<double> mine{2, 2};
+    nn::Module<double>& other;
+  };
+  nn::Sequential<double> other(nn::BatchNorm<double>(2), nn::Linear<double>(2, 1));
+  other.initialise(1);
+  Through model(other);
+  model.initialise(2);
+  nn::GradientDescent<double> still(0.0);
+  nn::TrainingStep<double> step(model, still, nn::loss<double>("squared-error"));
+  other.training(true);
+  CHECK_EQ(refusal([&] {
+             step(sample({4, 2}, -1, 1), sample({4, 1}, -1, 1));
+           }),
+           "[program] the recording replaces running_mean, which is no state of the program and would stay as it is: "
+           "make it an update, or call its module in inference");
+  CHECK_FALSE(model.training());
+  other.training(false);
+  CHECK_NOTHROW(step(sample({4, 2}, -1, 1), sample({4, 1}, -1, 1)));
+}
+
+TEST_CASE("a model that is assigned to, or gets a layer, is seen by what was made for it before") {
+  const auto make = [](unsigned seed) {
+    nn::Sequential<double> model(nn::Linear<double>(2, 3), nn::Residual<double>(nn::Linear<double>(3, 3)));
+    model.initialise(seed);
+    return model;
+  };
+  auto model = make(1);
+  const auto x = sample({4, 2}, -1, 1), y = sample({4, 3}, -1, 1);
+  nn::Evaluator<double> evaluator(model);
+  nn::GradientDescent<double> still(0.0);
+  nn::TrainingStep<double> step(model, still, nn::loss<double>("squared-error"));
+  step(x, y), evaluator(x);
+  const auto other = make(2);
+  for (int i = 0; i < 2; ++i) {
+    i == 0 ? model = other : model = make(3);
+    CHECK_EQ(difference(evaluator(x), model(x).value(), 1e-13), "");
+    step.load();
+    CHECK(step(x, y) == doctest::Approx(ad::squared_error(V(model(x)), y).item()).epsilon(1e-12));
+  }
+  model.add(nn::Activation<double>("relu"));
+  CHECK_EQ(difference(evaluator(x), model(x).value(), 1e-13), "");
+  CHECK_THROWS_WITH_AS(step.load(),
+                       "[training_step] the model has other modules than when the step was made: make a new step",
+                       ad::ValueError);
+}
+
+TEST_CASE("recording a step leaves the mode of every module as it was, also where it throws") {
+  nn::Sequential<double> model(nn::BatchNorm<double>(2), nn::Linear<double>(2, 1));
+  nn::GradientDescent<double> still(0.0);
+  nn::TrainingStep<double> step(model, still, nn::loss<double>("squared-error"));
+  CHECK_THROWS_AS(step(sample({4, 2}, -1, 1), sample({4, 1}, -1, 1)), ad::ValueError);  // not initialised
+  CHECK_FALSE(model[0].training());
+  model.initialise(1);
+  model.training(true), model[1].training(false);
+  step(sample({4, 2}, -1, 1), sample({4, 1}, -1, 1));
+  CHECK(model[0].training());
+  CHECK_FALSE(model[1].training());
 }
 
 TEST_CASE("cells: programs read at each run what others replace") {

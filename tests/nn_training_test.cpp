@@ -90,6 +90,19 @@ TEST_CASE("frozen parameters are read as they are at each step") {
   }
 }
 
+TEST_CASE("L-BFGS leaves frozen parameters as they are") {
+  auto model = network();
+  model[0].trainable(false);
+  const auto before = values(model);
+  const auto report = nn::lbfgs<double>(
+      model,
+      [&](auto& tape) { return ad::softmax_cross_entropy(model(tape.constant(inputs)), tape.constant(classes)); },
+      {.iterations = 3});
+  CHECK(report.iterations > 0);
+  CHECK_EQ(difference(values(model)[0], before[0], 1e-300), "");
+  CHECK(values(model)[2] != before[2]);
+}
+
 TEST_CASE("groups: factors of the rate and weight decay of their own, by pattern, the last that matches") {
   for (const char* rule :
        {"gradient-descent", "momentum", "adam", "adamw", "nadam", "rmsprop", "adagrad", "adadelta"}) {

@@ -1,8 +1,48 @@
 // Parts of arrays: a cotangent of a part costs what the part costs, in sweeps over arrays, recorded ones and programs.
+#include <autodiff/op.hpp>
+
 #include "cases.hpp"
 
 using namespace test;
 using V = ad::Variable<double>;
+
+namespace {
+
+/// A vector turned round: a view that accumulates as well.
+struct Turned {
+  static constexpr auto name = "turned";
+  static constexpr auto reads = ad::Reads::nothing;
+  std::optional<ad::View> view(const ad::View& x) const {
+    return ad::View{x.shape, {-x.strides[0]}, x.offset + std::ptrdiff_t(x.shape[0] - 1) * x.strides[0]};
+  }
+  bool accumulates(ad::Dims) const { return true; }
+  template <class T>
+  void accumulate(ad::Operand<T> y, ad::Operand<const T> x, T alpha, T beta) const {
+    const std::size_t n = x.shape[0];
+    for (std::size_t i = 0; i < n; ++i) y.data[i] = alpha * x.data[n - 1 - i] + (beta == 0 ? 0 : beta * y.data[i]);
+  }
+  template <int I, class W>
+  W vjp(const W& ct, const W&, const W&) const {
+    return record(Turned{}, ct);
+  }
+};
+
+/// The same as an operation whose rule places.
+struct TurnedByParts {
+  static constexpr auto name = "turned_by_parts";
+  static constexpr auto reads = ad::Reads::nothing;
+  Shape shape(ad::Dims x) const { return ad::to_shape(x); }
+  template <class T>
+  void forward(ad::Operand<T> y, ad::Operand<const T> x) const {
+    std::reverse_copy(x.data, x.data + x.shape[0], y.data);
+  }
+  template <int I, class W>
+  ad::CotangentLike<W> vjp(const W& ct, const W&, const W&) const {
+    return ad::placed(Turned{}, ct);
+  }
+};
+
+}  // namespace
 
 TEST_CASE("parts: unstack and element access") {
   for (const Shape& shape : {Shape{3}, Shape{3, 2}, Shape{2, 3, 4}})
@@ -51,6 +91,14 @@ TEST_CASE("parts that overlap, repeat, are strided, indexed, and read whole as w
            return y;
          },
          samples({{4}})});
+}
+
+TEST_CASE("parts that an operation of one's own places, which is a view as well") {
+  check({"turned",
+         [](const auto& x) {
+           return record(TurnedByParts{}, x[0]) * x[1] + sin(record(TurnedByParts{}, x[0])) * record(Turned{}, x[1]);
+         },
+         samples({{4}, {4}})});
 }
 
 TEST_CASE("parts: the gradient of many is recorded as one operation of many inputs") {

@@ -59,6 +59,22 @@ struct Largest {
   }
 };
 
+/// Places, from which no gradient flows, and three times the elements.
+struct Thrice {
+  static constexpr auto name = "thrice";
+  static constexpr std::size_t results = 2;
+  static constexpr bool result_differentiable[] = {false, true};
+  std::array<Shape, 2> shape(ad::Dims x) const { return {ad::to_shape(x), ad::to_shape(x)}; }
+  template <class T>
+  void forward(std::array<ad::Operand<T>, 2> to, ad::Operand<const T> x) const {
+    for (std::size_t i = 0; i < ad::count(x.shape); ++i) to[0].data[i] = T(i), to[1].data[i] = 3 * x.data[i];
+  }
+  template <class W>
+  std::array<W, 1> vjp(const std::array<W, 2>& ct, const std::array<W, 2>& to, const W&) const {
+    return {3 * ad::or_zeros(ct[1], to[1])};
+  }
+};
+
 /// Sum and difference of any number of arrays' first and last.
 struct Ends {
   static constexpr auto name = "ends";
@@ -108,6 +124,15 @@ TEST_CASE("operations of several results have the values and derivatives of what
   check({"largest", [](const auto& x) { return square(record(Largest{}, x[0])[0]) * exp(x[1]); },
          samples({{3, 4}, {3}}),
          [](const Arrays& at) { return Array<double>(xt::square(xt::amax(at[0], 1)) * xt::exp(at[1])); }});
+}
+
+TEST_CASE("results: the first may be the one that no gradient flows from") {
+  ad::Tape<double> tape;
+  const V x = tape.variable(array({2}, {1, 5}));
+  const auto [place, thrice] = record(Thrice{}, x);
+  CHECK_EQ(difference(gradient(sum(thrice * place), x), array({2}, {0, 3}), 1e-300), "");
+  CHECK_EQ(difference(recorded_gradient(sum(thrice), x).value(), array({2}, {3, 3}), 1e-300), "");
+  CHECK_EQ(difference(gradient(sum(place), x), array({2}, {0, 0}), 1e-300), "");
 }
 
 TEST_CASE("results: gradients with respect to one of them, and by way of all") {

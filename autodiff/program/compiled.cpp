@@ -79,7 +79,7 @@ class Compiler {
     alone.first = static_cast<std::uint32_t>(made_.operands.size());
     alone.result = dense(node.shape);
     std::optional<View> view;
-    if (node.arity == 1) view = node.operation->view(graph_.view_of(node.inputs[0]));
+    if (node.arity == 1 && !node.accumulated()) view = node.operation->view(graph_.view_of(node.inputs[0]));
     if (view) {
       alone.kind = Instruction::Kind::copy;
       add_operand(node.inputs[0].node, std::move(*view));

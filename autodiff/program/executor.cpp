@@ -145,6 +145,7 @@ template <Real T>
 const Array<T>& Executor<T>::value_of_cell(std::size_t number) const {
   const auto& graph = compiled_->graph;
   const auto node = graph.inputs[graph.inputs.size() - graph.cells.size() + number];
+  if (!graph.cells[number]->alive()) fail<TapeError>("program", graph.nodes[node].where, " has no value any more");
   const Dims expected(graph.nodes[node].shape), now(graph.cells[number]->shape());
   if (!same(expected, now))
     fail<ShapeError>("program", graph.nodes[node].where, " must keep the shape that it was compiled for: ", now,

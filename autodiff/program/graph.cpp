@@ -118,6 +118,10 @@ class Builder {
       made.source = leaf->second;
     else if (const auto cell = tape_->cell(i))
       made.source = Source::input, cells_.emplace_back(i, cell);
+    if (made.source == Source::state && !made.recorded)
+      fail<TapeError>("compile",
+                      "an input of the recording has no first value, and so is no state: ", tape_->origins(i), ": ",
+                      Dims(made.shape));
     if (made.source == Source::constant && !made.recorded)
       fail<TapeError>("compile",
                       "it depends on an input of the recording that is none of the program: ", tape_->origins(i), ": ",

@@ -12,7 +12,7 @@ namespace {
 /// one, too.
 template <Real T>
 std::optional<View> view_of_input(const GraphNode<T>& node, const View& input) {
-  if (node.source != Source::operation || node.arity != 1) return std::nullopt;
+  if (node.source != Source::operation || node.arity != 1 || node.accumulated()) return std::nullopt;
   if (auto view = node.operation->view(input)) return view;
   if (!node.operation->reduction(input.shape) || count(Dims(input.shape)) != node.size() || !is_dense(input))
     return std::nullopt;

@@ -67,6 +67,14 @@ Embedding<T>::Embedding(std::size_t count, std::size_t width, Initialiser initia
 }
 
 template <Real T>
+Sequential<T>& Sequential<T>::operator=(const Sequential& from) {
+  Module<T>::operator=(from);
+  if (size() != from.size()) return modules_ = from.modules_, *this;
+  for (std::size_t i = 0; i < size(); ++i) modules_[i] = from.modules_[i];
+  return *this;
+}
+
+template <Real T>
 Sequential<T>& Sequential<T>::add(AnyModule<T> module) {
   modules_.push_back(std::move(module));
   return *this;

@@ -82,6 +82,11 @@ class Sequential : public Module<T> {
   template <std::derived_from<Module<T>>... Modules>
   requires(sizeof...(Modules) > 0) explicit Sequential(Modules... modules) { (add(std::move(modules)), ...); }
 
+  Sequential(const Sequential&) = default;
+  Sequential(Sequential&&) = default;
+  /// Modules of the same classes take the values where they are: see AnyModule.
+  Sequential& operator=(const Sequential& from);
+
   /// Puts a copy of a module of any kind at the end.
   Sequential& add(AnyModule<T> module);
   std::size_t size() const { return modules_.size(); }

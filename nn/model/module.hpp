@@ -132,11 +132,20 @@ class AnyModule {
   AnyModule(M module)
       : module_(std::make_unique<M>(std::move(module))), copy_([](const Module<T>& m) -> std::unique_ptr<Module<T>> {
           return std::make_unique<M>(static_cast<const M&>(m));
-        }) {}
-  AnyModule(const AnyModule& from) : module_(from.copy_(*from.module_)), copy_(from.copy_) {}
+        }) {
+    if constexpr (std::is_copy_assignable_v<M>)
+      assign_ = [](Module<T>& to, const Module<T>& from) { static_cast<M&>(to) = static_cast<const M&>(from); };
+  }
+  AnyModule(const AnyModule& from) : module_(from.copy_(*from.module_)), copy_(from.copy_), assign_(from.assign_) {}
   AnyModule(AnyModule&&) noexcept = default;
-  AnyModule& operator=(AnyModule from) noexcept {
-    module_ = std::move(from.module_), copy_ = from.copy_;
+  /// A module of the same class takes the values where it is, so that programs go on reading its parameters.
+  AnyModule& operator=(const AnyModule& from) {
+    if (this == &from) return *this;
+    if (module_ && assign_ && copy_ == from.copy_) {
+      assign_(*module_, *from.module_);
+    } else {
+      module_ = from.copy_(*from.module_), copy_ = from.copy_, assign_ = from.assign_;
+    }
     return *this;
   }
 
@@ -146,6 +155,7 @@ class AnyModule {
  private:
   std::unique_ptr<Module<T>> module_;
   std::unique_ptr<Module<T>> (*copy_)(const Module<T>&);
+  void (*assign_)(Module<T>& to, const Module<T>& from) = nullptr;
 };
 
 extern template class Module<float>;

@@ -57,6 +57,7 @@ void Parameter<T>::assign(const Variable<T>& value) {
                                          "cannot take a value of another shape: ", autodiff::Dims(shape_), " and ",
                                          autodiff::Dims(value.shape()));
   if (!value_) value_ = std::make_shared<Variable<T>>();  // it was moved from
+  if (value.abstract() && value.recorded()) value.tape().replaces(value_, name_.text());
   if (!value.abstract()) *value_ = value.recorded() ? value.tape().plain(value.index()) : value;
   entered_.clear();
   if (value.recorded()) entered_.push_back(value);

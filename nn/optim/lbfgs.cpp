@@ -248,7 +248,9 @@ LbfgsReport lbfgs(std::vector<Array<T>>& parameters, const std::type_identity_t<
 
 template <Real T>
 LbfgsReport lbfgs(Module<T>& model, const std::type_identity_t<RecordedLoss<T>>& loss, LbfgsOptions options) {
-  const auto parameters = model.parameters();
+  std::vector<Named<T>> parameters;
+  for (const auto& named : model.parameters())
+    if (named.parameter.trainable()) parameters.push_back(named);
   const auto assign = [&](const std::vector<Array<T>>& values) {
     for (std::size_t i = 0; i < values.size(); ++i) parameters[i].parameter.assign(values[i]);
   };
@@ -259,7 +261,9 @@ LbfgsReport lbfgs(Module<T>& model, const std::type_identity_t<RecordedLoss<T>>&
     assign(at);
     tape.clear();
     const auto y = loss(tape);
-    gradients = gradient(y, model.variables(y));
+    std::vector<Variable<T>> variables;
+    for (const auto& [name, parameter] : parameters) variables.push_back(parameter.beside(y));
+    gradients = gradient(y, variables);
     return y.item();
   };
   const auto start = values;

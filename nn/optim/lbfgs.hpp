@@ -50,7 +50,8 @@ LbfgsReport lbfgs(std::vector<Array<T>>& parameters, const std::type_identity_t<
 template <Real T>
 using RecordedLoss = std::function<Variable<T>(autodiff::Tape<T>& tape)>;
 
-/// The same for a model and its loss, recorded anew for each evaluation on the tape given:
+/// The same for a model, but for what is frozen of it, and its loss, recorded anew for each evaluation on the tape
+/// given:
 ///
 ///   nn::lbfgs(model, [&](auto& tape) { return squared_error(model(tape.constant(x)), tape.constant(y)); });
 ///

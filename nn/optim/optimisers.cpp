@@ -68,8 +68,8 @@ Variable<T> Optimiser<T>::update_in_group(std::string_view name, const Variable<
 
 template <Real T>
 std::map<std::string, Variable<T>> Optimiser<T>::first_slots(const std::string& parameter, const Shape& shape) {
-  const auto& kept = slots(parameter).all();
-  if (!kept.empty()) return kept;
+  const auto kept = slots_.find(parameter);
+  if (kept != slots_.end() && !kept->second.all().empty()) return kept->second.all();
   // The rule itself knows best what it keeps: it is asked by an update that nobody sees.
   const Variable<T> zero(Array<T>(xt::zeros<T>(shape)));
   Slots<T> fresh;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <nn/data/batch_arrays.hpp>
+#include <nn/model/visit.hpp>
 #include <numeric>
 
 namespace nn {
@@ -10,33 +11,26 @@ namespace nn {
 using autodiff::fail;
 using autodiff::ValueError;
 
-namespace {
-
-/// While it lives, the model works as in inference.
-template <Real T>
-class InInference {
- public:
-  explicit InInference(Module<T>& model) : model_(model), training_(model.training()) { model.training(false); }
-  ~InInference() { model_.training(training_); }
-  InInference(const InInference&) = delete;
-
- private:
-  Module<T>& model_;
-  bool training_;
-};
-
-}  // namespace
-
 template <Real T>
 Evaluator<T>::Evaluator(Module<T>& model, Loss<T> loss, const autodiff::CompileOptions& options)
-    : model_(model),
-      loss_(std::move(loss)),
-      predict_([this](autodiff::Tape<T>&, const auto& inputs) { return record(inputs); }, options),
-      judge_([this](autodiff::Tape<T>&, const auto& inputs) { return record(inputs); }, options) {}
+    : model_(model), loss_(std::move(loss)), options_(options), predict_(program()), judge_(program()) {}
+
+template <Real T>
+autodiff::ShapedProgram<T> Evaluator<T>::program() {
+  return autodiff::ShapedProgram<T>([this](autodiff::Tape<T>&, const auto& inputs) { return record(inputs); },
+                                    options_);
+}
+
+template <Real T>
+void Evaluator<T>::look_at_model() {
+  auto now = std::make_shared<const detail::Everything<T>>(model_);
+  if (made_for_ && !(*made_for_ == *now)) predict_ = program(), judge_ = program();
+  made_for_ = std::move(now);
+}
 
 template <Real T>
 autodiff::Recording<T> Evaluator<T>::record(const std::vector<Variable<T>>& inputs) {
-  const InInference<T> inference(model_);
+  const detail::InMode<T> inference(model_, false);
   autodiff::Recording<T> result;
   result.outputs.push_back(model_(inputs[0]));
   if (inputs.size() > 1) result.outputs.push_back(loss_(result.outputs[0], inputs[1]));
@@ -45,6 +39,7 @@ autodiff::Recording<T> Evaluator<T>::record(const std::vector<Variable<T>>& inpu
 
 template <Real T>
 const Array<T>& Evaluator<T>::operator()(const Array<T>& inputs) {
+  look_at_model();
   return predict_(inputs)[0];
 }
 
@@ -53,6 +48,7 @@ Evaluation<T> Evaluator<T>::operator()(Source<T>& data, std::size_t batch) {
   const std::size_t samples = data.size();
   if (batch == 0 || samples == 0)
     fail<ValueError>("evaluate", "needs samples, and at least one in a batch: ", samples, " and ", batch);
+  look_at_model();
   Evaluation<T> result;
   double total = 0;
   std::vector<std::size_t> numbers;

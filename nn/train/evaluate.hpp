@@ -7,6 +7,11 @@
 
 namespace nn {
 
+namespace detail {
+template <Real T>
+class Everything;
+}  // namespace detail
+
 /// What a model makes of a data set.
 template <Real T>
 struct Evaluation {
@@ -35,9 +40,13 @@ class Evaluator {
 
  private:
   autodiff::Recording<T> record(const std::vector<Variable<T>>& inputs);
+  autodiff::ShapedProgram<T> program();
+  void look_at_model();  // whether it has the modules that the programs were recorded with
 
   Module<T>& model_;
   Loss<T> loss_;
+  autodiff::CompileOptions options_;
+  std::shared_ptr<const detail::Everything<T>> made_for_;
   autodiff::ShapedProgram<T> predict_, judge_;  // of inputs; of inputs and targets
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nn/model/visit.hpp>
 #include <nn/optim/clipping.hpp>
 #include <nn/optim/record_step.hpp>
 
@@ -19,21 +20,18 @@ namespace {
 template <Real T>
 class Recorded {
  public:
-  explicit Recorded(Module<T>& model) : model_(model), training_(model.training()) {
-    model.training(true);
-    for (const auto& [name, state] : model.states()) states_.push_back(state.plain());
+  explicit Recorded(Module<T>& model) : states_(model.states()), mode_(model, true) {
+    for (const auto& [name, state] : states_) values_.push_back(state.plain());
   }
   ~Recorded() {
-    model_.training(training_);
-    std::size_t i = 0;
-    for (const auto& [name, state] : model_.states()) state.assign(states_[i++]);
+    for (std::size_t i = 0; i < states_.size(); ++i) states_[i].parameter.assign(values_[i]);
   }
   Recorded(const Recorded&) = delete;
 
  private:
-  Module<T>& model_;
-  bool training_;
-  std::vector<Variable<T>> states_;
+  std::vector<Named<T>> states_;
+  std::vector<Variable<T>> values_;
+  detail::InMode<T> mode_;
 };
 
 }  // namespace
@@ -48,6 +46,7 @@ TrainingStep<T>::TrainingStep(Module<T>& model, Optimiser<T>& optimiser, Loss<T>
   if (model.parameters().empty())
     fail<ValueError>("training_step", "the model lists no parameters in members(): there is nothing to train");
   for (const auto& [name, parameter] : model.parameters()) trains_.emplace_back(name, parameter.trainable());
+  made_for_ = std::make_shared<detail::Everything<T>>(model);
   if (std::ranges::none_of(trains_, [](const auto& entry) { return entry.second; }))
     fail<ValueError>("training_step", "all parameters of the model are frozen: there is nothing to train");
   if (options.parts == 0) fail<ValueError>("training_step", "a batch has at least one part");
@@ -113,6 +112,8 @@ std::vector<Named<T>> TrainingStep<T>::trained() {
                        "\" among them: make a new step");
     if (trains_[k++].second) result.push_back(named);
   }
+  if (k == trains_.size() && !(*made_for_ == detail::Everything<T>(model_)))
+    fail<ValueError>("training_step", "the model has other modules than when the step was made: make a new step");
   if (k < trains_.size())
     fail<ValueError>("training_step", "the model has no parameter \"", trains_[k].first,
                      "\" any more: make a new step");

@@ -8,6 +8,10 @@ namespace nn {
 
 template <Real T>
 struct NamedArray;
+namespace detail {
+template <Real T>
+class Everything;
+}  // namespace detail
 
 struct StepOptions {
   /// The batch goes through in so many parts, whose gradients are added up as those of a mean over the samples: less
@@ -54,6 +58,7 @@ class TrainingStep {
   Loss<T> loss_;
   StepOptions options_;
   std::vector<std::pair<std::string, bool>> trains_;  // all parameters, and whether each is trained
+  std::shared_ptr<const detail::Everything<T>> made_for_;
   autodiff::ShapedProgram<T> program_;
 };
 
