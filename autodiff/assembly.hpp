@@ -23,11 +23,11 @@ class Assembly final : public Primitive<T> {
   const void* kind() const override;
   const void* self() const override { return this; }
   bool equals(const Primitive<T>& other) const override;
-  std::span<const Term<T>> terms() const override { return terms_; }
+  std::span<const AssemblyTerm<T>> terms() const override { return terms_; }
 
  private:
   Shape shape_;
-  std::vector<Term<T>> terms_;
+  std::vector<AssemblyTerm<T>> terms_;
   struct Owner {
     std::uint32_t term, first;  // of an input: its term, and where the inputs of that begin
   };

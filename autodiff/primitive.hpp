@@ -82,7 +82,7 @@ struct Pullback {
 
 /// A part of an operation that is a sum: another operation, of the next `inputs` of the inputs.
 template <Real T>
-struct Term {
+struct AssemblyTerm {
   std::shared_ptr<const Primitive<T>> operation;
   std::size_t inputs;
 };
@@ -144,7 +144,7 @@ class Primitive {
   /// y = alpha forward(x) + beta y.
   virtual void accumulate(Operand<T>, std::span<const Operand<const T>>, T, T) const {}
   /// Of an operation that is a sum, its parts, which accumulate: a program adds each as soon as it can, in order.
-  virtual std::span<const Term<T>> terms() const { return {}; }
+  virtual std::span<const AssemblyTerm<T>> terms() const { return {}; }
 };
 
 }  // namespace autodiff

@@ -105,7 +105,7 @@ class ProgramCache {
   void compile(std::span<const Array<T>* const> inputs) {
     if (!entries_.empty() && inputs.size() != entries_.front().shapes.size())
       fail<ShapeError>("program", "takes ", entries_.front().shapes.size(), " inputs, not ", inputs.size());
-    Tape<T> tape(Mode::abstract);
+    Tape<T> tape(TapeMode::abstract);
     std::vector<Variable<T>> entered;
     Entry entry;
     for (const Array<T>* input : inputs) {

@@ -37,7 +37,7 @@ class Few {
 }  // namespace
 
 template <Real T>
-Tape<T>::Tape(Mode mode) : mode_(mode) {
+Tape<T>::Tape(TapeMode mode) : mode_(mode) {
   auto& anchors = Anchors<T>::all();
   std::lock_guard lock(anchors.mutex);
   if (anchors.free.empty()) {
@@ -96,7 +96,7 @@ std::uint32_t Tape<T>::append(Node<T> node) {
 }
 
 template <Real T>
-Variable<T> Tape<T>::leaf(const Variable<T>& value, const std::string& name, bool constant, const Cell<T>& cell) {
+Variable<T> Tape<T>::leaf(const Variable<T>& value, const std::string& name, bool constant, const ValueCell<T>& cell) {
   value.check_value();
   if (stop_at_non_finite_) {
     const ErrorScope scope(name);
@@ -125,7 +125,7 @@ Variable<T> Tape<T>::recorded(std::size_t index) const {
 }
 
 template <Real T>
-Cell<T> Tape<T>::cell(std::size_t index) const {
+ValueCell<T> Tape<T>::cell(std::size_t index) const {
   const auto found = cells_.find(static_cast<std::uint32_t>(index));
   return found == cells_.end() ? nullptr : found->second;
 }

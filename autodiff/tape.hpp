@@ -32,10 +32,10 @@ struct Node {
 
 /// A value that others may replace, such as a parameter of a network: programs read it anew at each run.
 template <Real T>
-using Cell = std::shared_ptr<const Variable<T>>;
+using ValueCell = std::shared_ptr<const Variable<T>>;
 
 /// Whether operations compute as they are recorded, or are recorded alone.
-enum class Mode { eager, abstract };
+enum class TapeMode { eager, abstract };
 
 /// Records operations as they run. Belongs to one thread; any number of tapes live side by side.
 ///
@@ -46,7 +46,8 @@ enum class Mode { eager, abstract };
 template <Real T>
 class Tape {
  public:
-  explicit Tape(Mode mode = Mode::eager);
+  Tape() : Tape(TapeMode::eager) {}
+  explicit Tape(TapeMode mode);
   ~Tape();
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
@@ -54,7 +55,7 @@ class Tape {
   /// Enters a value that gradients can be asked for: an array, any xtensor expression, or a number; or the value of
   /// another variable, whose array is shared. Throws TapeError for a variable whose tape is gone.
   template <class A>
-  requires(!std::convertible_to<A, Cell<T>>) Variable<T> variable(A&& value, const std::string& name = {}) {
+  requires(!std::convertible_to<A, ValueCell<T>>) Variable<T> variable(A&& value, const std::string& name = {}) {
     return leaf(to_variable<T>(std::forward<A>(value)), name, false);
   }
   /// The elements of a vector, or the rows of a matrix; {} is an empty vector. Throws ShapeError for rows of different
@@ -67,15 +68,17 @@ class Tape {
     return leaf(Variable<T>(from(rows)), name, false);
   }
   /// Enters a value that others may replace, as it is now. A program reads it at each run, unless it is a state of it.
-  Variable<T> variable(const Cell<T>& cell, const std::string& name = {}) {
+  Variable<T> variable(const ValueCell<T>& cell, const std::string& name = {}) {
     return leaf(held(cell), name, false, cell);
   }
   /// Enters a value that a program is given at each run. Throws TapeError where the tape is not abstract.
   Variable<T> input(const Shape& shape);
   /// Enters a value that has no gradient.
-  Variable<T> constant(const Cell<T>& cell, const std::string& name = {}) { return leaf(held(cell), name, true, cell); }
+  Variable<T> constant(const ValueCell<T>& cell, const std::string& name = {}) {
+    return leaf(held(cell), name, true, cell);
+  }
   template <class A>
-  requires(!std::convertible_to<A, Cell<T>>) Variable<T> constant(A&& value, const std::string& name = {}) {
+  requires(!std::convertible_to<A, ValueCell<T>>) Variable<T> constant(A&& value, const std::string& name = {}) {
     return leaf(to_variable<T>(std::forward<A>(value)), name, true);
   }
   template <class = void>
@@ -122,7 +125,7 @@ class Tape {
   };
   Pause pause() { return Pause(*this); }
   bool recording() const { return recording_; }
-  bool abstract() const { return mode_ == Mode::abstract; }
+  bool abstract() const { return mode_ == TapeMode::abstract; }
 
   /// Hunts for the first value that is not finite: from now on, entering one, an operation that gives one, and a sweep
   /// that meets one throw ValueError, which names scope, operation, shapes and the index. Arrays and numbers beside
@@ -150,10 +153,10 @@ class Tape {
     return Variable<T>(nodes_[index].value, nullptr, 0, 0, nodes_[index].abstract);
   }
   /// The cell that a variable was entered from, or null.
-  Cell<T> cell(std::size_t index) const;
+  ValueCell<T> cell(std::size_t index) const;
   /// Notes that a recording replaces what a cell holds: a program must have it as a state. Of an abstract tape.
-  void replaces(const Cell<T>& cell, const std::string& name) { replaced_.emplace_back(cell, name); }
-  const std::vector<std::pair<Cell<T>, std::string>>& replaced() const { return replaced_; }
+  void replaces(const ValueCell<T>& cell, const std::string& name) { replaced_.emplace_back(cell, name); }
+  const std::vector<std::pair<ValueCell<T>, std::string>>& replaced() const { return replaced_; }
   /// What the value of a node depends on and only a run knows: "input 0, variable layer1/W".
   std::string origins(std::size_t index) const;
   /// "layer1/W", or "" for a node without a name.
@@ -221,17 +224,18 @@ class Tape {
     return a;
   }
   static Tape* common(std::string_view operation, std::span<const Variable<T>> operands);
-  static const Variable<T>& held(const Cell<T>& cell) {
+  static const Variable<T>& held(const ValueCell<T>& cell) {
     if (!cell) fail<TapeError>("tape", "there is no cell to enter");
     return *cell;
   }
-  Variable<T> leaf(const Variable<T>& value, const std::string& name, bool constant, const Cell<T>& cell = nullptr);
+  Variable<T> leaf(const Variable<T>& value, const std::string& name, bool constant,
+                   const ValueCell<T>& cell = nullptr);
   std::uint32_t append(Node<T> node);
   std::string scope_path(std::uint32_t scope) const;
   void truncate(std::size_t size);
   void forget_scopes();
 
-  const Mode mode_;
+  const TapeMode mode_;
   detail::Anchor<T>* anchor_;
   std::vector<Node<T>> nodes_;
   std::vector<std::uint32_t> inputs_;
@@ -241,9 +245,9 @@ class Tape {
   bool recording_ = true, stop_at_non_finite_ = false;
   std::unordered_map<std::uint32_t, std::string> names_;  // of the few nodes that have one
   std::unordered_map<std::string, std::uint32_t> by_name_;
-  std::unordered_map<std::uint32_t, Cell<T>> cells_;
+  std::unordered_map<std::uint32_t, ValueCell<T>> cells_;
   std::vector<std::uint32_t> entered_;  // the inputs
-  std::vector<std::pair<Cell<T>, std::string>> replaced_;
+  std::vector<std::pair<ValueCell<T>, std::string>> replaced_;
 };
 
 /// What flows back to an input as an array, recorded where it has to be computed.

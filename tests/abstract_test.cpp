@@ -25,7 +25,7 @@ const auto two = array({2}, {1, 2});
 }  // namespace
 
 TEST_CASE("an abstract tape: shapes without values, but of constants") {
-  Tape tape(ad::Mode::abstract);
+  Tape tape(ad::TapeMode::abstract);
   const V x = tape.input({2, 3}), w = tape.variable(array({3}, {1, 2, 3}), "w"), c = tape.constant(2.0);
   CHECK(x.abstract());
   CHECK(w.abstract());
@@ -114,13 +114,13 @@ TEST_CASE("what would be wrong in silence is refused: slopes of what was paused,
   });
   CHECK_EQ(refusal([&] { paused(two); }),
            "[recorded_gradient] y was recorded while the tape was paused: no gradient flows through it: ()");
-  Tape tape(ad::Mode::abstract);
+  Tape tape(ad::TapeMode::abstract);
   const V x = tape.input({2});
   CHECK_EQ(refusal([&] {
              ad::compile({}, {sum(x)}, {{x, x * 2.0}});
            }),
            "[compile] an input of the recording has no first value, and so is no state: input 0: (2)");
-  CHECK_EQ(refusal([&] { tape.variable(ad::Cell<double>()); }), "[tape] there is no cell to enter");
+  CHECK_EQ(refusal([&] { tape.variable(ad::ValueCell<double>()); }), "[tape] there is no cell to enter");
   CHECK_EQ(refusal([&] { recorded_jvp(V(two), V(two), two); }),
            "[recorded_jvp] y is a plain value, recorded on no tape: (2)");
   CHECK_THROWS_AS(Tape().variable(two)(std::size_t(0) - 1), ad::ValueError);
@@ -189,7 +189,7 @@ TEST_CASE("recording a step leaves the mode of every module as it was, also wher
 
 TEST_CASE("cells: programs read at each run what others replace") {
   const auto held = std::make_shared<V>(two);
-  const ad::Cell<double> cell = held;
+  const ad::ValueCell<double> cell = held;
   Tape tape;
   const V x = tape.constant(two), w = tape.variable(cell, "w"), s = tape.constant(cell, "s");
   const V loss = sum(x * w * w) + sum(s);

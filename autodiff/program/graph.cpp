@@ -171,7 +171,7 @@ class Builder {
   Tape<T>* tape_ = nullptr;
   std::vector<std::size_t> results_;
   std::map<std::size_t, Source> leaves_;
-  std::vector<std::pair<std::size_t, Cell<T>>> cells_;
+  std::vector<std::pair<std::size_t, ValueCell<T>>> cells_;
   std::multimap<std::size_t, PlannedTerm> terms_at_;  // behind which node each is added
   std::vector<std::uint32_t> place_;                  // of each node of the tape in the graph
   Graph<T> graph_;

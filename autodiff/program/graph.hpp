@@ -53,7 +53,7 @@ template <Real T>
 struct Graph {
   std::vector<GraphNode<T>> nodes;            // each after its inputs
   std::vector<std::uint32_t> inputs, states;  // inputs that a run is given, then those of the cells
-  std::vector<Cell<T>> cells;
+  std::vector<ValueCell<T>> cells;
   std::vector<Input> outputs, nexts;
   bool checked = false;  // every result is looked at, and a run may stop there
 

@@ -71,7 +71,7 @@ Variable<T> Parameter<T>::beside(const Variable<T>& x) {
   const auto there = std::ranges::find_if(entered_, [&](const auto& v) { return v.beside(x); });
   if (there != entered_.end()) return *there;
   plain();  // throws where there is no value
-  const autodiff::Cell<T> cell = value_;
+  const autodiff::ValueCell<T> cell = value_;
   return entered_.emplace_back(is_state() ? x.tape().constant(cell, name_.text())
                                           : x.tape().variable(cell, name_.text()));
 }

@@ -61,7 +61,7 @@ class Optimiser {
 
   double learning_rate() const { return learning_rate_; }
   /// Where programs read it at each run: see Tape::constant.
-  const autodiff::Cell<T>& rate_cell() const { return *rate_; }
+  const autodiff::ValueCell<T>& rate_cell() const { return *rate_; }
   /// From the next step on. Throws ValueError for a rate that is negative or not finite.
   void learning_rate(double rate);
   /// The slots of the parameter of this full name.
@@ -87,11 +87,11 @@ class Optimiser {
     Rate(const Rate& from) : held_(std::make_shared<Variable<T>>(*from.held_)), cell_(held_) {}
     Rate& operator=(const Rate& from) { return *held_ = *from.held_, *this; }
     void set(double rate) { *held_ = Variable<T>(autodiff::to_array<T>(rate)); }
-    const autodiff::Cell<T>& operator*() const { return cell_; }
+    const autodiff::ValueCell<T>& operator*() const { return cell_; }
 
    private:
     std::shared_ptr<Variable<T>> held_ = std::make_shared<Variable<T>>();
-    autodiff::Cell<T> cell_ = held_;
+    autodiff::ValueCell<T> cell_ = held_;
   };
 
   double learning_rate_ = 0;
