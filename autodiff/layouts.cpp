@@ -53,7 +53,9 @@ Laid::Laid(const Array<double>& a, const Layout& layout) : name(layout.name), vi
     view.offset += static_cast<std::ptrdiff_t>((each->before + (each->step < 0 ? last : 0)) * size);
     size *= each->before + last + 1 + each->behind;
   }
-  memory.assign(size, std::numeric_limits<double>::quiet_NaN());
+  // Around it there is room for a whole array, so that what reads as if it were dense finds NaN, not foreign memory.
+  view.offset += static_cast<std::ptrdiff_t>(a.size());
+  memory.assign(size + 2 * a.size(), std::numeric_limits<double>::quiet_NaN());
   for (std::size_t n = 0; n < a.size(); ++n) at(n) = a.data()[n];
   values = a;
   for (std::size_t n = 0; n < a.size(); ++n) values.data()[n] = at(n);

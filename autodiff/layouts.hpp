@@ -27,7 +27,7 @@ struct Layout {
 /// All that are tried; the first is dense.
 const std::vector<Layout>& layouts();
 
-/// An array in memory of a layout, of which NaN is all that is not in the array.
+/// An array in memory of a layout, of which NaN is all that is not in the array, and all around.
 struct Laid {
   const char* name;
   View view;
