@@ -1,6 +1,7 @@
 // Errors: every one names the operation, the rule that was broken, and the shapes.
 #pragma once
 
+#include <span>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -48,6 +49,10 @@ inline std::string to_string(Dims shape) {
   for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
   return text + ")";
 }
+
+/// How the error about an unknown name goes on: `; near are "a", "b"`, those that differ least from it, five at most;
+/// or where none is near `; there are "a", "b" and 7 more`, the first few. "" where nothing is known.
+std::string names_near(std::string_view unknown, std::span<const std::string> known);
 
 /// While it lives, errors of this thread say that they happened here: "layer1: [matmul] ...", inside those outside it.
 /// One without a name adds nothing.

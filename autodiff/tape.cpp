@@ -62,7 +62,6 @@ Tape<T>::~Tape() {
 template <Real T>
 void Tape<T>::clear() {
   truncate(0);
-  by_name_.clear();
   forget_scopes();
   ++anchor_->life;
 }
@@ -73,6 +72,7 @@ void Tape<T>::forget_scopes() {
   if (!nodes_.empty() || scope_ != 0) return;
   scopes_.resize(1);
   scope_index_.clear();
+  scope_also_.clear();
 }
 
 template <Real T>
@@ -80,8 +80,8 @@ void Tape<T>::truncate(std::size_t size) {
   if (size >= nodes_.size()) return;
   inputs_.resize(nodes_[size].first_input);
   nodes_.resize(size);
-  std::erase_if(names_, [&](const auto& entry) { return entry.first >= size; });
-  std::erase_if(by_name_, [&](const auto& entry) { return entry.second >= size; });
+  names_.erase(names_.lower_bound(static_cast<std::uint32_t>(size)), names_.end());
+  if (size < indexed_) by_name_.clear(), indexed_ = 0;
   std::erase_if(cells_, [&](const auto& entry) { return entry.first >= size; });
   std::erase_if(entered_, [&](auto index) { return index >= size; });
 }
@@ -242,41 +242,22 @@ void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::
 }
 
 template <Real T>
-std::string Tape<T>::scope_path(std::uint32_t scope) const {
+std::string Tape<T>::scope_path(std::uint32_t scope, bool also) const {
   if (scope == 0) return {};
-  const std::string outer = scope_path(scopes_[scope].outer);
-  return outer.empty() ? scopes_[scope].name : outer + "/" + scopes_[scope].name;
+  const std::string outer = scope_path(scopes_[scope].outer, also);
+  const auto second = also ? scope_also_.find(scope) : scope_also_.end();
+  const std::string& name = second == scope_also_.end() ? scopes_[scope].name : second->second;
+  return outer.empty() ? name : outer + "/" + name;
 }
 
 template <Real T>
-Tape<T>::Scope::Scope(Tape& tape, std::string_view name) : tape_(tape), outer_(tape.scope_), where_(name) {
+Tape<T>::Scope::Scope(Tape& tape, std::string_view name, std::string_view also)
+    : tape_(tape), outer_(tape.scope_), where_(name) {
   const ScopeName scope{outer_, std::string(name)};
   const auto [entry, fresh] = tape.scope_index_.try_emplace(scope, static_cast<std::uint32_t>(tape.scopes_.size()));
   if (fresh) tape.scopes_.push_back(scope);
   tape.scope_ = entry->second;
-}
-
-template <Real T>
-std::string Tape<T>::name(std::size_t index) const {
-  const auto found = names_.find(static_cast<std::uint32_t>(index));
-  return found == names_.end() ? std::string() : found->second;
-}
-
-template <Real T>
-void Tape<T>::name(std::size_t index, const std::string& name) {
-  const std::string scope = scope_path(scope_);
-  const std::string full = scope.empty() ? name : scope + "/" + name;
-  auto& mine = names_[static_cast<std::uint32_t>(index)];
-  if (const auto old = by_name_.find(mine); old != by_name_.end() && old->second == index) by_name_.erase(old);
-  mine = full;
-  by_name_[full] = static_cast<std::uint32_t>(index);
-}
-
-template <Real T>
-Variable<T> Tape<T>::find(const std::string& name) const {
-  const auto found = by_name_.find(name);
-  if (found == by_name_.end()) fail<TapeError>("find", "no variable of this tape is named \"", name, '"');
-  return recorded(found->second);
+  if (!also.empty()) tape.scope_also_.try_emplace(tape.scope_, also);
 }
 
 // ---- Variable: what it asks its tape ----

@@ -94,13 +94,19 @@ class Tape {
   /// Forgets every node. Variables of before throw TapeError when used.
   void clear();
 
-  /// The variable of this full name ("layer1/W"), the latest if there are several. Throws TapeError for none.
+  /// The variable of this full name, "layer1/W": the latest if there are several, the k-th for "layer1/W#k", from 1.
+  /// '.' is as good as '/', and a second name of a scope or a node as good as its first, where no first one fits.
+  /// Throws TapeError for none, and lists names that are near.
   Variable<T> find(const std::string& name) const;
+  /// The full names of all variables that have one, in the order of recording, each as find() takes it: where several
+  /// have one name, "layer1/W#1", "layer1/W#2".
+  std::vector<std::string> names() const;
 
-  /// Until the returned object ends, nodes belong to a scope of this name, inside those already open.
+  /// Until the returned object ends, nodes belong to a scope of this name, inside those already open. find() takes the
+  /// second name, if there is one, as well; several scopes may share it.
   class [[nodiscard]] Scope {
    public:
-    Scope(Tape& tape, std::string_view name);
+    Scope(Tape& tape, std::string_view name, std::string_view also = {});
     ~Scope() { tape_.scope_ = outer_, tape_.forget_scopes(); }
     Scope(const Scope&) = delete;
 
@@ -109,7 +115,7 @@ class Tape {
     std::uint32_t outer_;
     ErrorScope where_;
   };
-  Scope scope(std::string_view name) { return Scope(*this, name); }
+  Scope scope(std::string_view name, std::string_view also = {}) { return Scope(*this, name, also); }
 
   /// Until the returned object ends, nothing is recorded: operations give plain values. On an abstract tape they are
   /// recorded all the same, and have no gradient.
@@ -161,7 +167,8 @@ class Tape {
   std::string origins(std::size_t index) const;
   /// "layer1/W", or "" for a node without a name.
   std::string name(std::size_t index) const;
-  void name(std::size_t index, const std::string& name);
+  /// Names a node in the current scope; find() takes the second name, if there is one, as well.
+  void name(std::size_t index, const std::string& name, std::string_view also = {});
   /// "layer1/block2", the scope that a node was recorded in; "" outside of any.
   std::string scope_of(std::size_t index) const { return scope_path(nodes_[index].scope); }
 
@@ -207,6 +214,10 @@ class Tape {
     std::string name;
     auto operator<=>(const ScopeName&) const = default;
   };
+  struct NodeName {
+    std::uint32_t scope;  // in which it was named
+    std::string name, also;
+  };
 
   static Array<T> from(std::initializer_list<T> elements) {
     Array<T> a(Shape{elements.size()});
@@ -231,7 +242,11 @@ class Tape {
   Variable<T> leaf(const Variable<T>& value, const std::string& name, bool constant,
                    const ValueCell<T>& cell = nullptr);
   std::uint32_t append(Node<T> node);
-  std::string scope_path(std::uint32_t scope) const;
+  std::string scope_path(std::uint32_t scope, bool also = false) const;
+  std::string full(const NodeName& name, bool also = false) const;
+  bool is_spelled(std::string_view text, const NodeName& name) const;
+  const std::unordered_map<std::string, std::vector<std::uint32_t>>& by_name() const;
+  std::vector<std::uint32_t> named(const std::string& name) const;
   void truncate(std::size_t size);
   void forget_scopes();
 
@@ -243,8 +258,10 @@ class Tape {
   std::map<ScopeName, std::uint32_t> scope_index_;
   std::uint32_t scope_ = 0;
   bool recording_ = true, stop_at_non_finite_ = false;
-  std::unordered_map<std::uint32_t, std::string> names_;  // of the few nodes that have one
-  std::unordered_map<std::string, std::uint32_t> by_name_;
+  std::unordered_map<std::uint32_t, std::string> scope_also_;                    // second names of those that have one
+  std::map<std::uint32_t, NodeName> names_;                                      // of the few nodes that have one
+  mutable std::unordered_map<std::string, std::vector<std::uint32_t>> by_name_;  // of the nodes before this one:
+  mutable std::uint32_t indexed_ = 0;
   std::unordered_map<std::uint32_t, ValueCell<T>> cells_;
   std::vector<std::uint32_t> entered_;  // the inputs
   std::vector<std::pair<ValueCell<T>, std::string>> replaced_;

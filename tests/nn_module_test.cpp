@@ -197,18 +197,15 @@ TEST_CASE("bad names of members are refused") {
   struct Listing : nn::Module<double> {
     nn::Linear<double> a{1, 1}, b{1, 1};
     std::string first = "a", second = "b";
-    bool twice = false;
     Variable<double> forward(const Variable<double>& x) override { return x; }
-    void members(nn::Members<double>& m) override { m(first, a), m(second, twice ? a : b); }
+    void members(nn::Members<double>& m) override { m(first, a), m(second, b); }
   };
   Listing model;
   CHECK_NOTHROW(model.parameters());
   model.second = "a";
   CHECK(error_of([&] { model.parameters(); }) == "[module] two members have one name: \"a\"");
-  for (const char* bad : {"", "a.b", "a/b"}) {
+  for (const char* bad : {"", "a.b", "a/b", "a#2"}) {
     model.second = bad;
     CHECK(error_of([&] { model.parameters(); }).find("[module] the name of a member must not be empty") == 0);
   }
-  model.second = "b", model.twice = true;
-  CHECK(error_of([&] { model.parameters(); }) == "[module] a parameter is listed a second time: \"b.weight\"");
 }

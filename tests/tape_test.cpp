@@ -65,7 +65,8 @@ TEST_CASE("names and scopes") {
   CHECK_EQ(tape.find("net/layer1/W").index(), w->index());
   CHECK_EQ(tape.find("x").item(), 1);
   CHECK_EQ(gradient(*y, tape.find("net/layer1/W"))(), 1);
-  CHECK_THROWS_WITH_AS(tape.find("W"), "[find] no variable of this tape is named \"W\"", ad::TapeError);
+  CHECK_THROWS_WITH_AS(tape.find("W"), "[find] no variable of this tape is named \"W\"; near are \"net/layer1/W\"",
+                       ad::TapeError);
   const auto latest = tape.variable(5.0, "x");
   CHECK_EQ(tape.find("x").index(), latest.index());
   CHECK_EQ(ad::Variable<double>(x.value()).named("plain").name(), "");

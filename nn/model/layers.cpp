@@ -23,8 +23,8 @@ Variable<T> Linear<T>::forward(const Variable<T>& x) {
 
 template <Real T>
 void Linear<T>::members(Members<T>& m) {
-  m("weight", weight);
-  m("bias", bias);
+  m("weight", weight, "W");
+  m("bias", bias, "b");
 }
 
 namespace {
@@ -69,14 +69,24 @@ Embedding<T>::Embedding(std::size_t count, std::size_t width, Initialiser initia
 template <Real T>
 Sequential<T>& Sequential<T>::operator=(const Sequential& from) {
   Module<T>::operator=(from);
+  layers_ = from.layers_;
   if (size() != from.size()) return modules_ = from.modules_, *this;
   for (std::size_t i = 0; i < size(); ++i) modules_[i] = from.modules_[i];
   return *this;
 }
 
+namespace {
+constexpr std::string_view layer = "layer";
+}  // namespace
+
 template <Real T>
 Sequential<T>& Sequential<T>::add(AnyModule<T> module) {
+  const bool begins = dynamic_cast<const Linear<T>*>(&*module) != nullptr;
   modules_.push_back(std::move(module));
+  // What follows a Linear, its function above all, is of the same layer.
+  const std::string before = layers_.empty() ? "" : layers_.back();
+  const auto number = before.empty() ? 0 : std::stoul(before.substr(layer.size()));
+  layers_.push_back(begins ? std::string(layer) + std::to_string(number + 1) : before);
   return *this;
 }
 
@@ -95,7 +105,7 @@ Variable<T> Sequential<T>::forward(const Variable<T>& x) {
 
 template <Real T>
 void Sequential<T>::members(Members<T>& m) {
-  for (std::size_t i = 0; i < size(); ++i) m(std::to_string(i), *modules_[i]);
+  for (std::size_t i = 0; i < size(); ++i) m(std::to_string(i), *modules_[i], layers_[i]);
 }
 
 template <Real T>

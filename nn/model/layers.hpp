@@ -8,7 +8,8 @@ namespace nn {
 /// The pre-activation a = x W + b of a layer: x (..., inputs) gives (..., outputs).
 ///
 /// `weight` is W (inputs, outputs), `bias` is b (outputs). Samples are rows here, so W is the transpose of the matrix
-/// in the lecture's a = b + W h, whose h is a column; weight(i, j) leads from unit i to unit j. The node is named "a".
+/// in the lecture's a = b + W h, whose h is a column; weight(i, j) leads from unit i to unit j. The node is named "a",
+/// the parameters on tapes also "W" and "b".
 /// Throws ValueError without inputs or outputs; calling it throws what matmul throws.
 template <Real T = float>
 class Linear : public Module<T> {
@@ -74,7 +75,9 @@ class Embedding : public Module<T> {
   Parameter<T> weight;
 };
 
-/// Modules one after the other, each fed with the output of the one before. They are named "0", "1", ...
+/// Modules one after the other, each fed with the output of the one before. They are named "0", "1", ...; tapes know
+/// them also by the lecture's layers, which begin with a Linear: of a Linear, a function and a Linear, "layer1/W",
+/// "layer1/b", "layer1/a", "layer1/h" and "layer2/W" are "0/weight", "0/bias", "0/a", "1/h" and "2/weight".
 template <Real T = float>
 class Sequential : public Module<T> {
  public:
@@ -98,6 +101,7 @@ class Sequential : public Module<T> {
 
  private:
   std::vector<AnyModule<T>> modules_;
+  std::vector<std::string> layers_;  // their second names, "layer1"; "" before the first Linear
 };
 
 template <class First, class... Rest>

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <atomic>
+#include <concepts>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <string_view>
 #include <type_traits>
 
@@ -14,10 +16,30 @@ namespace nn {
 template <Real T>
 class Module;
 
+/// A parameter and its full name, "hidden.weight".
+template <Real T>
+struct Named {
+  std::string name;
+  Parameter<T>& parameter;
+};
+
 namespace detail {
 template <Real T>
 class Summary;
+template <Real T>
+void check_listed(Module<T>& module);
+template <Real T>
+std::vector<Named<T>> listed(Module<T>& module, bool states);
 }  // namespace detail
+
+/// What a member of a module can be: a parameter or a module, or what leads to one, such as std::optional, a pointer or
+/// AnyModule.
+template <class M, class T>
+concept IsMember = std::derived_from<M, Module<T>> || std::derived_from<M, Parameter<T>>;
+template <class M, class T>
+concept LeadsToMember = !IsMember<M, T> && requires(M & m) {
+  requires IsMember<std::remove_cvref_t<decltype(*m)>, T>;
+};
 
 /// What a module lists its members to: m("weight", weight); m("inner", inner).
 template <Real T>
@@ -25,16 +47,37 @@ class Members {
  public:
   virtual void operator()(std::string_view name, Parameter<T>& parameter) = 0;
   virtual void operator()(std::string_view name, Module<T>& module) = 0;
+  /// One that is behind a std::optional, a std::unique_ptr or the like: where there is none, nothing is listed.
+  template <LeadsToMember<T> M>
+  void operator()(std::string_view name, M& maybe) {
+    if constexpr (requires { static_cast<bool>(maybe); })
+      if (!static_cast<bool>(maybe)) return;
+    (*this)(name, *maybe);
+  }
+  /// All in a std::vector or the like, numbered from 0: m("blocks", blocks) lists "blocks.0", "blocks.1", ...
+  template <std::ranges::forward_range Several>
+  requires(!IsMember<Several, T>) void operator()(std::string_view name, Several& several) {
+    enter(name);
+    for (std::size_t number = 0; auto& each : several) (*this)(std::to_string(number++), each);
+    leave();
+  }
+  /// The same with a second name, such as a symbol, by which tapes know the member, too: m("weight", weight, "W").
+  template <class M>
+  void operator()(std::string_view name, M& member, std::string_view also) {
+    also_ = also;
+    (*this)(name, member);
+    also_ = {};
+  }
 
  protected:
   ~Members() = default;
-};
+  /// Between them, what is listed has names below this one.
+  virtual void enter(std::string_view) {}
+  virtual void leave() {}
+  std::string_view also() const { return also_; }
 
-/// A parameter and its full name, "hidden.weight".
-template <Real T>
-struct Named {
-  std::string name;
-  Parameter<T>& parameter;
+ private:
+  std::string_view also_;
 };
 
 /// A function of an array with parameters of its own. A value: a copy is an independent model.
@@ -51,7 +94,13 @@ struct Named {
 ///     void members(nn::Members<float>& m) override { m("value", value), m("gate", gate); }
 ///   };
 ///
-/// Calling a member opens a tape scope of its name, so that its nodes are named "inner/a" and errors say where.
+/// Members may also stand in a std::vector, m("blocks", blocks), or a std::optional or std::unique_ptr. A member that
+/// is listed twice, as with tied weights, counts once, under its first name. To tie weights, use `embedding.weight` in
+/// forward: a copy of a model that held a reference to it would go on to refer to the weight of the first.
+///
+/// Calling a member opens a tape scope of its name, so that its nodes are named "inner/a" and errors say where: the
+/// nodes of its k-th call are "inner/a#k", see Tape::find. A forward that uses what members() does not list throws
+/// ValueError, but for parameters that are frozen and models of their own, which were initialised or listed as such.
 template <Real T>
 class Module {
  public:
@@ -68,7 +117,7 @@ class Module {
 
   /// What the module computes: samples along the first axis of x, whatever else the layer asks for.
   virtual Variable<T> forward(const Variable<T>& x) = 0;
-  /// Lists parameters and modules by name, always the same and in the same order. Names have no '.' and no '/'.
+  /// Lists parameters and modules by name, always the same and in the same order. Names have no '.', '/' or '#'.
   virtual void members(Members<T>&) {}
   /// What a summary calls the module: the name of its class, if a derived class does not know better.
   virtual std::string kind() const;
@@ -91,7 +140,7 @@ class Module {
   void trainable(bool on);
 
   /// All parameters, those of members included, in the order listed, be they frozen or not. Throws ValueError for a
-  /// name that is empty, used twice or holds '.' or '/', and for a parameter listed twice.
+  /// name that is empty, used twice or holds '.', '/' or '#'. One listed twice is there once, under its first name.
   std::vector<Named<T>> parameters();
   /// The others: what layers themselves set from step to step. Throws what parameters() throws.
   std::vector<Named<T>> states();
@@ -115,12 +164,14 @@ class Module {
  private:
   friend class detail::Naming<T>;
   friend class detail::Summary<T>;
-  std::vector<Variable<T>> entered(std::vector<Named<T>> listed, const Variable<T>& x);
+  friend void detail::check_listed<T>(Module<T>&);
+  friend std::vector<Named<T>> detail::listed<T>(Module<T>&, bool);
   Variable<T> infer(Array<T> x);
 
   detail::Name name_;
   bool training_ = false;
   std::atomic<bool> needs_tape_ = false;          // its forward takes derivatives, as an earlier call found
+  std::atomic<bool> of_its_own_ = false;          // it was asked what it lists: a model, and not forgotten in another
   std::optional<Shape>* output_shape_ = nullptr;  // where a summary wants to read it
 };
 

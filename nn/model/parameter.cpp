@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <mutex>
 
+#include "visit.hpp"
+
 namespace nn {
 
 namespace {
@@ -65,6 +67,7 @@ void Parameter<T>::assign(const Variable<T>& value) {
 
 template <Real T>
 Variable<T> Parameter<T>::beside(const Variable<T>& x) {
+  if (name_.text().empty()) detail::check_listed(*this);
   if (!x.recorded() || !(x.tape().recording() || x.tape().abstract())) return plain();
   const std::lock_guard lock(guard_of(this));
   std::erase_if(entered_, [](const auto& v) { return !v.alive(); });
@@ -72,8 +75,11 @@ Variable<T> Parameter<T>::beside(const Variable<T>& x) {
   if (there != entered_.end()) return *there;
   plain();  // throws where there is no value
   const autodiff::ValueCell<T> cell = value_;
-  return entered_.emplace_back(is_state() ? x.tape().constant(cell, name_.text())
-                                          : x.tape().variable(cell, name_.text()));
+  const std::string &name = name_.text(), &also = name_.also();
+  const auto& entered =
+      entered_.emplace_back(is_state() ? x.tape().constant(cell, name) : x.tape().variable(cell, name));
+  if (!also.empty()) x.tape().name(entered.index(), name, also);
+  return entered;
 }
 
 template class Parameter<float>;

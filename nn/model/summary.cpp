@@ -5,8 +5,10 @@
 #include <cstdlib>
 #include <deque>
 #include <iomanip>
+#include <set>
 #include <sstream>
 #include <typeinfo>
+#include <utility>
 
 #include "module.hpp"
 
@@ -26,6 +28,7 @@ class Summary final : public Members<T> {
   Summary(const Summary&) = delete;
 
   void operator()(std::string_view, Parameter<T>& parameter) override {
+    if (!met_.insert(&parameter).second) return;
     (parameter.is_state() ? at_->states : at_->parameters) += parameter.size();
     if (!parameter.is_state() && !parameter.trainable()) frozen_ += parameter.size();
     if (parameter.has_value()) return;
@@ -33,13 +36,16 @@ class Summary final : public Members<T> {
     parameter.assign(Array<T>(xt::zeros<T>(parameter.shape())));
   }
   void operator()(std::string_view name, Module<T>& module) override {
+    if (!met_.insert(&module).second) return;
     Row* const above = at_;
     const std::string path = above && !above->name.empty() ? above->name + "." : "";
-    at_ = &rows_.emplace_back(Row{path + std::string(name), module, module.training_});
+    const std::string list = std::exchange(list_, "");
+    at_ = &rows_.emplace_back(Row{path + list + std::string(name), module, module.training_});
     module.training_ = false;
     module.output_shape_ = &at_->output;
     module.members(*this);
     at_ = above;
+    list_ = list;
   }
 
   std::string text() const {
@@ -79,10 +85,14 @@ class Summary final : public Members<T> {
     Parameter<T> before;
   };
   Summary() = default;
+  void enter(std::string_view name) override { list_ += std::string(name) + "."; }
+  void leave() override { list_.resize(list_.find_last_of('.', list_.size() - 2) + 1); }
 
   std::deque<Row> rows_;  // which stay where they are
   std::deque<Filled> filled_;
+  std::set<const void*> met_;
   Row* at_ = nullptr;
+  std::string list_;  // "blocks." within the vector of this name
   std::size_t frozen_ = 0;
 };
 

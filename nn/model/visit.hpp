@@ -1,4 +1,4 @@
-// What is asked of all modules below one: their modes, and which they are.
+// What is asked of all modules below one: their modes, and which they are; and which are being called.
 #pragma once
 
 #include <utility>
@@ -22,6 +22,26 @@ class Everything final : public Members<T> {
 
   std::vector<Module<T>*> modules;
   std::vector<Parameter<T>*> parameters;
+};
+
+/// Throws ValueError, and says what to write, for what has no name within the forward of a module: its members() has
+/// forgotten it. Not for frozen parameters, nor for models of their own.
+template <Real T>
+void check_listed(Parameter<T>& parameter);
+
+/// While it lives, a module is being called by this thread.
+template <Real T>
+class [[nodiscard]] Call {
+ public:
+  explicit Call(Module<T>& module);
+  ~Call();
+  Call(const Call&) = delete;
+
+ private:
+  friend void check_listed<T>(Module<T>&);
+  friend void check_listed<T>(Parameter<T>&);
+  Module<T>& module_;
+  const Call* outer_;
 };
 
 /// While it lives, a model works as in training, or in inference; afterwards each module as it did before.
