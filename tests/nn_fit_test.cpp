@@ -298,3 +298,16 @@ TEST_CASE("the last batch of an epoch may be left out: BatchNorm takes no single
   CHECK(error_of([&] { nn::fit(model, sgd, cross_entropy<float>(), data, opts); }) ==
         "[fit] drop_last leaves nothing of 33 samples in batches of 34");
 }
+
+TEST_CASE("a metric that cannot fit is refused before training") {
+  test::Whole run;
+  const auto before = run.model.parameters()[0].parameter.value();
+  run.opts.metrics.push_back(nn::metric<float>("r2"));
+  CHECK(test::error_of([&] { run.fit(); }) ==
+        "metric r2: [r2] needs predictions and targets of one shape, (samples, outputs) or (samples): (1, 3) and (1)");
+  run.opts.metrics = {nn::metric<float>("top-5-accuracy")};
+  run.opts.watch = "";
+  CHECK(test::error_of([&] { run.fit(); }) == "metric top-5-accuracy: [top_k_accuracy] k is not from 1 to 3: 5");
+  CHECK(run.model.parameters()[0].parameter.value() == before);
+  CHECK(run.adam.slots().empty());
+}

@@ -217,3 +217,16 @@ TEST_CASE("the states of a module that is called twice go on from call to call")
   step.store();
   CHECK(xt::allclose(model.inner.total.value(), 6 * xt::sum(inputs, {0}), 1e-12, 1e-12));
 }
+
+TEST_CASE("a module that cannot be copied can stand in a sequence, which then cannot be copied either") {
+  struct Held : nn::Module<double> {
+    std::unique_ptr<nn::Module<double>> inner = std::make_unique<nn::Linear<double>>(3, 3);
+    V forward(const V& x) override { return (*inner)(x); }
+    void members(nn::Members<double>& m) override { m("inner", inner); }
+  };
+  nn::Sequential<double> model{Held{}, nn::Activation<double>("tanh")};
+  model.initialise(1);
+  check_differences(model);
+  CHECK(error_of([&] { nn::Sequential<double> copy = model; }) ==
+        "[module] a Held cannot be copied, as what it holds cannot");
+}

@@ -102,11 +102,38 @@ TEST_CASE("metrics of classes refuse what they cannot count") {
     CHECK_THROWS_AS(nn::top_k_accuracy(two, Array<double>{0, wrong}, 1), autodiff::ValueError);
     CHECK_THROWS_AS(nn::precision_recall(two, Array<double>{0, wrong}), autodiff::ValueError);
   }
-  CHECK(error_of([&] { nn::precision_recall(two, two); }) ==
-        "[precision_recall] needs scores (samples, classes) and labels (samples): (2, 2) and (2, 2)");
+  CHECK(error_of([&] {
+          nn::precision_recall(two, array({0, 1}, {2, 1}));
+        }) ==
+        "[precision_recall] needs scores (..., classes) and a class or probabilities for each row: (2, 2) and (2, 1)");
   CHECK_THROWS_AS(nn::top_k_accuracy(two, Array<double>{0}, 1), autodiff::ShapeError);
   CHECK_THROWS_AS(nn::precision_recall(Array<double>(Shape{0, 3}), Array<double>(Shape{0})), autodiff::ShapeError);
   CHECK_THROWS_AS(nn::precision_recall(Array<double>(Shape{3, 0}), Array<double>(Shape{3})), autodiff::ShapeError);
+}
+
+TEST_CASE("metrics of classes take what the cross-entropy takes: classes or rows, of samples or of samples in time") {
+  const auto flat = scores();
+  const Array<double> in_time = autodiff::reshape(autodiff::Variable<double>(flat), {12, 5, classes}).value();
+  const Array<double> classes_in_time = autodiff::reshape(autodiff::Variable<double>(labels()), {12, 5}).value();
+  const Array<double> rows_in_time = autodiff::one_hot<double>(classes_in_time, classes).value() * 0.9;
+  const Array<double> rows = autodiff::one_hot<double>(labels(), classes).value();
+  struct Pair {
+    const Array<double>&scores, &labels;
+  };
+  for (const auto& [s, l] : {Pair{in_time, classes_in_time}, Pair{in_time, rows_in_time}, Pair{flat, rows}}) {
+    CHECK_NOTHROW(nn::loss<double>("cross-entropy")(autodiff::Variable<double>(s), autodiff::Variable<double>(l)));
+    CHECK(nn::accuracy(s, l) == about("accuracy"));
+    CHECK(nn::top_k_accuracy(s, l, 2) == about("top_2"));
+    const auto found = nn::precision_recall(s, l);
+    CHECK(found.precision == about("precision/macro"));
+    CHECK(found.recall == about("recall/macro"));
+    nn::ConfusionMatrix matrix(std::vector<std::string>(classes, "c"));
+    matrix.add(s, l);
+    CHECK(matrix.samples() == samples);
+    CHECK(matrix.accuracy() == about("accuracy"));
+  }
+  CHECK_THROWS_AS(nn::accuracy(in_time, labels()), autodiff::ShapeError);
+  CHECK_THROWS_AS(nn::accuracy(flat, classes_in_time), autodiff::ShapeError);
 }
 
 TEST_CASE("errors of real values and R2 are those of scikit-learn") {
@@ -173,6 +200,17 @@ TEST_CASE("metrics have names") {
     CHECK(value == (name == "precision" || name == "recall" || name == "f1" ? doctest::Approx(2. / 6)
                     : metric.larger_is_better                               ? doctest::Approx(1)
                                                                             : doctest::Approx(0)));
+  }
+  for (const auto& name : nn::metric_names()) {  // the check refuses what the function refuses
+    CAPTURE(name);
+    const auto metric = nn::metric<float>(name);
+    for (const Shape& p : {Shape{2, 6}, Shape{2, 3}, Shape{2, 2, 6}, Shape{2}, Shape{}})
+      for (const Shape& t : {Shape{2}, Shape{2, 6}, Shape{2, 2}, Shape{2, 3}, Shape{3}, Shape{}}) {
+        CAPTURE(p.size());
+        CAPTURE(t.size());
+        const bool fits = error_of([&] { metric(xt::zeros<float>(p), xt::zeros<float>(t)); }) == "no error";
+        CHECK((error_of([&] { metric.check(p, t); }) == "no error") == fits);
+      }
   }
   CHECK(nn::metric<double>("root-mean-squared-error")(Array<double>{0, 0}, Array<double>{1, 7}) == 5);
   CHECK(error_of([] { nn::metric<float>("acuracy"); }).starts_with("[metric] there is none named \"acuracy\", only "));

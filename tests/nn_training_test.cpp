@@ -134,6 +134,22 @@ TEST_CASE("groups: factors of the rate and weight decay of their own, by pattern
            "[optimiser] options of the group \"a\" must be finite and not negative: -1");
 }
 
+TEST_CASE("a group that no parameter of the model belongs to is refused, with the names that are near") {
+  auto model = network();
+  nn::Sgd<double> sgd(0.1);
+  sgd.group("0/*", {.rate = 0.5}).group("*.bais", {.weight_decay = 0.0});
+  const auto before = values(model);
+  CHECK_EQ(error_of([&] { train_by_hand(model, sgd, 1); }),
+           "[optimiser] no parameter of the model belongs to the group \"*.bais\"; there are \"0.weight\", \"0.bias\", "
+           "\"2.weight\", \"2.bias\"");
+  CHECK(values(model) == before);
+  CHECK_EQ(sgd.group_of("0.bias").rate, 0.5);
+  nn::Sgd<double> near(0.1);
+  near.group("0.biass", {});
+  CHECK_EQ(error_of([&] { near.check_groups(model); }),
+           "[optimiser] no parameter of the model belongs to the group \"0.biass\"; near are \"0.bias\", \"2.bias\"");
+}
+
 TEST_CASE("a parameter that the loss does not use is not decayed, nor clipped into use") {
   struct Half : nn::Module<double> {
     nn::Linear<double> used{2, 2}, unused{2, 2};

@@ -175,14 +175,19 @@ class Module {
   std::optional<Shape>* output_shape_ = nullptr;  // where a summary wants to read it
 };
 
-/// Holds a copy of a module of any class, and copies it.
+/// Holds a copy of a module of any class, and copies it. Copying throws ValueError where the class has no copies, as
+/// that of a module that holds a std::unique_ptr.
 template <Real T>
 class AnyModule {
  public:
   template <std::derived_from<Module<T>> M>
   AnyModule(M module)
       : module_(std::make_unique<M>(std::move(module))), copy_([](const Module<T>& m) -> std::unique_ptr<Module<T>> {
-          return std::make_unique<M>(static_cast<const M&>(m));
+          if constexpr (std::is_copy_constructible_v<M>)
+            return std::make_unique<M>(static_cast<const M&>(m));
+          else
+            autodiff::fail<autodiff::ValueError>("module", "a ", m.kind(),
+                                                 " cannot be copied, as what it holds cannot");
         }) {
     if constexpr (std::is_copy_assignable_v<M>)
       assign_ = [](Module<T>& to, const Module<T>& from) { static_cast<M&>(to) = static_cast<const M&>(from); };

@@ -42,8 +42,20 @@ Optimiser<T>& Optimiser<T>::group(std::string pattern, GroupOptions options) {
   for (const double option : {options.rate, options.weight_decay.value_or(0)})
     if (!(option >= 0) || std::isinf(option))
       fail<ValueError>("optimiser", "options of the group \"", pattern, "\" must be finite and not negative: ", option);
+  std::ranges::replace(pattern, '/', '.');
   groups_.emplace_back(std::move(pattern), options);
   return *this;
+}
+
+template <Real T>
+void Optimiser<T>::check_groups(Module<T>& model) const {
+  if (groups_.empty()) return;
+  std::vector<std::string> names;
+  for (const auto& [name, parameter] : model.parameters()) names.push_back(name);
+  for (const auto& [pattern, options] : groups_)
+    if (std::ranges::none_of(names, [&pattern = pattern](const auto& name) { return matches(pattern, name); }))
+      fail<ValueError>("optimiser", "no parameter of the model belongs to the group \"", pattern, '"',
+                       autodiff::names_near(pattern, names));
 }
 
 template <Real T>
@@ -80,6 +92,7 @@ std::map<std::string, Variable<T>> Optimiser<T>::first_slots(const std::string& 
 
 template <Real T>
 void Optimiser<T>::step(Module<T>& model, std::vector<Array<T>> gradients) {
+  check_groups(model);
   const auto parameters = model.parameters();
   if (parameters.size() != gradients.size())
     fail<ShapeError>("step", parameters.size(), " parameters and ", gradients.size(), " gradients");

@@ -51,8 +51,11 @@ class Optimiser {
   void step(Module<T>& model, std::vector<Array<T>> gradients);
 
   /// Parameters whose full names match the pattern, in which '*' stands for any text and '?' for any character, are
-  /// treated so; of several groups, the one that was named last. Throws ValueError for options out of range.
+  /// treated so; of several groups, the one that was named last. '/' is as good as '.'. Throws ValueError for options
+  /// out of range; a step throws for a pattern that matches no parameter of its model.
   Optimiser& group(std::string pattern, GroupOptions options);
+  /// Throws ValueError, and lists names that are near, for a group that no parameter of the model belongs to.
+  void check_groups(Module<T>& model) const;
   /// The options of the group of this full name.
   const GroupOptions& group_of(std::string_view parameter) const;
   /// update(), by the options of the parameter's group.

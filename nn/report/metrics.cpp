@@ -23,19 +23,36 @@ using autodiff::Variable;
 
 namespace {
 
+/// Throws ShapeError unless these are scores and their classes; gives how many rows there are, and whether each has its
+/// class or probabilities.
+struct Classes {
+  Classes(std::string_view caller, Dims scores, Dims labels)
+      : are_numbers(!scores.empty() && std::ranges::equal(labels, scores.first(scores.size() - 1))),
+        count(scores.empty() ? 0 : scores.back()),
+        rows(count == 0 ? 0 : autodiff::count(scores) / count) {
+    if ((!are_numbers && !std::ranges::equal(scores, labels)) || rows == 0)
+      fail<ShapeError>(caller, "needs scores (..., classes) and a class or probabilities for each row: ", scores,
+                       " and ", labels);
+  }
+  bool are_numbers;
+  std::size_t count, rows;
+};
+
+/// The place of the largest in every row.
 template <Real T>
-void check_classes(std::string_view caller, const Array<T>& scores, const Array<T>& labels) {
-  if (scores.dimension() != 2 || labels.dimension() != 1 || scores.shape(0) != labels.shape(0) || scores.size() == 0)
-    fail<ShapeError>(caller, "needs scores (samples, classes) and labels (samples): ", Dims(scores.shape()), " and ",
-                     Dims(labels.shape()));
+Array<T> largest(const Array<T>& x) {
+  return autodiff::argmax(Variable<T>(x)).value();
 }
 
-/// The class with the largest score of every sample.
+/// The prediction and the true class of every row.
 template <Real T>
-Array<T> predictions(std::string_view caller, const Array<T>& scores, const Array<T>& labels) {
-  check_classes(caller, scores, labels);
-  return autodiff::argmax(Variable<T>(scores)).value();
-}
+struct Rows : Classes {
+  Rows(std::string_view caller, const Array<T>& scores, const Array<T>& labels)
+      : Classes(caller, scores.shape(), labels.shape()),
+        predicted(largest(scores)),
+        actual(are_numbers ? labels : largest(labels)) {}
+  Array<T> predicted, actual;
+};
 
 double share(std::size_t part, std::size_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
@@ -46,13 +63,19 @@ PrecisionRecall precision_recall_of(std::size_t both, std::size_t predicted, std
   return {share(both, predicted), share(both, actual), share(2 * both, predicted + actual), actual};
 }
 
+void check_values(std::string_view caller, Dims predictions, Dims targets) {
+  if (predictions.empty() || predictions.size() > 2 || !std::ranges::equal(predictions, targets) ||
+      autodiff::count(predictions) == 0)
+    fail<ShapeError>(caller,
+                     "needs predictions and targets of one shape, (samples, outputs) or (samples): ", predictions,
+                     " and ", targets);
+}
+
 /// The mean over the outputs of what `of` makes of each one's predictions and targets.
 template <Real T, class Of>
 double mean_over_outputs(std::string_view caller, const Array<T>& predictions, const Array<T>& targets, const Of& of) {
+  check_values(caller, predictions.shape(), targets.shape());
   const Dims shape(predictions.shape());
-  if (shape.empty() || shape.size() > 2 || !std::ranges::equal(shape, Dims(targets.shape())) || predictions.size() == 0)
-    fail<ShapeError>(caller, "needs predictions and targets of one shape, (samples, outputs) or (samples): ", shape,
-                     " and ", Dims(targets.shape()));
   const std::size_t samples = shape[0], outputs = shape.size() == 2 ? shape[1] : 1;
   std::vector<double> predicted(samples), actual(samples);
   double sum = 0;
@@ -84,14 +107,14 @@ ConfusionMatrix::ConfusionMatrix(std::vector<std::string> classes)
 
 template <Real T>
 void ConfusionMatrix::add(const Array<T>& scores, const ArrayBeside<T>& labels) {
-  const auto predicted = predictions("confusion_matrix", scores, labels);
-  if (scores.shape(1) != classes_.size())
+  const Rows<T> rows("confusion_matrix", scores, labels);
+  if (rows.count != classes_.size())
     fail<ShapeError>("confusion_matrix", "needs a score for each of ", classes_.size(),
                      " classes: ", Dims(scores.shape()));
   auto counts = counts_;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    const std::size_t actual = class_of("confusion_matrix", labels, i, classes_.size());
-    ++counts[actual * classes_.size() + static_cast<std::size_t>(predicted.data()[i])];
+  for (std::size_t i = 0; i < rows.rows; ++i) {
+    const std::size_t actual = class_of("confusion_matrix", rows.actual, i, classes_.size());
+    ++counts[actual * classes_.size() + static_cast<std::size_t>(rows.predicted.data()[i])];
   }
   counts_ = std::move(counts);
 }
@@ -178,33 +201,40 @@ std::ostream& operator<<(std::ostream& out, const ConfusionMatrix& matrix) {
 
 template <Real T>
 double accuracy(const Array<T>& scores, const ArrayBeside<T>& labels) {
-  const auto predicted = predictions("accuracy", scores, labels);
-  const auto right = std::inner_product(predicted.begin(), predicted.end(), labels.begin(), std::size_t{0},
-                                        std::plus<>(), std::equal_to<>());
-  return share(right, labels.size());
+  const Rows<T> rows("accuracy", scores, labels);
+  const auto right = std::inner_product(rows.predicted.begin(), rows.predicted.end(), rows.actual.begin(),
+                                        std::size_t{0}, std::plus<>(), std::equal_to<>());
+  return share(right, rows.rows);
 }
+
+namespace {
+
+void check_k(std::size_t k, std::size_t classes) {
+  if (k == 0 || k > classes) fail<ValueError>("top_k_accuracy", "k is not from 1 to ", classes, ": ", k);
+}
+
+}  // namespace
 
 template <Real T>
 double top_k_accuracy(const Array<T>& scores, const ArrayBeside<T>& labels, std::size_t k) {
-  check_classes("top_k_accuracy", scores, labels);
-  const std::size_t classes = scores.shape(1);
-  if (k == 0 || k > classes) fail<ValueError>("top_k_accuracy", "k is not from 1 to ", classes, ": ", k);
+  const Rows<T> rows("top_k_accuracy", scores, labels);
+  check_k(k, rows.count);
   std::size_t right = 0;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    const std::size_t label = class_of("top_k_accuracy", labels, i, classes);
-    const T* row = scores.data() + i * classes;
+  for (std::size_t i = 0; i < rows.rows; ++i) {
+    const std::size_t label = class_of("top_k_accuracy", rows.actual, i, rows.count);
+    const T* row = scores.data() + i * rows.count;
     std::size_t larger = 0;
-    for (std::size_t c = 0; c < classes; ++c)
+    for (std::size_t c = 0; c < rows.count; ++c)
       larger += c != label && !(row[c] < row[label] || (row[c] == row[label] && c > label));
     right += larger < k;
   }
-  return share(right, labels.size());
+  return share(right, rows.rows);
 }
 
 template <Real T>
 PrecisionRecall precision_recall(const Array<T>& scores, const ArrayBeside<T>& labels, Average average) {
-  check_classes("precision_recall", scores, labels);
-  ConfusionMatrix matrix(std::vector<std::string>(scores.shape(1)));
+  const Classes classes("precision_recall", scores.shape(), labels.shape());
+  ConfusionMatrix matrix(std::vector<std::string>(classes.count));
   matrix.add(scores, labels);
   return matrix.precision_recall(average);
 }
@@ -268,7 +298,13 @@ constexpr Choice<NamedMetric<T>> metrics[] = {
 template <Real T>
 Metric<T> metric(std::string_view name) {
   const auto found = choose("metric", std::span(metrics<T>), name);
-  return {std::string(name), found.function, found.larger_is_better, found.takes_classes};
+  const auto check = [name = std::string(name), classes = found.takes_classes](const auto& predictions,
+                                                                               const auto& targets) {
+    if (!classes) return check_values(name, predictions, targets);
+    const Classes fitting(name, predictions, targets);
+    if (name == "top-5-accuracy") check_k(5, fitting.count);
+  };
+  return {std::string(name), found.function, found.larger_is_better, found.takes_classes, check};
 }
 
 std::vector<std::string> metric_names() { return names(std::span(metrics<float>)); }

@@ -28,8 +28,9 @@ class ConfusionMatrix {
   /// All zeros; the names of the classes are printed. Throws ValueError without classes.
   explicit ConfusionMatrix(std::vector<std::string> classes);
 
-  /// Counts samples: scores (samples, classes), of which the largest in a row is the prediction, and the true classes
-  /// (samples). Throws ShapeError for other shapes, ValueError for a class that does not exist; counts nothing then.
+  /// Counts samples: scores (..., classes), of which the largest in a row is the prediction, and the true classes, as
+  /// accuracy() takes them. Throws ShapeError for other shapes, ValueError for a class that does not exist; counts
+  /// nothing then.
   template <autodiff::Real T>
   void add(const autodiff::Array<T>& scores, const autodiff::ArrayBeside<T>& labels);
 
@@ -54,9 +55,10 @@ class ConfusionMatrix {
   std::vector<std::size_t> counts_;
 };
 
-// Of classes: scores (samples, classes), of which the largest in a row, the first of several, is the prediction, and
-// the true classes (samples). All throw ShapeError for other shapes and for no samples, and all but accuracy ValueError
-// for a class that does not exist.
+// Of classes, as cross-entropies take them: scores (..., classes), such as (samples, classes) or (samples, time,
+// classes), of which the largest in a row, the first of several, is the prediction; and the true classes, one a row, or
+// rows of probabilities like the scores, of which the largest is meant. Every row counts as a sample. All throw
+// ShapeError for other shapes and for no samples, and all but accuracy ValueError for a class that does not exist.
 
 /// The share of samples, from 0 to 1, whose prediction is right.
 template <autodiff::Real T>
@@ -97,8 +99,11 @@ struct Metric {
   std::string name;
   std::function<double(const autodiff::Array<T>& predictions, const autodiff::Array<T>& targets)> function;
   bool larger_is_better;
-  /// Targets are classes (samples) rather than real values.
+  /// Targets are classes rather than real values.
   bool takes_classes;
+  /// What says before training whether it fits: throws for shapes of predictions and targets that the function would
+  /// refuse; by default any fit.
+  std::function<void(const autodiff::Shape& predictions, const autodiff::Shape& targets)> check = {};
 
   double operator()(const autodiff::Array<T>& predictions, const autodiff::ArrayBeside<T>& targets) const {
     return function(predictions, targets);

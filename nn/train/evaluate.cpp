@@ -44,6 +44,13 @@ const Array<T>& Evaluator<T>::operator()(const Array<T>& inputs) {
 }
 
 template <Real T>
+Shape Evaluator<T>::shape_of(const Shape& inputs) {
+  const detail::InMode<T> inference(model_, false);
+  autodiff::Tape<T> tape(autodiff::TapeMode::abstract);
+  return model_(tape.input(inputs)).shape();
+}
+
+template <Real T>
 Evaluation<T> Evaluator<T>::operator()(Source<T>& data, std::size_t batch) {
   const std::size_t samples = data.size();
   if (batch == 0 || samples == 0)

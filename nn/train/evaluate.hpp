@@ -35,6 +35,8 @@ class Evaluator {
   /// All samples of the source in batches; the last one may be smaller. Throws ValueError for no samples or a batch of
   /// 0, and what model, loss and source throw.
   Evaluation<T> operator()(Source<T>& data, std::size_t batch = 256);
+  /// The shape of the predictions for inputs of a shape; nothing is computed. Throws what the model throws.
+  Shape shape_of(const Shape& inputs);
   /// Does nothing: the parameters are always those that the model has.
   void load() {}
 

@@ -27,6 +27,7 @@ Run<T>::Run(Module<T>& model, Optimiser<T>& optimiser, const Loss<T>& loss, Sour
       arrays_(data) {
   check();
   name_columns();
+  check_metrics();
   if (options.plateau) {
     auto plateau = *options.plateau;
     plateau.largest = largest_;
@@ -50,6 +51,20 @@ void Run<T>::check() const {
     fail<ValueError>("fit", "min_delta must be finite and not negative: ", options_.min_delta);
   if (options_.resume && options_.checkpoint.empty()) fail<ValueError>("fit", "there is no checkpoint to resume from");
   if (!options_.metrics.empty() && !options_.validation) fail<ValueError>("fit", "metrics need validation data");
+}
+
+/// Whether they fit what the model makes of the validation data, as far as shapes say.
+template <Real T>
+void Run<T>::check_metrics() {
+  if (std::ranges::none_of(options_.metrics, [](const auto& metric) { return bool(metric.check); })) return;
+  if (options_.validation->size() == 0) return;
+  const std::size_t first[] = {0};
+  const auto sample = options_.validation->rows(first);
+  const Shape predictions = evaluator_.shape_of(sample.inputs.shape());
+  for (const auto& metric : options_.metrics) {
+    const autodiff::ErrorScope scope("metric " + metric.name);
+    if (metric.check) metric.check(predictions, sample.targets.shape());
+  }
 }
 
 template <Real T>

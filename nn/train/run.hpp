@@ -46,6 +46,7 @@ class Run {
   // fit.cpp
   void check() const;
   void name_columns();
+  void check_metrics();
   void write_history(bool first) const;
   void store();
   std::optional<End> over() const;
