@@ -122,6 +122,11 @@ void read_safetensors(const Path& path, std::uint64_t choice) {
   for (const auto& [name, tensor] : nn::load_safetensors(path).tensors)
     choice % 2 ? void(tensor.as<double>()) : void(tensor.as<float>());
 }
+void load_weights(const Path& path, std::uint64_t choice) {
+  nn::Sequential<float> model(nn::Linear<float>(2, 2), nn::BatchNorm<float>(1));
+  const nn::LoadOptions options{.strict = choice % 2 == 0};
+  choice % 4 < 2 ? nn::load(model, path, options) : nn::load_pytorch(model, path, options);
+}
 /// A run of training that saves all that a checkpoint can hold, or reads it all again to go on.
 void train(const Path& path, bool resume, std::size_t epochs) {
   nn::Linear<double> model(2, 1);
@@ -196,6 +201,15 @@ Strings safetensors_files() {
   files.push_back(R"({"a":{"shape":[2,20000],"dtype":"I8","data_offsets":[0,40000]}})" + std::string(1 + many, '\0'));
   return files;
 }
+const Strings weights_files = {
+    R"({"__metadata__":{"format":"pt"},"0.bias":{"dtype":"F16","shape":[2],"data_offsets":[40,44]},)"
+    R"("0.weight":{"dtype":"F64","shape":[2,2],"data_offsets":[0,32]},"1.bias":{"dtype":"BF16","shape":[1],)"
+    R"("data_offsets":[44,46]},"1.num_batches_tracked":{"dtype":"I64","shape":[],"data_offsets":[32,40]},)"
+    R"("1.running_mean":{"dtype":"F16","shape":[1],"data_offsets":[46,48]},"1.running_var":{"dtype":"F16",)"
+    R"("shape":[1],"data_offsets":[48,50]},"1.weight":{"dtype":"F16","shape":[1],"data_offsets":[50,52]}})"
+    "\0"
+    "11111111222222223333333344444444tracked!bias1b1m1v1w"s,
+};
 Strings checkpoint_files(const Path& path) {
   Strings files;
   for (const std::size_t epochs : {1, 2}) {
@@ -237,6 +251,7 @@ std::vector<Format> all_formats(const Path& path) {
       {"stream", idx_files(), plain, plain_size, stream, 192 * kib, 0},
       {"stream npy", npy_files(), plain, plain_size, stream, 192 * kib, 0},
       {"safetensors", safetensors_files(), safetensors, plain_size, read_safetensors, 16 * kib, 12},
+      {"weights", weights_files, safetensors, plain_size, load_weights, 64 * kib, 12},
       {"checkpoint", checkpoint_files(path), safetensors, plain_size, resume, 64 * kib, 12},
   };
 }

@@ -61,7 +61,7 @@ void save_safetensors(const std::filesystem::path& path, const std::map<std::str
   for (const auto& named : tensors) order.push_back(&named);
   std::ranges::stable_sort(order, std::greater(), [](const auto* named) { return size(named->second.dtype()); });
 
-  SafetensorsHeader header{{}, metadata};
+  SafetensorsHeader header{{}, metadata, true};
   std::uint64_t end = 0;
   for (const auto* named : order) {
     const auto& [name, tensor] = *named;
@@ -90,7 +90,9 @@ void save_safetensors(const std::filesystem::path& path, const std::map<std::str
   file.commit();
 }
 
-Safetensors load_safetensors(const std::filesystem::path& path) {
+Safetensors load_safetensors(const std::filesystem::path& path) { return detail::load_safetensors(path); }
+
+detail::WrittenSafetensors detail::load_safetensors(const std::filesystem::path& path) {
   const SafetensorsFile source{"load_safetensors", path.string()};
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
@@ -111,7 +113,7 @@ Safetensors load_safetensors(const std::filesystem::path& path) {
                          std::to_string(bytes - header_begin) + " and " + std::to_string(max_header) + " at most");
   SafetensorsHeader header = parse_safetensors_header(file, length, source);
 
-  Safetensors result{{}, std::move(header.metadata)};
+  WrittenSafetensors result{{{}, std::move(header.metadata)}, header.offsets_first};
   for (const auto& array : in_order(header.arrays, bytes - header_begin - length, source)) {
     auto node = header.arrays.extract(array);  // from one map into the other: no array is in both
     Extent& extent = node.mapped();

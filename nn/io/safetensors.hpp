@@ -31,4 +31,12 @@ void save_safetensors(const std::filesystem::path& path, const std::map<std::str
 /// and so are many short ones, from some 80,000 arrays or 100,000 texts on.
 Safetensors load_safetensors(const std::filesystem::path& path);
 
+namespace detail {
+struct WrittenSafetensors : Safetensors {
+  bool offsets_first;  // in the header: save_safetensors has written it, or one that orders keys alphabetically, too
+};
+/// What load_safetensors reads.
+WrittenSafetensors load_safetensors(const std::filesystem::path& path);
+}  // namespace detail
+
 }  // namespace nn

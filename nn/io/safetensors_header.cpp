@@ -153,6 +153,7 @@ class Events {
       if (key_ != "dtype" && key_ != "shape" && key_ != "data_offsets")
         refuse("has an unknown key: " + in_quotes(key_));
       if (twice) refuse("has its " + key_ + " twice");
+      if (key_ != "data_offsets" && !has_offsets_) header_.offsets_first = false;
     }
     return true;
   }
@@ -232,8 +233,8 @@ class Events {
     if (end < begin) refuse("ends before it begins");
     Extent extent{dtype_, Shape(shape_.begin(), shape_.end()), begin, end, input_.offset()};
     if (bytes(dtype_, extent.shape) != end - begin)
-      refuse("is " + std::string(to_string(dtype_)) + " " + autodiff::to_string(extent.shape) +
-             ", which does not take the " + std::to_string(end - begin) + " bytes of its data_offsets");
+      refuse("is " + to_string(dtype_, extent.shape) + ", which does not take the " + std::to_string(end - begin) +
+             " bytes of its data_offsets");
     hold(array_overhead + name_.size() + shape_.size() * sizeof(std::size_t));
     header_.arrays.emplace(name_, std::move(extent));
   }

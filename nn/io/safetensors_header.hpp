@@ -23,6 +23,7 @@ struct Extent {
 struct SafetensorsHeader {
   std::map<std::string, Extent> arrays;
   std::map<std::string, std::string> metadata;
+  bool offsets_first = true;  // as save_safetensors writes the keys of every array, and Python's package does not
 };
 
 /// A file that is read, for what is to be said of it. Both throw DataError, "[caller] path:offset 8: rule".

@@ -86,6 +86,10 @@ const Row& row_of(Dtype dtype) { return rows[static_cast<std::size_t>(dtype)]; }
 
 std::string_view to_string(Dtype dtype) { return row_of(dtype).name; }
 
+std::string to_string(Dtype dtype, Dims shape) {
+  return std::string(to_string(dtype)) + ' ' + autodiff::to_string(shape);
+}
+
 std::size_t size(Dtype dtype) { return row_of(dtype).size; }
 
 template <Real T>
@@ -105,8 +109,7 @@ Tensor::Tensor(const Array<T>& array) : dtype_(dtype_of<T>), shape_(array.shape(
 Tensor::Tensor(Dtype dtype, Shape shape, std::vector<std::byte> bytes)
     : dtype_(dtype), shape_(std::move(shape)), bytes_(std::move(bytes)) {
   if (autodiff::count(shape_) * size(dtype) != bytes_.size())
-    autodiff::fail<autodiff::ShapeError>("tensor", bytes_.size(), " bytes are not ", to_string(dtype), ' ',
-                                         Dims(shape_));
+    autodiff::fail<autodiff::ShapeError>("tensor", bytes_.size(), " bytes are not ", to_string(dtype, shape_));
 }
 
 template <Real T>

@@ -4,6 +4,7 @@
 #include <autodiff/autodiff.hpp>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,6 +14,8 @@ namespace nn {
 enum class Dtype { boolean, u8, i8, u16, i16, u32, i32, u64, i64, bf16, f16, f32, f64 };
 
 std::string_view to_string(Dtype dtype);
+/// "F32 (3, 5)"
+std::string to_string(Dtype dtype, autodiff::Dims shape);
 /// Bytes an element.
 std::size_t size(Dtype dtype);
 /// What a Real is in a file: F32 or F64.

@@ -11,7 +11,7 @@ using autodiff::ValueError;
 
 template <Real T>
 Linear<T>::Linear(std::size_t inputs, std::size_t outputs, Initialiser weights, Initialiser biases)
-    : weight({inputs, outputs}, std::move(weights)), bias({outputs}, std::move(biases)) {
+    : weight({inputs, outputs}, std::move(weights), PyTorchLayout{.axes = {1, 0}}), bias({outputs}, std::move(biases)) {
   if (inputs == 0 || outputs == 0)
     fail<ValueError>("linear", "needs at least one input and one output: ", autodiff::Dims(weight.shape()));
 }

@@ -8,9 +8,9 @@ namespace nn {
 /// The pre-activation a = x W + b of a layer: x (..., inputs) gives (..., outputs).
 ///
 /// `weight` is W (inputs, outputs), `bias` is b (outputs). Samples are rows here, so W is the transpose of the matrix
-/// in the lecture's a = b + W h, whose h is a column; weight(i, j) leads from unit i to unit j. The node is named "a",
-/// the parameters on tapes also "W" and "b".
-/// Throws ValueError without inputs or outputs; calling it throws what matmul throws.
+/// in the lecture's a = b + W h, whose h is a column; weight(i, j) leads from unit i to unit j. PyTorch's is
+/// (outputs, inputs), as load_pytorch and save_pytorch know. The node is named "a", the parameters on tapes also "W"
+/// and "b". Throws ValueError without inputs or outputs; calling it throws what matmul throws.
 template <Real T = float>
 class Linear : public Module<T> {
  public:

@@ -37,7 +37,8 @@ BatchNorm<T>::BatchNorm(std::size_t features, BatchNormOptions options)
     : weight({features}, constant(1)),
       bias({features}, zeros()),
       running_mean({features}, zeros(), Trainable::no),
-      running_variance({features}, constant(1), Trainable::no),
+      running_variance({features}, constant(1), Trainable::no,
+                       PyTorchLayout{.name = "running_var", .counter = "num_batches_tracked"}),
       options_(options) {
   check("batch_norm", weight.shape(), options.epsilon);
   if (!(options.momentum >= 0 && options.momentum <= 1))

@@ -19,6 +19,9 @@ struct BatchNormOptions {
 /// them. In inference those two are used. x (samples, ..., features). Throws ValueError without features, for a
 /// momentum outside 0 to 1 or an epsilon that is not above 0; calling it throws ShapeError for another number of
 /// features, and in training for fewer than two values of a feature.
+///
+/// PyTorch's BatchNorm1d computes the same, with the same meaning of momentum and the same variances: the biased one of
+/// the batch, the unbiased one of running_var. For inputs of more than two axes its features are the second one.
 template <Real T = float>
 class BatchNorm : public Module<T> {
  public:

@@ -19,10 +19,25 @@ std::mutex& guard_of(const void* parameter) {
 }  // namespace
 
 template <Real T>
+Parameter<T>::Parameter(Shape shape, Initialiser initialiser, Trainable trainable, PyTorchLayout in_pytorch)
+    : shape_(std::move(shape)),
+      initialiser_(std::move(initialiser)),
+      trainable_(trainable),
+      in_pytorch_(std::move(in_pytorch)) {
+  Shape order(in_pytorch_.axes.begin(), in_pytorch_.axes.end());
+  std::ranges::sort(order);
+  for (std::size_t k = 0; k < order.size(); ++k)
+    if (order[k] != k || order.size() != shape_.size())
+      autodiff::fail<autodiff::ValueError>(
+          "parameter", "the axes in PyTorch must be an order of all axes: ", autodiff::Dims(shape_));
+}
+
+template <Real T>
 Parameter<T>::Parameter(const Parameter& from)
     : shape_(from.shape_),
       initialiser_(from.initialiser_),
       trainable_(from.trainable_),
+      in_pytorch_(from.in_pytorch_),
       frozen_(from.frozen_),
       value_(std::make_shared<Variable<T>>(from.has_value() ? *from.value_ : Variable<T>())) {}
 
@@ -31,6 +46,7 @@ Parameter<T>& Parameter<T>::operator=(const Parameter& from) {
   shape_ = from.shape_;
   initialiser_ = from.initialiser_;
   trainable_ = from.trainable_;
+  in_pytorch_ = from.in_pytorch_;
   frozen_ = from.frozen_;
   if (!value_) value_ = std::make_shared<Variable<T>>();
   *value_ = from.has_value() ? *from.value_ : Variable<T>();  // where programs read it

@@ -25,6 +25,15 @@ class Naming;
 /// state.assign(next); where that is recorded, state.beside(x) is then the next value.
 enum class Trainable { no, yes };
 
+/// What a parameter is called in PyTorch's layer of the same kind, and how it lies there. Where nothing is said, it is
+/// called as here, and lies as here.
+struct PyTorchLayout {
+  std::string name = {};  // if it has another there
+  /// Axis k here is axis axes[k] there, if their order differs: {1, 0} where one is the transpose of the other.
+  std::vector<std::size_t> axes = {};
+  std::string counter = {};  // a whole number that stands beside it there, and has no meaning here
+};
+
 /// An array of fixed shape that training changes; copies are independent. Threads may record with it at once, each on a
 /// tape of its own; one thread at a time may change it, while no other uses it.
 template <Real T>
@@ -32,15 +41,18 @@ class Parameter {
  public:
   using value_type = T;
 
-  /// Has no value until it is initialised or assigned.
-  Parameter(Shape shape, Initialiser initialiser, Trainable trainable = Trainable::yes)
-      : shape_(std::move(shape)), initialiser_(std::move(initialiser)), trainable_(trainable) {}
+  /// Has no value until it is initialised or assigned. Throws ValueError for a layout whose axes are not an order of
+  /// all.
+  Parameter(Shape shape, Initialiser initialiser, Trainable trainable = Trainable::yes, PyTorchLayout in_pytorch = {});
+  Parameter(Shape shape, Initialiser initialiser, PyTorchLayout in_pytorch)
+      : Parameter(std::move(shape), std::move(initialiser), Trainable::yes, std::move(in_pytorch)) {}
   /// A copy is another variable on the same tape. Its name belongs to its place in a module, and so is not copied.
   Parameter(const Parameter& from);
   Parameter& operator=(const Parameter& from);
   Parameter(Parameter&&) noexcept = default;
 
   const Shape& shape() const { return shape_; }
+  const PyTorchLayout& in_pytorch() const { return in_pytorch_; }
   std::size_t size() const { return autodiff::count(shape_); }
   /// Whether it is what a layer itself sets from step to step, and not a parameter that training descends on.
   bool is_state() const { return trainable_ == Trainable::no; }
@@ -74,6 +86,7 @@ class Parameter {
   Shape shape_;
   Initialiser initialiser_;
   Trainable trainable_;
+  PyTorchLayout in_pytorch_;
   bool frozen_ = false;
   std::shared_ptr<Variable<T>> value_ = std::make_shared<Variable<T>>();  // plain; programs read it there
   std::vector<Variable<T>> entered_;                                      // one a tape

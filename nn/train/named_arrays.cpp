@@ -7,14 +7,6 @@
 
 namespace nn {
 
-namespace {
-
-std::string described(Dtype dtype, const Shape& shape) {
-  return std::string(to_string(dtype)) + " " + autodiff::to_string(shape);
-}
-
-}  // namespace
-
 template <Real T>
 std::vector<NamedArray<T>> named_arrays(const std::vector<Named<T>>& parameters) {
   std::vector<NamedArray<T>> result;
@@ -65,17 +57,17 @@ void replace(const std::vector<NamedArray<T>>& arrays, const std::map<std::strin
   std::set<std::string_view> known;
   for (const auto& array : arrays) {
     known.insert(array.name);
-    const auto expected = described(dtype_of<T>, array.shape);
+    const auto expected = to_string(dtype_of<T>, array.shape);
     const auto found = tensors.find(array.name);
     if (found == tensors.end())
       differences += "; missing " + in_quotes(array.name) + " " + expected;
     else if (found->second.dtype() != dtype_of<T> || found->second.shape() != array.shape)
       differences += "; " + in_quotes(array.name) + " expected " + expected + ", found " +
-                     described(found->second.dtype(), found->second.shape());
+                     to_string(found->second.dtype(), found->second.shape());
   }
   for (const auto& [name, tensor] : tensors)
     if (!known.contains(name) && std::ranges::any_of(prefixes, [&name = name](auto p) { return name.starts_with(p); }))
-      differences += "; unexpected " + in_quotes(name) + " " + described(tensor.dtype(), tensor.shape());
+      differences += "; unexpected " + in_quotes(name) + " " + to_string(tensor.dtype(), tensor.shape());
   if (!differences.empty())
     autodiff::fail<DataError>(caller, path, ": differs from the model: ", differences.substr(2));
 

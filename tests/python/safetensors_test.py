@@ -43,7 +43,7 @@ with tempfile.TemporaryDirectory() as directory:
             "0.weight": (4, 16), "0.bias": (16,), "2.weight": (16, 3), "2.bias": (3,)}
         assert all(array.dtype == dtype for array in weights.values())
         with safetensors.safe_open(folder / "weights", framework="numpy") as file:
-            assert file.metadata() == {"units": "16"}
+            assert file.metadata() == {"layout": "xtensor-autodiff", "units": "16"}
         compare("our " + precision + " network in NumPy", samples["y"], network(weights, samples["x"]), tolerance)
 
         theirs = {name: random.normal(size=array.shape).astype(dtype) for name, array in weights.items()}
