@@ -87,8 +87,9 @@ TEST_CASE("every F16 and BF16 is read as what it means") {
     Dtype dtype;
     int fraction_bits, lowest;  // the first spacing is 2^lowest
   } formats[] = {{Dtype::f16, 10, -24}, {Dtype::bf16, 7, -133}};
-  for (const auto& [dtype, fraction_bits, lowest] : formats) {
-    CAPTURE(to_string(dtype));
+  for (const auto& format : formats) {
+    const auto [dtype, fraction_bits, lowest] = format;
+    CAPTURE(format.lowest);
     std::vector<std::uint16_t> all(65536);
     for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint16_t>(i);
     const Tensor tensor = of_bits(dtype, {65536}, all);
@@ -136,11 +137,12 @@ TEST_CASE("a state_dict of PyTorch's is read with its names and layouts, and wri
   CHECK(file.metadata == Texts{{"epochs", "3"}, {"format", "pt"}, {"layout", "pytorch"}});
   auto expected = square_tensors();
   REQUIRE(file.tensors.size() == expected.size());
-  for (const auto& [name, tensor] : file.tensors) {
-    CAPTURE(name);
-    CHECK(tensor.shape() == expected.at(name).shape());
-    CHECK(tensor.dtype() == expected.at(name).dtype());
-    if (name != "2.num_batches_tracked") CHECK(tensor.bytes() == expected.at(name).bytes());
+  for (const auto& named : file.tensors) {
+    const Tensor &tensor = named.second, &theirs = expected.at(named.first);
+    CAPTURE(named.first);
+    CHECK(tensor.shape() == theirs.shape());
+    CHECK(tensor.dtype() == theirs.dtype());
+    if (named.first != "2.num_batches_tracked") CHECK(tensor.bytes() == theirs.bytes());
   }
   auto back = square();
   nn::load_pytorch(back, scratch / "ours");
@@ -214,7 +216,10 @@ TEST_CASE("files of save say their layout, and a layout of one's own in the meta
   CHECK(contains(error_of([&] {
                    nn::save(model, scratch / "w", {{"layout", "wide"}});
                  }),
-                 "[save] the metadata must not have a \"layout\" of its own"));
+                 "[save] the metadata must not have a \"layout\" of its own: \"wide\""));
+  nn::save_pytorch(model, scratch / "w", {.metadata = nn::load_safetensors(scratch / "w").metadata});
+  CHECK(nn::load_safetensors(scratch / "w").metadata == Texts{{"format", "pt"}, {"layout", "pytorch"}});
+  nn::save(model, scratch / "w", nn::load_safetensors(scratch / "w").metadata);
   CHECK(to_string(nn::load(model, scratch / "w")) == "nothing missing, unexpected or converted");
   nn::Checkpoint checkpoint;
   checkpoint.put(model);

@@ -143,8 +143,10 @@ std::vector<Stored<T>> stored(Module<T>& model, Layout layout, const char* calle
 template <Real T>
 void write(const std::vector<Stored<T>>& all, const std::filesystem::path& path, Texts metadata, const char* caller,
            const char* layout) {
-  if (!metadata.emplace(layout_name, layout).second)
-    fail<ValueError>(caller, "the metadata must not have a \"layout\" of its own");
+  std::string& said = metadata[layout_name];  // by another file, where its metadata goes on
+  if (!said.empty() && said != our_layout && said != pytorch_layout)
+    fail<ValueError>(caller, "the metadata must not have a \"layout\" of its own: ", in_quotes(said));
+  said = layout;
   Tensors tensors;
   for (const auto& one : all) {
     if (!tensors.emplace(one.in_file, one.theirs(one.parameter.value())).second)

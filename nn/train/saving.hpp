@@ -42,7 +42,7 @@ struct SaveOptions {
 /// Writes the model to a safetensors file, under the names of model.parameters(), "0.weight". Python's safetensors
 /// package reads it. `metadata` is for what is needed to build the model again; load_safetensors gives it back, with
 /// "layout": "xtensor-autodiff", which says how weights lie. Throws ValueError for a parameter without a value and for
-/// a "layout" in the metadata, and what save_safetensors throws.
+/// another "layout" in the metadata, and what save_safetensors throws.
 template <Real T>
 void save(Module<T>& model, const std::filesystem::path& path, const std::map<std::string, std::string>& metadata = {});
 
