@@ -13,7 +13,7 @@ namespace {
 const Array<double> inputs{{0.5, -1, 2}, {1, 0.25, -0.5}};
 
 nn::Sequential<double> plain() {
-  nn::Sequential<double> model(nn::Flatten<double>(), nn::Linear<double>(3, 4), nn::LayerNorm<double>({4}),
+  nn::Sequential<double> model(nn::Flatten<double>(), nn::Linear<double>(3, 4), nn::LayerNorm<double>(Shape{4}),
                                nn::Activation<double>("logistic"), nn::Linear<double>(4, 2),
                                nn::Activation<double>("tanh"), nn::Linear<double>(2, 2));
   model.initialise(1);

@@ -47,7 +47,7 @@ struct FitOptions {
   /// What is looked at after every epoch, in inference, and what the columns of the history call it.
   Source<T>* validation = nullptr;
   std::string validation_name = "validation";
-  /// Of the validation data.
+  /// Of the validation data. One that refuses the shapes of predictions and targets is refused before training.
   std::vector<Metric<T>> metrics = {};
 
   /// The column of the history that says whether an epoch was better than the best: by default the validation loss, or
