@@ -7,30 +7,24 @@
 
 namespace nn {
 
-/// The arrays of batches of a source, one pair for each size of batch that it meets: in an epoch, two at most.
+/// The batches of a source, one for each size that it meets: in an epoch, two at most.
 template <autodiff::Real T>
 class BatchArrays {
  public:
-  struct Batch {
-    autodiff::Array<T> inputs, targets;
-  };
-
   explicit BatchArrays(Source<T>& source) : source_(source) {}
   /// The samples of these numbers, until the next call. Throws what fetch throws.
-  const Batch& operator()(std::span<const std::size_t> numbers) {
+  const Batch<T>& operator()(std::span<const std::size_t> numbers) {
     for (auto& batch : batches_)
-      if (batch.inputs.shape(0) == numbers.size()) {
-        source_.fetch(numbers, batch.inputs, batch.targets);
+      if (batch.size() == numbers.size()) {
+        source_.fetch(numbers, batch);
         return batch;
       }
-    auto fresh = source_.rows(numbers);
-    batches_.push_back({std::move(fresh.inputs), std::move(fresh.targets)});
-    return batches_.back();
+    return batches_.emplace_back(source_.batch(numbers));
   }
 
  private:
   Source<T>& source_;
-  std::list<Batch> batches_;
+  std::list<Batch<T>> batches_;
 };
 
 }  // namespace nn

@@ -104,6 +104,13 @@ Variable<T> Sequential<T>::forward(const Variable<T>& x) {
 }
 
 template <Real T>
+std::vector<Variable<T>> Sequential<T>::forward(const std::vector<Variable<T>>& inputs) {
+  std::vector<Variable<T>> h = inputs;
+  for (auto& module : modules_) h = (*module)(h);
+  return h;
+}
+
+template <Real T>
 void Sequential<T>::members(Members<T>& m) {
   for (std::size_t i = 0; i < size(); ++i) m(std::to_string(i), *modules_[i], layers_[i]);
 }

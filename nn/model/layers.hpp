@@ -97,6 +97,8 @@ class Sequential : public Module<T> {
   Module<T>& operator[](std::size_t place);
 
   Variable<T> forward(const Variable<T>& x) override;
+  /// The first module is given all inputs, each other one all that the one before gives.
+  std::vector<Variable<T>> forward(const std::vector<Variable<T>>& inputs) override;
   void members(Members<T>& m) override;
 
  private:

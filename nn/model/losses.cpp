@@ -253,26 +253,45 @@ namespace {
 
 template <Real T>
 struct NamedLoss {
-  Variable<T> (*function)(const Variable<T>&, const Variable<T>&);
+  using Function = Variable<T> (*)(const Variable<T>& prediction, const Variable<T>& target);
+  Function mean, of_each;
   bool takes_classes = false;
 };
 
+#define NN_LOSS(function)                                                    \
+  [](const Variable<T>& p, const Variable<T>& t) { return function(p, t); }, \
+      [](const Variable<T>& p, const Variable<T>& t) { return function(p, t, Reduction::none); }
+
+template <Real T>
+Variable<T> unreduced_cross_entropy(const Variable<T>& p, const Variable<T>& t) {
+  return softmax_cross_entropy(p, t, {.reduction = Reduction::none});
+}
+template <Real T>
+Variable<T> squared_error_of_each(const Variable<T>& p, const Variable<T>& t) {
+  return p.size() / p.shape(0) * mean_squared_error(p, t, Reduction::none);  // the sum over outputs, once it is a mean
+}
+
 template <Real T>
 constexpr Choice<NamedLoss<T>> losses[] = {
-    {"cross-entropy", {[](const Variable<T>& p, const Variable<T>& t) { return softmax_cross_entropy(p, t); }, true}},
-    {"squared-error", {[](const Variable<T>& p, const Variable<T>& t) { return squared_error(p, t); }}},
-    {"mean-squared-error", {[](const Variable<T>& p, const Variable<T>& t) { return mean_squared_error(p, t); }}},
-    {"mean-absolute-error", {[](const Variable<T>& p, const Variable<T>& t) { return mean_absolute_error(p, t); }}},
-    {"huber", {[](const Variable<T>& p, const Variable<T>& t) { return huber(p, t); }}},
-    {"binary-cross-entropy", {[](const Variable<T>& p, const Variable<T>& t) { return binary_cross_entropy(p, t); }}},
-    {"hinge", {[](const Variable<T>& p, const Variable<T>& t) { return multiclass_hinge(p, t); }, true}},
+    {"cross-entropy",
+     {[](const Variable<T>& p, const Variable<T>& t) { return softmax_cross_entropy(p, t); },
+      unreduced_cross_entropy<T>, true}},
+    {"squared-error",
+     {[](const Variable<T>& p, const Variable<T>& t) { return squared_error(p, t); }, squared_error_of_each<T>}},
+    {"mean-squared-error", {NN_LOSS(mean_squared_error)}},
+    {"mean-absolute-error", {NN_LOSS(mean_absolute_error)}},
+    {"huber", {NN_LOSS(huber)}},
+    {"binary-cross-entropy", {NN_LOSS(binary_cross_entropy)}},
+    {"hinge", {NN_LOSS(multiclass_hinge), true}},
 };
+#undef NN_LOSS
 
 }  // namespace
 
 template <Real T>
 Loss<T> loss(std::string_view name) {
-  return choose("loss", std::span(losses<T>), name).function;
+  const auto& named = choose("loss", std::span(losses<T>), name);
+  return {named.mean, named.of_each};
 }
 
 std::vector<std::string> loss_names() { return names(std::span(losses<float>)); }

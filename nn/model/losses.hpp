@@ -2,10 +2,11 @@
 #pragma once
 
 #include <autodiff/autodiff.hpp>
-#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "loss.hpp"
 
 namespace nn {
 
@@ -130,14 +131,10 @@ template <autodiff::Real T>
 autodiff::Variable<T> multiclass_hinge(const autodiff::Variable<T>& scores, detail::Beside<T> classes,
                                        Reduction reduction = Reduction::mean);
 
-/// One number from predictions and targets, each with a row a sample; the mean over the samples.
-template <autodiff::Real T>
-using Loss =
-    std::function<autodiff::Variable<T>(const autodiff::Variable<T>& prediction, const autodiff::Variable<T>& target)>;
-
 /// A loss of a linear output by name: "cross-entropy" (softmax of the predictions; targets are classes or rows of
 /// probabilities), "squared-error", "mean-squared-error", "mean-absolute-error", "huber", "binary-cross-entropy"
-/// (targets are rows), "hinge" (of many classes; targets are classes). Throws ValueError for another name.
+/// (targets are rows), "hinge" (of many classes; targets are classes). Samples may have weights, by which the mean over
+/// them is then divided. Throws ValueError for another name.
 template <autodiff::Real T>
 Loss<T> loss(std::string_view name);
 std::vector<std::string> loss_names();

@@ -190,7 +190,22 @@ void check_listed(Parameter<T>& parameter) {
 }  // namespace detail
 
 template <Real T>
-Variable<T> Module<T>::operator()(const Variable<T>& x) {
+Variable<T> Module<T>::forward(const Variable<T>& x) {
+  const auto results = forward(std::vector{x});
+  if (results.empty()) fail<ValueError>("module", "a ", kind(), " defines no forward");
+  return only(results);
+}
+
+/// Nothing, which says that only the other one is defined.
+template <Real T>
+std::vector<Variable<T>> Module<T>::forward(const std::vector<Variable<T>>&) {
+  return {};
+}
+
+/// Calls it in the scope of the module's name, on the tape of x.
+template <Real T>
+template <class F>
+auto Module<T>::inside(const Variable<T>& x, F&& forward) {
   const detail::Naming<T> naming(*this);
   std::optional<typename autodiff::Tape<T>::Scope> scope;
   std::optional<autodiff::ErrorScope> error_scope;
@@ -202,21 +217,53 @@ Variable<T> Module<T>::operator()(const Variable<T>& x) {
   else
     error_scope.emplace(name);
   const detail::Call<T> call(*this);
-  const Variable<T> y = forward(x);
-  if (output_shape_) *output_shape_ = y.shape();
-  return y;
+  return forward();
 }
 
 template <Real T>
-Variable<T> Module<T>::infer(Array<T> array) {
-  const Variable<T> x(std::move(array));
+Variable<T> Module<T>::operator()(const Variable<T>& x) {
+  return inside(x, [&] {
+    const Variable<T> y = forward(x);
+    if (output_shape_) *output_shape_ = y.shape();
+    return y;
+  });
+}
+
+template <Real T>
+std::vector<Variable<T>> Module<T>::call(const std::vector<Variable<T>>& inputs) {
+  if (inputs.empty()) fail<ValueError>("module", "a ", kind(), " needs an input");
+  const auto recorded = std::ranges::find_if(inputs, [](const auto& x) { return x.recorded(); });
+  return inside(recorded == inputs.end() ? inputs[0] : *recorded, [&] {
+    auto results = forward(inputs);
+    if (results.empty() && inputs.size() > 1)
+      fail<ValueError>("module", "a ", kind(), " takes one input, not ", inputs.size());
+    if (results.empty()) results.push_back(forward(inputs[0]));
+    if (output_shape_) *output_shape_ = results[0].shape();
+    return results;
+  });
+}
+
+template <Real T>
+Variable<T> Module<T>::only(const std::vector<Variable<T>>& results) const {
+  if (results.size() != 1)
+    fail<ValueError>("module", "a ", kind(), " has ", results.size(), " results, not one: call it with a vector");
+  return results[0];
+}
+
+template <Real T>
+std::vector<Variable<T>> Module<T>::call_or_infer(const std::vector<Variable<T>>& inputs) {
+  return std::ranges::any_of(inputs, [](const auto& x) { return x.recorded(); }) ? call(inputs) : infer(inputs);
+}
+
+template <Real T>
+std::vector<Variable<T>> Module<T>::infer(const std::vector<Variable<T>>& plain) {
   if (!needs_tape_.load(std::memory_order_relaxed)) {
     std::vector<Variable<T>> before;  // what the attempt may change
     if (training_)
       for (const auto& state : states())
         before.push_back(state.parameter.has_value() ? state.parameter.plain() : Variable<T>());
     try {
-      return (*this)(x);
+      return call(plain);
     } catch (const autodiff::PlainError&) {  // it takes derivatives
     }
     if (training_)
@@ -224,9 +271,11 @@ Variable<T> Module<T>::infer(Array<T> array) {
         if (const auto& value = before[i++]; value.alive()) state.parameter.assign(value);
   }
   autodiff::Tape<T> tape;
-  const Variable<T> y = (*this)(tape.variable(x));
+  std::vector<Variable<T>> entered, results;
+  for (const auto& x : plain) entered.push_back(tape.variable(x));
+  for (const auto& y : call(entered)) results.emplace_back(y.value());
   needs_tape_.store(true, std::memory_order_relaxed);
-  return Variable<T>(y.value());
+  return results;
 }
 
 template <Real T>

@@ -115,20 +115,30 @@ class Module {
   }
   virtual ~Module() = default;
 
-  /// What the module computes: samples along the first axis of x, whatever else the layer asks for.
-  virtual Variable<T> forward(const Variable<T>& x) = 0;
+  /// What the module computes: samples along the first axis of x, whatever else the layer asks for. A module defines
+  /// this or the following.
+  virtual Variable<T> forward(const Variable<T>& x);
+  /// The same of several inputs, such as sequences and their mask, or with several results: `return {y};` gives one.
+  virtual std::vector<Variable<T>> forward(const std::vector<Variable<T>>& inputs);
   /// Lists parameters and modules by name, always the same and in the same order. Names have no '.', '/' or '#'.
   virtual void members(Members<T>&) {}
   /// What a summary calls the module: the name of its class, if a derived class does not know better.
   virtual std::string kind() const;
 
-  /// forward, inside the scope of the module's name. Throws what forward throws.
+  /// forward, inside the scope of the module's name. Throws what forward throws, and ValueError where the module takes
+  /// another number of inputs, or gives other than one result.
   Variable<T> operator()(const Variable<T>& x);
+  /// The same of several inputs, variables and what becomes one beside them: model(x, mask).
+  template <autodiff::AnyOperand... A>
+  requires(sizeof...(A) > 1) Variable<T>
+  operator()(A&&... inputs) { return only(call_or_infer({autodiff::to_variable<T>(std::forward<A>(inputs))...})); }
+  /// Any number of inputs, which may be plain, and of results.
+  std::vector<Variable<T>> operator()(const std::vector<Variable<T>>& inputs) { return call_or_infer(inputs); }
   /// The same for an array, a lazy expression or a number, as a plain value: nothing stays recorded. A forward that
   /// takes derivatives by its input gets a tape of its own.
   template <class A>
   requires(autodiff::ArrayLike<A> || autodiff::Number<A>) Variable<T>
-  operator()(A&& x) { return infer(autodiff::to_array<T>(std::forward<A>(x))); }
+  operator()(A&& x) { return only(infer({Variable<T>(autodiff::to_array<T>(std::forward<A>(x)))})); }
 
   /// Whether this module and all below it work as in training, where some layers differ: BatchNorm takes the statistics
   /// of the batch and keeps running ones, Dropout drops units. Off at first, and copied.
@@ -159,14 +169,20 @@ class Module {
   /// A table of all modules by full name: kind, shape of the output, numbers in parameters and states of their own; and
   /// the totals. `input` is the shape of a batch, such as (1, 64). The outputs are those of zeros in inference; nothing
   /// is recorded or changed, and the model need not be initialised. Throws what forward throws.
-  std::string summary(const Shape& input);
+  std::string summary(const Shape& input) { return summary(std::vector{input}); }
+  std::string summary(const std::vector<Shape>& inputs);
 
  private:
   friend class detail::Naming<T>;
   friend class detail::Summary<T>;
   friend void detail::check_listed<T>(Module<T>&);
   friend std::vector<Named<T>> detail::listed<T>(Module<T>&, bool);
-  Variable<T> infer(Array<T> x);
+  template <class F>
+  auto inside(const Variable<T>& x, F&& forward);
+  std::vector<Variable<T>> call(const std::vector<Variable<T>>& inputs);
+  std::vector<Variable<T>> infer(const std::vector<Variable<T>>& plain);
+  std::vector<Variable<T>> call_or_infer(const std::vector<Variable<T>>& inputs);
+  Variable<T> only(const std::vector<Variable<T>>& results) const;
 
   detail::Name name_;
   bool training_ = false;

@@ -123,16 +123,18 @@ std::string Module<T>::kind() const {
 }
 
 template <Real T>
-std::string Module<T>::summary(const Shape& input) {
+std::string Module<T>::summary(const std::vector<Shape>& inputs) {
   parameters();  // throws for bad names
   detail::Summary<T> summary(*this);
-  infer(xt::zeros<T>(input));
+  std::vector<Variable<T>> zeros;
+  for (const auto& input : inputs) zeros.emplace_back(Array<T>(xt::zeros<T>(input)));
+  infer(zeros);
   return summary.text();
 }
 
 template std::string Module<float>::kind() const;
 template std::string Module<double>::kind() const;
-template std::string Module<float>::summary(const Shape&);
-template std::string Module<double>::summary(const Shape&);
+template std::string Module<float>::summary(const std::vector<Shape>&);
+template std::string Module<double>::summary(const std::vector<Shape>&);
 
 }  // namespace nn
