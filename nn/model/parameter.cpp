@@ -60,20 +60,24 @@ void Parameter<T>::assign(const Variable<T>& value) {
   if (value.abstract() && value.recorded()) value.tape().replaces(value_, name_.text());
   if (!value.abstract()) *value_ = value.recorded() ? value.tape().plain(value.index()) : value;
   entered_.clear();
-  if (value.recorded()) entered_.push_back(value);
+  if (value.recorded()) entered_.push_back(value.place());
 }
 
 template <Real T>
 Variable<T> Parameter<T>::beside(const Variable<T>& x) {
   if (!x.recorded() || !(x.tape().recording() || x.tape().abstract())) return plain();
   const std::lock_guard lock(guard_of(this));
-  std::erase_if(entered_, [](const auto& v) { return !v.alive(); });
-  const auto there = std::ranges::find_if(entered_, [&](const auto& v) { return v.beside(x); });
-  if (there != entered_.end()) return *there;
-  plain();  // throws where there is no value
-  const autodiff::ValueCell<T> cell = value_;
-  return entered_.emplace_back(is_state() ? x.tape().constant(cell, name_.text())
-                                          : x.tape().variable(cell, name_.text()));
+  auto& tape = x.tape();
+  const auto* now = &plain().value();  // throws where there is none
+  std::erase_if(entered_, [&](const auto& place) {
+    const bool here = place.alive() && place.beside(x.place());
+    return here ? !tape.abstract() && tape.node(place.index).value.get() != now : !place.alive();
+  });
+  const auto there = std::ranges::find_if(entered_, [&](const auto& place) { return place.beside(x.place()); });
+  if (there != entered_.end()) return tape.recorded(there->index);
+  const auto entered = is_state() ? tape.constant(value_, name_.text()) : tape.variable(value_, name_.text());
+  entered_.push_back(entered.place());
+  return entered;
 }
 
 template class Parameter<float>;

@@ -47,7 +47,7 @@ class Run {
   void check() const;
   void name_columns();
   void write_history(bool first) const;
-  void store();
+  void check_finite();
   std::optional<End> over() const;
   void run_steps();
   void finish_epoch();
