@@ -18,28 +18,46 @@ void Turnstile::Pass::refuse() {
 namespace {
 
 template <Real T>
-Array<T>& state_at(States<T>& states, std::size_t number) {
+Variable<T>& state_at(const States<T>& states, std::size_t number) {
   if (number >= states.size())
     fail<ValueError>("program", "has ", states.size(), " states, and none numbered ", number);
-  return states[number];
+  return *states[number].cell;
 }
 
 template <Real T>
-void set_state(States<T>& states, std::size_t number, const Array<T>& value) {
-  Array<T>& state = state_at(states, number);
+void set_state(const States<T>& states, std::size_t number, const Array<T>& value) {
+  Variable<T>& state = state_at(states, number);
   if (!std::ranges::equal(state.shape(), value.shape()))
     fail<ShapeError>("program", "state ", number, " cannot take another shape: ", Dims(value.shape()), " and ",
                      Dims(state.shape()));
-  std::ranges::copy(value, state.begin());
+  if (Array<T>* own = state.exclusive())
+    std::ranges::copy(value, own->begin());
+  else
+    state = Variable<T>(value);
+}
+
+template <Real T>
+State<T> own_state(const Array<T>& value) {
+  return {std::make_shared<Variable<T>>(value), false};
+}
+
+/// The same values, apart from these and from all cells.
+template <Real T>
+std::shared_ptr<States<T>> copies(const States<T>& states) {
+  auto result = std::make_shared<States<T>>();
+  for (const auto& state : states) result->push_back(own_state(state.cell->value()));
+  return result;
 }
 
 }  // namespace
 
-/// The values that states begin with, as recorded.
+/// The states as recorded: in their cells, or else beginning with the values that they had.
 template <Real T>
-std::shared_ptr<States<T>> first_states(const Compilation<T>& compilation) {
+std::shared_ptr<States<T>> first_states(const Compilation<T>& compilation, bool in_cells = true) {
   auto states = std::make_shared<States<T>>();
-  for (const auto& value : compilation.first) states->push_back(*value);
+  for (std::size_t k = 0; k < compilation.first.size(); ++k)
+    states->push_back(in_cells && compilation.cells[k] ? State<T>{compilation.cells[k], true}
+                                                       : own_state(*compilation.first[k]));
   return states;
 }
 
@@ -57,7 +75,8 @@ class ProgramCache {
       : record_(other.record_),
         options_(other.options_),
         compiled_(other.compiled_),
-        states_(std::make_shared<States<T>>(*other.states_)),
+        states_(copies(*other.states_)),
+        in_cells_(false),
         forgotten_(other.forgotten_),
         warned_(other.warned_) {
     for (const auto& entry : other.entries_) entries_.push_back({entry.shapes, entry.compiled, nullptr});
@@ -115,7 +134,7 @@ class ProgramCache {
     const Recording<T> recording = record_(tape, entered);
     check_replaced(tape, recording);
     const auto compilation = compile_recording<T>(entered, recording.outputs, recording.updates, options_);
-    auto states = compiled_ == 0 ? first_states(compilation) : states_;
+    auto states = compiled_ == 0 ? first_states(compilation, in_cells_) : states_;
     check_states(compilation);
     entry.compiled = compilation.compiled;
     entry.executor = std::make_unique<Executor<T>>(entry.compiled, states);
@@ -164,7 +183,10 @@ class ProgramCache {
     if (first.size() != states_->size())
       fail<ShapeError>("compile", "there must be as many states as before: ", first.size(), " and ", states_->size());
     for (std::size_t k = 0; k < first.size(); ++k)
-      if (const Dims now(first[k]->shape()), before((*states_)[k].shape()); !std::ranges::equal(now, before))
+      if (const auto& [cell, shared] = (*states_)[k]; shared && cell != compilation.cells[k])
+        fail<ValueError>("compile", "state ", k,
+                         " must be in the cell that it was in before: ", Dims(first[k]->shape()));
+      else if (const Dims now(first[k]->shape()), before(cell->shape()); !std::ranges::equal(now, before))
         fail<ShapeError>("compile", "state ", k, " must keep its shape: ", now, " and ", before);
   }
 
@@ -172,6 +194,7 @@ class ProgramCache {
   CompileOptions options_;
   std::size_t compiled_ = 0;
   std::shared_ptr<States<T>> states_ = std::make_shared<States<T>>();
+  bool in_cells_ = true;  // where they have any; not those of a copy
   std::list<Entry> entries_;
   std::unique_ptr<Executor<T>> evicted_;
   static constexpr std::size_t most_remembered = 1000;
@@ -193,7 +216,7 @@ P& alive(const std::unique_ptr<P>& of) {
 template <Real T>
 std::unique_ptr<detail::Executor<T>> copy_of(const std::unique_ptr<detail::Executor<T>>& other) {
   const auto& of = alive(other);
-  return std::make_unique<detail::Executor<T>>(of.compiled(), std::make_shared<detail::States<T>>(of.states()));
+  return std::make_unique<detail::Executor<T>>(of.compiled(), detail::copies(of.states()));
 }
 
 }  // namespace
@@ -232,7 +255,7 @@ const std::vector<Array<T>>& Program<T>::run_alone(std::span<const Array<T>* con
 
 template <Real T>
 const Array<T>& Program<T>::state(std::size_t number) const {
-  return detail::state_at(alive(executor_).states(), number);
+  return detail::state_at(alive(executor_).states(), number).value();
 }
 
 template <Real T>
@@ -296,7 +319,7 @@ std::size_t ShapedProgram<T>::states() const {
 
 template <Real T>
 const Array<T>& ShapedProgram<T>::state(std::size_t number) const {
-  return detail::state_at(alive(cache_).states(), number);
+  return detail::state_at(alive(cache_).states(), number).value();
 }
 
 template <Real T>

@@ -96,15 +96,15 @@ std::uint32_t Tape<T>::append(Node<T> node) {
 }
 
 template <Real T>
-Variable<T> Tape<T>::leaf(const Variable<T>& value, const std::string& name, bool constant, const ValueCell<T>& cell) {
+Variable<T> Tape<T>::leaf(const Variable<T>& value, const std::string& name, bool constant, const Cells& cells) {
   value.check_value();
   if (stop_at_non_finite_) {
     const ErrorScope scope(name);
     require_finite<T>(constant ? "constant" : "variable", "the value", operand(std::as_const(*value.value_)));
   }
-  const bool may_change = abstract() && (!constant || cell);
+  const bool may_change = abstract() && (!constant || cells.read);
   const auto index = append({.value = value.value_, .constant = constant, .abstract = may_change});
-  if (cell) cells_.emplace(index, cell);
+  if (cells.read) cells_.emplace(index, cells);
   if (!name.empty()) this->name(index, name);
   return recorded(index);
 }
@@ -125,9 +125,9 @@ Variable<T> Tape<T>::recorded(std::size_t index) const {
 }
 
 template <Real T>
-ValueCell<T> Tape<T>::cell(std::size_t index) const {
+typename Tape<T>::Cells Tape<T>::cells_of(std::size_t index) const {
   const auto found = cells_.find(static_cast<std::uint32_t>(index));
-  return found == cells_.end() ? nullptr : found->second;
+  return found == cells_.end() ? Cells() : found->second;
 }
 
 template <Real T>

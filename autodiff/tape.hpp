@@ -33,6 +33,9 @@ struct Node {
 /// A value that others may replace, such as a parameter of a network: programs read it anew at each run.
 template <Real T>
 using ValueCell = std::shared_ptr<const Variable<T>>;
+/// The same, which programs may change, too: where it is a state of one, each run changes what the cell holds.
+template <Real T>
+using StateCell = std::shared_ptr<Variable<T>>;
 
 /// Whether operations compute as they are recorded, or are recorded alone.
 enum class TapeMode { eager, abstract };
@@ -67,15 +70,22 @@ class Tape {
   Variable<T> variable(std::initializer_list<std::initializer_list<T>> rows, const std::string& name = {}) {
     return leaf(Variable<T>(from(rows)), name, false);
   }
-  /// Enters a value that others may replace, as it is now. A program reads it at each run, unless it is a state of it.
+  /// Enters a value that others may replace, as it is now. A program reads it at each run; of a ValueCell that is a
+  /// state of it, it reads the first value alone.
   Variable<T> variable(const ValueCell<T>& cell, const std::string& name = {}) {
-    return leaf(held(cell), name, false, cell);
+    return leaf(held(cell), name, false, {cell, nullptr});
+  }
+  Variable<T> variable(const StateCell<T>& cell, const std::string& name = {}) {
+    return leaf(held(cell), name, false, {cell, cell});
   }
   /// Enters a value that a program is given at each run. Throws TapeError where the tape is not abstract.
   Variable<T> input(const Shape& shape);
   /// Enters a value that has no gradient.
   Variable<T> constant(const ValueCell<T>& cell, const std::string& name = {}) {
-    return leaf(held(cell), name, true, cell);
+    return leaf(held(cell), name, true, {cell, nullptr});
+  }
+  Variable<T> constant(const StateCell<T>& cell, const std::string& name = {}) {
+    return leaf(held(cell), name, true, {cell, cell});
   }
   template <class A>
   requires(!std::convertible_to<A, ValueCell<T>>) Variable<T> constant(A&& value, const std::string& name = {}) {
@@ -159,7 +169,9 @@ class Tape {
     return Variable<T>(nodes_[index].value, nullptr, 0, 0, nodes_[index].abstract);
   }
   /// The cell that a variable was entered from, or null.
-  ValueCell<T> cell(std::size_t index) const;
+  ValueCell<T> cell(std::size_t index) const { return cells_of(index).read; }
+  /// The same where programs may change it, or null.
+  StateCell<T> state_cell(std::size_t index) const { return cells_of(index).changed; }
   /// Notes that a recording replaces what a cell holds: a program must have it as a state. Of an abstract tape.
   void replaces(const ValueCell<T>& cell, const std::string& name) { replaced_.emplace_back(cell, name); }
   const std::vector<std::pair<ValueCell<T>, std::string>>& replaced() const { return replaced_; }
@@ -218,6 +230,10 @@ class Tape {
     std::uint32_t scope;  // in which it was named
     std::string name, also;
   };
+  struct Cells {
+    ValueCell<T> read;
+    StateCell<T> changed;  // null where programs must not
+  };
 
   static Array<T> from(std::initializer_list<T> elements) {
     Array<T> a(Shape{elements.size()});
@@ -239,8 +255,8 @@ class Tape {
     if (!cell) fail<TapeError>("tape", "there is no cell to enter");
     return *cell;
   }
-  Variable<T> leaf(const Variable<T>& value, const std::string& name, bool constant,
-                   const ValueCell<T>& cell = nullptr);
+  Variable<T> leaf(const Variable<T>& value, const std::string& name, bool constant, const Cells& cells = {});
+  Cells cells_of(std::size_t index) const;
   std::uint32_t append(Node<T> node);
   std::string scope_path(std::uint32_t scope, bool also = false) const;
   std::string full(const NodeName& name, bool also = false) const;
@@ -262,7 +278,7 @@ class Tape {
   std::map<std::uint32_t, NodeName> names_;                                      // of the few nodes that have one
   mutable std::unordered_map<std::string, std::vector<std::uint32_t>> by_name_;  // of the nodes before this one:
   mutable std::uint32_t indexed_ = 0;
-  std::unordered_map<std::uint32_t, ValueCell<T>> cells_;
+  std::unordered_map<std::uint32_t, Cells> cells_;
   std::vector<std::uint32_t> entered_;  // the inputs
   std::vector<std::pair<ValueCell<T>, std::string>> replaced_;
 };

@@ -25,6 +25,16 @@ struct Anchor {
   std::atomic<Tape<T>*> tape = nullptr;
   std::atomic<std::uint64_t> life = 0;
 };
+
+/// Where a node of a tape is: what can be kept of a variable without keeping its array.
+template <Real T>
+struct NodePlace {
+  Anchor<T>* anchor;
+  std::uint64_t life;
+  std::uint32_t index;
+  bool alive() const { return anchor->life == life; }
+  bool beside(const NodePlace& other) const { return anchor == other.anchor && life == other.life; }
+};
 }  // namespace detail
 
 /// A value, and the node of the tape that it came from. Cheap to copy: the array is shared, and changed only by += of a
@@ -76,6 +86,8 @@ class Variable {
   Tape<T>& tape() const;
   /// Its node's number on the tape, in order of recording.
   std::size_t index() const { return index_; }
+  /// The same with its tape, of a variable that is recorded.
+  detail::NodePlace<T> place() const { return {anchor_, life_, index_}; }
   /// Its full name with scopes, "layer1/W", or "" when it has none.
   std::string name() const;
   /// Names the node (in the current scope) and returns the variable itself: `auto h = tanh(a).named("h")`.

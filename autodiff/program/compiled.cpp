@@ -23,6 +23,8 @@ class Compiler {
     graph_.checked = options.stop_at_non_finite;
     rewrite();
     for (auto i : graph_.states) first_.push_back(std::exchange(graph_.nodes[i].recorded, nullptr));
+    for (auto i : graph_.inputs) graph_.nodes[i].recorded = nullptr;  // what a cell holds now is not kept
+    cells_ = std::move(graph_.state_cells);
     ClusterOptions clusters{exact_};
     if (options.stop_at_non_finite) clusters.most_nodes = 1;
     schedule_ = make_schedule(graph_, clusters);
@@ -34,7 +36,9 @@ class Compiler {
       if (!node.live) node = {}, node.live = false;
   }
 
-  Compilation<T> take() { return {std::make_shared<const Compiled<T>>(std::move(made_)), std::move(first_)}; }
+  Compilation<T> take() {
+    return {std::make_shared<const Compiled<T>>(std::move(made_)), std::move(first_), std::move(cells_)};
+  }
 
  private:
   void rewrite() {
@@ -143,6 +147,7 @@ class Compiler {
   Schedule schedule_;
   Fusion fusion_;
   std::vector<std::shared_ptr<const Array<T>>> first_;
+  std::vector<StateCell<T>> cells_;
 };
 
 }  // namespace

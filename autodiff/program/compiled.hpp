@@ -36,14 +36,21 @@ struct Compiled {
   ProgramReport report;  // but for times
 };
 
-/// The values of states; executors for several shapes of the same inputs share them.
+/// Where a state has its value.
 template <Real T>
-using States = std::vector<Array<T>>;
+struct State {
+  StateCell<T> cell;
+  bool shared;  // others may replace what it holds; else the cell is the program's own, and its array stays
+};
+/// Executors for several shapes of the same inputs share them.
+template <Real T>
+using States = std::vector<State<T>>;
 
 template <Real T>
 struct Compilation {
   std::shared_ptr<const Compiled<T>> compiled;
   std::vector<std::shared_ptr<const Array<T>>> first;  // values of the states, as recorded
+  std::vector<StateCell<T>> cells;                     // that they were entered from, or null
 };
 
 /// From a tape to what runs. Throws what compile throws.

@@ -43,7 +43,11 @@ void Executor<T>::find_buffers() {
   for (std::uint32_t i = 0; i < graph.nodes.size(); ++i)
     if (const auto& node = graph.nodes[i]; node.live && node.source == Source::constant)
       pointers_[memory.buffer_of[i]] = const_cast<T*>(node.recorded->data());  // is never written
-  for (std::size_t k = 0; k < states_->size(); ++k) pointers_[memory.states[k]] = (*states_)[k].data();
+  for (std::size_t k = 0; k < states_->size(); ++k)
+    if (const auto& [cell, shared] = (*states_)[k]; shared)
+      cells_.push_back({cell.get(), graph.states[k], memory.states[k]});
+    else
+      pointers_[memory.states[k]] = cell->exclusive()->data();
   outputs_.reserve(graph.outputs.size());
   for (std::size_t k = 0; k < graph.outputs.size(); ++k) {
     outputs_.emplace_back(graph.view_of(graph.outputs[k]).shape);
@@ -63,25 +67,33 @@ void Executor<T>::open_workers() {
 
 template <Real T>
 void Executor<T>::bind_instructions() {
-  std::vector<bool> is_input(pointers_.size());
-  for (const auto& input : inputs_) is_input[input.buffer] = true;
+  std::vector<Followers*> moving(pointers_.size());  // where each buffer stays, null
+  for (const auto& input : inputs_) moving[input.buffer] = &of_inputs_;
+  for (const auto& state : cells_) moving[state.buffer] = &of_cells_;
   for (const auto& [buffer, view] : compiled_->operands) {
-    if (is_input[buffer]) input_operands_.push_back(static_cast<std::uint32_t>(operands_.size()));
-    const T* data = is_input[buffer] ? nullptr : pointers_[buffer] + view.offset;
+    if (moving[buffer]) moving[buffer]->operands.push_back(static_cast<std::uint32_t>(operands_.size()));
+    const T* data = moving[buffer] ? nullptr : pointers_[buffer] + view.offset;
     operands_.push_back({data, Dims(view.shape), Steps(view.strides)});
   }
+  const auto follow_result = [&](Operand<T>& y, std::uint32_t buffer) {
+    if (moving[buffer]) moving[buffer]->results.emplace_back(&y.data, buffer);
+  };
+  results_.reserve(compiled_->results.size());  // so that they stay where they are, as instructions below
   for (const auto& [buffer, view] : compiled_->results)
-    results_.push_back({pointers_[buffer], Dims(view.shape), Steps(view.strides)});
+    follow_result(results_.emplace_back(Operand<T>{pointers_[buffer], Dims(view.shape), Steps(view.strides)}), buffer);
+  instructions_.reserve(compiled_->instructions.size());
   for (const auto& instruction : compiled_->instructions) {
-    instructions_.push_back(bound(instruction));
+    auto& last = instructions_.emplace_back(bound(instruction));
+    if (instruction.alone()) follow_result(last.y, compiled_->memory.buffer_of[instruction.node]);
     if (instruction.kind != Kind::block) continue;
     const auto& code = compiled_->code[instruction.code];
     auto& made = blocks_.emplace_back(code);
-    const auto at_input = [&](const Base& base) { return base.buffer != nowhere && is_input[base.buffer]; };
-    if (std::ranges::any_of(code.bases, at_input))
-      input_blocks_.push_back(instructions_.back().code);
-    else
-      made.resolve(pointers_.data(), workers_[0].scratch.data());
+    bool stays = true;
+    for (auto* followers : {&of_inputs_, &of_cells_})
+      if (std::ranges::any_of(
+              code.bases, [&](const Base& base) { return base.buffer != nowhere && moving[base.buffer] == followers; }))
+        followers->blocks.push_back(last.code), stays = false;
+    if (stays) made.resolve(pointers_.data(), workers_[0].scratch.data());
   }
 }
 
@@ -123,43 +135,77 @@ void Executor<T>::bind(std::span<const Array<T>* const> inputs) {
       fail<ShapeError>("program", "input ", k, " must have the shape that it was compiled for: ", given, " and ",
                        expected);
   }
-  bool moved = false;
-  for (std::size_t k = 0; k < inputs.size(); ++k) {
-    T* data = const_cast<T*>(data_of(k, *inputs[k]));  // is never written
-    moved |= std::exchange(pointers_[inputs_[k].buffer], data) != data;
+  bind_states();
+  for (std::size_t k = 0; k < inputs.size(); ++k)
+    if (of_cells_.moved || inputs[k]->data() != pointers_[inputs_[k].buffer])
+      point(inputs_[k].buffer, data_of(k, *inputs[k]), of_inputs_);
+  for (std::size_t k = 0; k < cells.size(); ++k)
+    point(inputs_[inputs.size() + k].buffer, value_of_cell(k).data(), of_inputs_);
+  // Only now, and if an error ends a call before that, at the next one.
+  if (of_cells_.moved) follow(of_cells_);
+  if (of_inputs_.moved) follow(of_inputs_);
+}
+
+/// Where states are that others may replace: each in an array that nobody shares.
+template <Real T>
+void Executor<T>::bind_states() {
+  const auto& graph = compiled_->graph;
+  for (const auto& state : cells_) {
+    Array<T>* value = state.cell->exclusive();
+    if (!value || !same(Dims(value->shape()), Dims(graph.nodes[state.node].shape))) value = &value_to_change(state);
+    point(state.buffer, value->data(), of_cells_);
   }
-  for (std::size_t k = 0; k < cells.size(); ++k) {
-    T* data = const_cast<T*>(value_of_cell(k).data());
-    moved |= std::exchange(pointers_[inputs_[inputs.size() + k].buffer], data) != data;
-  }
-  if (!moved) return;
-  for (auto o : input_operands_) {
+}
+
+/// The value of a state in an array of its own: whoever shares the old one keeps it as it is.
+template <Real T>
+Array<T>& Executor<T>::value_to_change(const BoundCell& state) const {
+  check_cell(*state.cell, state.node);
+  if (!state.cell->exclusive()) *state.cell = Variable<T>(Array<T>(state.cell->value()));
+  return *state.cell->exclusive();
+}
+
+template <Real T>
+void Executor<T>::point(std::uint32_t buffer, const T* data, Followers& followers) {
+  T* const to = const_cast<T*>(data);  // that of an input is never written
+  if (std::exchange(pointers_[buffer], to) != to) followers.moved = true;
+}
+
+template <Real T>
+void Executor<T>::follow(Followers& followers) {
+  followers.moved = false;
+  for (auto o : followers.operands) {
     const auto& [buffer, view] = compiled_->operands[o];
     operands_[o].data = pointers_[buffer] + view.offset;
   }
-  for (auto b : input_blocks_) blocks_[b].resolve(pointers_.data(), workers_[0].scratch.data());
+  for (auto& [data, buffer] : followers.results) *data = pointers_[buffer];
+  for (auto b : followers.blocks) blocks_[b].resolve(pointers_.data(), workers_[0].scratch.data());
 }
 
-/// What it holds now. Whoever replaces it keeps its shape.
+/// Whoever replaces what a cell holds keeps its shape.
+template <Real T>
+void Executor<T>::check_cell(const Variable<T>& cell, std::uint32_t node) const {
+  const auto& shape = compiled_->graph.nodes[node].shape;
+  const auto& where = compiled_->graph.nodes[node].where;
+  if (!cell.alive()) fail<TapeError>("program", where, " has no value any more: give it one, or record anew");
+  if (const Dims expected(shape), now(cell.shape()); !same(expected, now))
+    fail<ShapeError>("program", where, " must keep the shape that it was compiled for: ", now, " and ", expected);
+}
+
 template <Real T>
 const Array<T>& Executor<T>::value_of_cell(std::size_t number) const {
   const auto& graph = compiled_->graph;
   const auto node = graph.inputs[graph.inputs.size() - graph.cells.size() + number];
-  if (!graph.cells[number]->alive()) fail<TapeError>("program", graph.nodes[node].where, " has no value any more");
-  const Dims expected(graph.nodes[node].shape), now(graph.cells[number]->shape());
-  if (!same(expected, now))
-    fail<ShapeError>("program", graph.nodes[node].where, " must keep the shape that it was compiled for: ", now,
-                     " and ", expected);
+  check_cell(*graph.cells[number], node);
   return graph.cells[number]->value();
 }
 
 template <Real T>
 const T* Executor<T>::data_of(std::size_t input, const Array<T>& given) {
-  const auto among = [&](const std::vector<Array<T>>& arrays) {
-    const std::less<const Array<T>*> before;
-    return !before(&given, arrays.data()) && before(&given, arrays.data() + arrays.size());
-  };
-  if (!among(outputs_) && !among(*states_)) return given.data();
+  const auto is_given = [&](std::uint32_t buffer) { return pointers_[buffer] == given.data(); };
+  const auto& memory = compiled_->memory;
+  if (std::ranges::none_of(memory.outputs, is_given) && std::ranges::none_of(memory.states, is_given))
+    return given.data();
   kept_.resize(inputs_.size());
   kept_[input] = given;
   return kept_[input].data();
@@ -253,7 +299,7 @@ void Executor<T>::check_given(std::span<const Array<T>* const> inputs) const {
   for (std::size_t k = 0; k < inputs.size(); ++k) check("input ", k, graph.inputs[k], *inputs[k]);
   for (std::size_t k = 0; k < graph.cells.size(); ++k)
     check("variable ", k, graph.inputs[inputs.size() + k], value_of_cell(k));
-  for (std::size_t k = 0; k < states_->size(); ++k) check("state ", k, graph.states[k], (*states_)[k]);
+  for (std::size_t k = 0; k < states_->size(); ++k) check("state ", k, graph.states[k], (*states_)[k].cell->value());
 }
 
 template <Real T>

@@ -54,6 +54,17 @@ class Executor {
     Dims shape;
     std::uint32_t buffer;
   };
+  /// A state that others may replace.
+  struct BoundCell {
+    Variable<T>* cell;
+    std::uint32_t node, buffer;
+  };
+  /// What points into buffers that may move from run to run, and whether any did since.
+  struct Followers {
+    std::vector<std::uint32_t> operands, blocks;
+    std::vector<std::pair<T**, std::uint32_t>> results;  // with their buffers
+    bool moved = true;
+  };
   /// What a thread needs for itself.
   struct Worker {
     Array<T> scratch;
@@ -67,6 +78,11 @@ class Executor {
   Scale scale(const Factor& factor, const GraphNode<T>& node) const;
 
   void bind(std::span<const Array<T>* const> inputs);
+  void bind_states();
+  Array<T>& value_to_change(const BoundCell& state) const;
+  void point(std::uint32_t buffer, const T* data, Followers& followers);
+  void follow(Followers& followers);
+  void check_cell(const Variable<T>& cell, std::uint32_t node) const;
   const Array<T>& value_of_cell(std::size_t number) const;
   const T* data_of(std::size_t input, const Array<T>& given);
   void run(const Bound& instruction);
@@ -80,7 +96,7 @@ class Executor {
   std::shared_ptr<States<T>> states_;
   std::vector<Array<T>> outputs_;
   Array<T> arena_;
-  std::vector<T*> pointers_;    // of each buffer; of inputs they are bound at each run
+  std::vector<T*> pointers_;    // of each buffer; of inputs and cells they are bound at each run
   std::vector<Array<T>> kept_;  // copies of inputs that the run itself writes over: its outputs, and states
   std::vector<Worker> workers_;
 
@@ -89,7 +105,8 @@ class Executor {
   std::vector<Operand<T>> results_;
   std::vector<SingleBlock<T>> blocks_;
   std::vector<BoundInput> inputs_;
-  std::vector<std::uint32_t> input_operands_, input_blocks_;  // which read inputs
+  std::vector<BoundCell> cells_;
+  Followers of_inputs_, of_cells_;
 
   std::optional<ProgramReport> report_;  // where it differs from the compiler's
 };

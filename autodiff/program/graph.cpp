@@ -27,6 +27,9 @@ class Builder {
       const auto& [state, next] = updates[i];
       results_.push_back(index(describe("next value", i, next), next));
       leaf(describe("state", i, state), state, Source::state);
+      if (const auto cell = tape_->state_cell(state.index()))
+        if (!state_of_.emplace(cell.get(), state.index()).second)
+          fail<TapeError>("compile", describe("state", i, state), " is in the cell of another state");
       if (!std::ranges::equal(state.shape(), next.shape()))
         fail<ShapeError>("compile", describe("state", i, state),
                          " and its next value must have one shape: ", Dims(state.shape()), " and ", Dims(next.shape()));
@@ -49,7 +52,7 @@ class Builder {
 
     for (std::size_t i = 0; i < tape_->size(); ++i)
       if (needed[i]) plan_terms(i);
-    place_.resize(tape_->size());
+    place_.assign(tape_->size(), nowhere);
     for (std::size_t i = 0; i < tape_->size(); ++i) {
       if (!needed[i]) continue;
       if (is_sum_of_terms(i))
@@ -64,7 +67,8 @@ class Builder {
     report.nodes = graph_.nodes.size();
     for (const auto& v : outputs) graph_.outputs.push_back({place_[v.index()]});
     for (const auto& [state, next] : updates)
-      graph_.states.push_back(place_[state.index()]), graph_.nexts.push_back({place_[next.index()]});
+      graph_.states.push_back(place_[state.index()]), graph_.nexts.push_back({place_[next.index()]}),
+          graph_.state_cells.push_back(tape_->state_cell(state.index()));
     for (const auto& v : inputs) graph_.inputs.push_back(place_[v.index()]);
     for (const auto& [i, cell] : cells_) graph_.inputs.push_back(place_[i]), graph_.cells.push_back(cell);
     return std::move(graph_);
@@ -109,7 +113,15 @@ class Builder {
     return made;
   }
 
+  /// Of a cell that is a state, all that was entered is the value before the run, and so one node.
   void add_leaf(std::size_t i) {
+    const auto found = leaves_.contains(i) ? state_of_.end() : state_of_.find(tape_->cell(i).get());
+    const std::size_t state = found == state_of_.end() ? i : found->second;
+    if (place_[state] == nowhere) make_leaf(state);
+    place_[i] = place_[state];
+  }
+
+  void make_leaf(std::size_t i) {
     const auto& node = tape_->node(i);
     auto& made = add(i);
     if (has_elements(*node.value)) made.recorded = node.value;
@@ -172,8 +184,9 @@ class Builder {
   std::vector<std::size_t> results_;
   std::map<std::size_t, Source> leaves_;
   std::vector<std::pair<std::size_t, ValueCell<T>>> cells_;
-  std::multimap<std::size_t, PlannedTerm> terms_at_;  // behind which node each is added
-  std::vector<std::uint32_t> place_;                  // of each node of the tape in the graph
+  std::map<const Variable<T>*, std::size_t> state_of_;  // by its cell
+  std::multimap<std::size_t, PlannedTerm> terms_at_;    // behind which node each is added
+  std::vector<std::uint32_t> place_;                    // of each node of the tape in the graph
   Graph<T> graph_;
 };
 

@@ -54,6 +54,7 @@ struct Graph {
   std::vector<GraphNode<T>> nodes;            // each after its inputs
   std::vector<std::uint32_t> inputs, states;  // inputs that a run is given, then those of the cells
   std::vector<ValueCell<T>> cells;
+  std::vector<StateCell<T>> state_cells;  // of each state; null for one that is the program's own
   std::vector<Input> outputs, nexts;
   bool checked = false;  // every result is looked at, and a run may stop there
 

@@ -78,7 +78,7 @@ void Parameter<T>::assign(const Variable<T>& value) {
   if (value.abstract() && value.recorded()) value.tape().replaces(value_, name_.text());
   if (!value.abstract()) *value_ = value.recorded() ? value.tape().plain(value.index()) : value;
   entered_.clear();
-  if (value.recorded()) entered_.push_back(value);
+  if (value.recorded()) entered_.push_back(value.place());
 }
 
 template <Real T>
@@ -86,15 +86,18 @@ Variable<T> Parameter<T>::beside(const Variable<T>& x) {
   if (name_.text().empty()) detail::check_listed(*this);
   if (!x.recorded() || !(x.tape().recording() || x.tape().abstract())) return plain();
   const std::lock_guard lock(guard_of(this));
-  std::erase_if(entered_, [](const auto& v) { return !v.alive(); });
-  const auto there = std::ranges::find_if(entered_, [&](const auto& v) { return v.beside(x); });
-  if (there != entered_.end()) return *there;
-  plain();  // throws where there is no value
-  const autodiff::ValueCell<T> cell = value_;
+  auto& tape = x.tape();
+  const auto* now = &plain().value();  // throws where there is none
+  std::erase_if(entered_, [&](const auto& place) {
+    const bool here = place.alive() && place.beside(x.place());
+    return here ? !tape.abstract() && tape.node(place.index).value.get() != now : !place.alive();
+  });
+  const auto there = std::ranges::find_if(entered_, [&](const auto& place) { return place.beside(x.place()); });
+  if (there != entered_.end()) return tape.recorded(there->index);
   const std::string &name = name_.text(), &also = name_.also();
-  const auto& entered =
-      entered_.emplace_back(is_state() ? x.tape().constant(cell, name) : x.tape().variable(cell, name));
-  if (!also.empty()) x.tape().name(entered.index(), name, also);
+  const auto entered = is_state() ? tape.constant(value_, name) : tape.variable(value_, name);
+  if (!also.empty()) tape.name(entered.index(), name, also);
+  entered_.push_back(entered.place());
   return entered;
 }
 

@@ -34,8 +34,9 @@ struct PyTorchLayout {
   std::string counter = {};  // a whole number that stands beside it there, and has no meaning here
 };
 
-/// An array of fixed shape that training changes; copies are independent. Threads may record with it at once, each on a
-/// tape of its own; one thread at a time may change it, while no other uses it.
+/// An array of fixed shape that training changes, and the one place where it is: programs that train it change it here,
+/// in place where nobody shares the array. Copies are independent. Threads may record with it at once, each on a tape
+/// of its own; one thread at a time may change it, be it by a step of training, while no other uses it.
 template <Real T>
 class Parameter {
  public:
@@ -61,10 +62,14 @@ class Parameter {
   /// Freezes it, or lets training descend on it again; of no effect for a state. Copies are frozen, too.
   void trainable(bool on) { frozen_ = !on; }
   bool has_value() const { return value_ && value_->alive(); }
-  /// Throws ValueError while it has none.
+  /// To be read until the next step of training, or copied. Throws ValueError while it has none.
   const Array<T>& value() const { return plain().value(); }
-  /// The value as a variable off any tape, sharing the array. Throws ValueError while it has none.
+  /// The value as a variable off any tape, sharing the array: a copy of the variable keeps this value. Throws
+  /// ValueError while it has none.
   const Variable<T>& plain() const;
+
+  /// Where programs read and change the value: see Tape::variable.
+  const autodiff::StateCell<T>& cell() const { return value_; }
 
   /// Draws the first value from the stream. Throws what the initialiser throws.
   void initialise(Random random);
@@ -75,9 +80,10 @@ class Parameter {
   /// tape stays. Throws ShapeError for another shape.
   void assign(const Variable<T>& value);
 
-  /// The parameter as a variable on x's tape (a state as a constant), entered there once in the life of the tape; plain
-  /// when x is, or when its tape is paused, so that inference records nothing. A program of which it is no state reads
-  /// the value that it has at each run. Throws ValueError while it has no value.
+  /// The parameter as a variable on x's tape (a state as a constant), entered there once for each value that it has in
+  /// the life of the tape; plain when x is, or when its tape is paused, so that inference records nothing. A program
+  /// reads the value that the parameter has at each run, and one of which it is a state changes it. Throws ValueError
+  /// while it has no value.
   Variable<T> beside(const Variable<T>& x);
 
  private:
@@ -88,9 +94,9 @@ class Parameter {
   Trainable trainable_;
   PyTorchLayout in_pytorch_;
   bool frozen_ = false;
-  std::shared_ptr<Variable<T>> value_ = std::make_shared<Variable<T>>();  // plain; programs read it there
-  std::vector<Variable<T>> entered_;                                      // one a tape
-  detail::Name name_;                                                     // that its module gives it
+  autodiff::StateCell<T> value_ = std::make_shared<Variable<T>>();  // plain; programs read and change it there
+  std::vector<autodiff::detail::NodePlace<T>> entered_;             // one a tape
+  detail::Name name_;                                               // that its module gives it
 };
 
 extern template class Parameter<float>;

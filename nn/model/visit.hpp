@@ -8,20 +8,43 @@
 
 namespace nn::detail {
 
-/// All modules and parameters below a module, the module first.
+/// All modules below a module, itself first, and the cells of all parameters: one that is made anew has another.
 template <Real T>
 class Everything final : public Members<T> {
  public:
   explicit Everything(Module<T>& module) { (*this)("", module); }
-  void operator()(std::string_view, Parameter<T>& parameter) override { parameters.push_back(&parameter); }
+  void operator()(std::string_view, Parameter<T>& parameter) override { cells.push_back(parameter.cell()); }
   void operator()(std::string_view, Module<T>& module) override {
     modules.push_back(&module);
     module.members(*this);
   }
-  bool operator==(const Everything& other) const { return modules == other.modules && parameters == other.parameters; }
+  /// Whether the module has the same below it now. Takes no memory.
+  bool still(Module<T>& module) const {
+    Comparison now{*this};
+    now("", module);
+    return now.same && now.modules == modules.size() && now.cells == cells.size();
+  }
 
   std::vector<Module<T>*> modules;
-  std::vector<Parameter<T>*> parameters;
+  std::vector<autodiff::StateCell<T>> cells;
+
+ private:
+  /// Goes through a module in step with what was found before.
+  struct Comparison final : Members<T> {
+    explicit Comparison(const Everything& of) : before(of) {}
+    void operator()(std::string_view, Parameter<T>& parameter) override {
+      same = same && cells < before.cells.size() && before.cells[cells] == parameter.cell();
+      ++cells;
+    }
+    void operator()(std::string_view, Module<T>& module) override {
+      same = same && modules < before.modules.size() && before.modules[modules] == &module;
+      ++modules;
+      module.members(*this);
+    }
+    const Everything& before;
+    bool same = true;
+    std::size_t modules = 0, cells = 0;
+  };
 };
 
 /// Throws ValueError, and says what to write, for what has no name within the forward of a module: its members() has

@@ -12,10 +12,52 @@ using autodiff::ShapeError;
 using autodiff::ValueError;
 
 template <Real T>
+Slots<T>& Slots<T>::operator=(const Slots& from) {
+  std::vector<std::string> gone;
+  for (const auto& [name, entry] : entries_)
+    if (!from.contains(name)) gone.push_back(name);
+  for (const auto& name : gone) erase(name);
+  for (const auto& [name, value] : from) (*this)[name] = value;
+  return *this;
+}
+
+template <Real T>
 Variable<T>& Slots<T>::operator()(const std::string& name, const Variable<T>& like) {
-  const auto [slot, fresh] = slots_.try_emplace(name);
-  if (fresh) slot->second = Variable<T>(Array<T>(xt::zeros<T>(like.shape())));
-  return slot->second;
+  if (const auto found = find(name); found != end()) return found->second;
+  return (*this)[name] = Variable<T>(Array<T>(xt::zeros<T>(like.shape())));
+}
+
+template <Real T>
+autodiff::StateCell<T> Slots<T>::cell(const std::string& name) {
+  auto& entry = entries_[name];
+  if (!entry) entry = std::make_shared<Entry>(name, Variable<T>());
+  return {entry, &entry->second};
+}
+
+template <Real T>
+void Slots<T>::clear() {
+  for (auto& [name, entry] : entries_) entry->second = Variable<T>();  // so that a program that has it notices
+  entries_.clear();
+}
+
+template <Real T>
+std::size_t Slots<T>::erase(std::string_view name) {
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return 0;
+  found->second->second = Variable<T>();
+  entries_.erase(found);
+  return 1;
+}
+
+template <Real T>
+Optimiser<T>& Optimiser<T>::operator=(const Optimiser& from) {
+  if (this == &from) return *this;
+  learning_rate_ = from.learning_rate_, rate_ = from.rate_, groups_ = from.groups_;
+  for (auto& [parameter, slots] : slots_)
+    if (!from.slots_.contains(parameter))
+      for (auto& [name, value] : slots) value = Variable<T>(Array<T>(xt::zeros<T>(value.shape())));
+  for (const auto& [parameter, slots] : from.slots_) slots_[parameter] = slots;
+  return *this;
 }
 
 template <Real T>
@@ -86,8 +128,8 @@ std::map<std::string, Variable<T>> Optimiser<T>::first_slots(const std::string& 
   const Variable<T> zero(Array<T>(xt::zeros<T>(shape)));
   Slots<T> fresh;
   update(zero, zero, Variable<T>(autodiff::to_array<T>(0)), fresh);
-  for (auto& [slot, value] : fresh.all()) value = Variable<T>(Array<T>(xt::zeros<T>(value.shape())));
-  return std::move(fresh.all());
+  for (auto& [slot, value] : fresh) value = Variable<T>(Array<T>(xt::zeros<T>(value.shape())));
+  return fresh;
 }
 
 template <Real T>

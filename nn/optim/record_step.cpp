@@ -38,12 +38,15 @@ std::vector<autodiff::Update<T>> record_step(Optimiser<T>& optimiser, const std:
     std::ranges::replace(name, '/', '.');
     Slots<T> slots;
     std::vector<std::pair<std::string, Variable<T>>> before;
-    for (const auto& [slot, value] : optimiser.first_slots(name, parameter.shape()))
-      before.emplace_back(slot, slots.all()[slot] = tape.variable(value, name + "." + slot));
+    auto& kept = optimiser.slots(name);
+    for (const auto& [slot, value] : optimiser.first_slots(name, parameter.shape())) {
+      kept[slot] = value;
+      before.emplace_back(slot, slots[slot] = tape.variable(kept.cell(slot), name + "." + slot));
+    }
     const bool unused = detail::is_of_unused(gradients[k]);  // and so it does not decay either
     updates.push_back(
         {parameter, unused ? parameter : optimiser.update_in_group(name, parameter, gradients[k], rate, slots)});
-    for (const auto& [slot, variable] : before) of_slots.push_back({variable, slots.all()[slot]});
+    for (const auto& [slot, variable] : before) of_slots.push_back({variable, slots[slot]});
   }
   updates.insert(updates.end(), of_slots.begin(), of_slots.end());
   return updates;

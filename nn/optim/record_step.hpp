@@ -13,9 +13,10 @@ bool is_of_unused(const Variable<T>& gradient);
 
 /// What a step of the optimiser makes of parameters, variables of one tape, and of its slots, as updates of a program
 /// of your own: the learning rate is read at each run. Throws ShapeError unless there is a gradient of its shape for
-/// each parameter, ValueError for parameters without names, by which slots go. The optimiser's own slots are where the
-/// first run starts; what runs make of them stays in the program. First the parameters in their order, then the slots
-/// of one after those of another. A parameter that the loss does not use stays as it is.
+/// each parameter, ValueError for parameters without names, by which slots go. Slots are those of the optimiser, and
+/// parameters those of their model: each run changes them there, and goes on from what they are by then. A copy of the
+/// program goes on by itself. First the parameters in their order, then the slots of one after those of another. A
+/// parameter that the loss does not use stays as it is.
 template <Real T>
 std::vector<autodiff::Update<T>> record_step(Optimiser<T>& optimiser, const std::vector<Variable<T>>& parameters,
                                              const std::vector<Variable<T>>& gradients);

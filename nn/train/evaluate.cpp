@@ -23,9 +23,9 @@ autodiff::ShapedProgram<T> Evaluator<T>::program() {
 
 template <Real T>
 void Evaluator<T>::look_at_model() {
-  auto now = std::make_shared<const detail::Everything<T>>(model_);
-  if (made_for_ && !(*made_for_ == *now)) predict_ = program(), judge_ = program();
-  made_for_ = std::move(now);
+  if (made_for_ && made_for_->still(model_)) return;
+  predict_ = program(), judge_ = program();
+  made_for_ = std::make_shared<const detail::Everything<T>>(model_);
 }
 
 template <Real T>

@@ -119,7 +119,7 @@ std::optional<FitReport::End> Run<T>::over() const {
 
 template <Real T>
 Moment Run<T>::moment(std::size_t epoch, double loss) {
-  return {epoch, state_.step, steps_, loss, history_, [this] { step_.store(); }};
+  return {epoch, state_.step, steps_, loss, history_, [] {}};
 }
 
 /// What a callback throws loses no step.
@@ -128,7 +128,7 @@ void Run<T>::call(const Callback& callback, Moment& now) try {
   if (callback) callback(now);
 } catch (...) {
   try {
-    store();
+    check_finite();
     save_rest();
   } catch (...) {  // that of the callback comes first
   }
@@ -175,18 +175,16 @@ void Run<T>::run_steps() {
     if (!end_ && interrupt_.interrupted()) end_ = End::interrupted;
     const bool due = options_.checkpoint_steps > 0 && state_.step % options_.checkpoint_steps == 0;
     if (!end_ && due && state_.step < steps_ && !options_.checkpoint.empty()) {
-      store();
+      check_finite();
       if (!end_) save();
     }
   }
-  store();
+  check_finite();
 }
 
-/// Brings the parameters into the model, and ends training where they are not finite: the loss of a step says nothing
-/// of the update that follows it.
+/// Ends training where parameters are not finite: the loss of a step says nothing of the update that follows it.
 template <Real T>
-void Run<T>::store() {
-  step_.store();
+void Run<T>::check_finite() {
   for (const auto& array : named_arrays(model_))
     if (!std::ranges::all_of(array.value(), [](T x) { return std::isfinite(x); })) end_ = End::not_finite;
 }

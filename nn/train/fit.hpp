@@ -20,7 +20,7 @@ struct Moment {
   std::size_t steps;  // that an epoch has
   double loss;        // of the last step, or the mean over the samples of the epoch
   const History& history;
-  /// Puts parameters and states into the model, and slots into the optimiser; after an epoch they are there already.
+  /// Does nothing: model and optimiser have all that steps change.
   std::function<void()> store;
   /// Set by who wants training to end here.
   bool stop = false;

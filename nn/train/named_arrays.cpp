@@ -29,7 +29,7 @@ std::vector<NamedArray<T>> named_arrays(Optimiser<T>& optimiser, const Named<T>&
   for (const auto& [slot, value] : optimiser.first_slots(parameter.name, parameter.parameter.shape()))
     result.push_back({parameter.name + "." + slot, autodiff::to_shape(value.shape()),
                       [value = value] { return value.value(); },
-                      [&slots = optimiser.slots(parameter.name).all(), slot = slot](Array<T> to) {
+                      [&slots = optimiser.slots(parameter.name), slot = slot](Array<T> to) {
                         slots[slot] = Variable<T>(std::move(to));
                       }});
   return result;

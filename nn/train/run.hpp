@@ -48,7 +48,7 @@ class Run {
   void name_columns();
   void check_metrics();
   void write_history(bool first) const;
-  void store();
+  void check_finite();
   std::optional<End> over() const;
   void run_steps();
   void finish_epoch();

@@ -6,8 +6,6 @@
 #include <nn/optim/clipping.hpp>
 #include <nn/optim/record_step.hpp>
 
-#include "named_arrays.hpp"
-
 namespace nn {
 
 using autodiff::fail;
@@ -46,7 +44,7 @@ TrainingStep<T>::TrainingStep(Module<T>& model, Optimiser<T>& optimiser, Loss<T>
   if (model.parameters().empty())
     fail<ValueError>("training_step", "the model lists no parameters in members(): there is nothing to train");
   for (const auto& [name, parameter] : model.parameters()) trains_.emplace_back(name, parameter.trainable());
-  made_for_ = std::make_shared<detail::Everything<T>>(model);
+  made_for_ = std::make_shared<const detail::Everything<T>>(model);
   if (std::ranges::none_of(trains_, [](const auto& entry) { return entry.second; }))
     fail<ValueError>("training_step", "all parameters of the model are frozen: there is nothing to train");
   if (options.parts == 0) fail<ValueError>("training_step", "a batch has at least one part");
@@ -58,7 +56,6 @@ TrainingStep<T>::TrainingStep(Module<T>& model, Optimiser<T>& optimiser, Loss<T>
 template <Real T>
 autodiff::Recording<T> TrainingStep<T>::record(const Variable<T>& inputs, const Variable<T>& targets) {
   const Recorded<T> recorded(model_);
-  trained();  // throws where the model is another by now
   const auto states = model_.state_variables(inputs);
   std::vector<Variable<T>> parameters;
   for (std::size_t k = 0; const auto& variable : model_.variables(inputs))
@@ -91,52 +88,22 @@ autodiff::Recording<T> TrainingStep<T>::record(const Variable<T>& inputs, const 
 }
 
 template <Real T>
-std::vector<NamedArray<T>> TrainingStep<T>::all_arrays() {
-  std::vector<NamedArray<T>> result;
-  const auto add = [&](std::vector<NamedArray<T>> arrays) {
-    for (auto& array : arrays) result.push_back(std::move(array));
-  };
-  add(named_arrays(trained()));
-  for (const auto& parameter : trained()) add(named_arrays(optimiser_, parameter));
-  add(named_arrays(model_.states()));
-  return result;
-}
-
-template <Real T>
-std::vector<Named<T>> TrainingStep<T>::trained() {
-  std::vector<Named<T>> result;
+void TrainingStep<T>::refuse_model() {
   std::size_t k = 0;
-  for (auto& named : model_.parameters()) {
-    if (k == trains_.size() || trains_[k].first != named.name)
-      fail<ValueError>("training_step", "the model has other parameters than when the step was made, \"", named.name,
+  for (const auto& [name, parameter] : model_.parameters())
+    if (k == trains_.size() || trains_[k++].first != name)
+      fail<ValueError>("training_step", "the model has other parameters than when the step was made, \"", name,
                        "\" among them: make a new step");
-    if (trains_[k++].second) result.push_back(named);
-  }
-  if (k == trains_.size() && !(*made_for_ == detail::Everything<T>(model_)))
-    fail<ValueError>("training_step", "the model has other modules than when the step was made: make a new step");
   if (k < trains_.size())
     fail<ValueError>("training_step", "the model has no parameter \"", trains_[k].first,
                      "\" any more: make a new step");
-  return result;
+  fail<ValueError>("training_step", "the model has other modules than when the step was made: make a new step");
 }
 
 template <Real T>
 T TrainingStep<T>::operator()(const Array<T>& inputs, const Array<T>& targets) {
+  if (!made_for_->still(model_)) refuse_model();
   return *program_(inputs, targets)[0].data();
-}
-
-template <Real T>
-void TrainingStep<T>::store() {
-  if (program_.states() == 0) return;
-  std::size_t number = 0;
-  for (const auto& array : all_arrays()) array.assign(program_.state(number++));
-}
-
-template <Real T>
-void TrainingStep<T>::load() {
-  if (program_.states() == 0) return;
-  std::size_t number = 0;
-  for (const auto& array : all_arrays()) program_.state(number++, array.value());
 }
 
 template class TrainingStep<float>;

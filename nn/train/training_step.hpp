@@ -6,8 +6,6 @@
 
 namespace nn {
 
-template <Real T>
-struct NamedArray;
 namespace detail {
 template <Real T>
 class Everything;
@@ -24,9 +22,10 @@ struct StepOptions {
 };
 
 /// Model, loss, gradients and the rule of the optimiser, recorded once for each shape of batch, and run as programs.
-/// The values live in the programs until `store`: model and optimiser must outlive this. It trains the parameters that
-/// are trainable when it is made; frozen ones, and those of other models that the forward pass goes through, are read
-/// as they are at each step.
+/// Parameters and states are those of the model, slots those of the optimiser, which both must outlive this: a step
+/// goes on from what they are by then, and changes them there. A step that throws changes none. It trains the
+/// parameters that are trainable when it is made; all others that the forward pass goes through are read as they are at
+/// each step. Meanwhile no other thread may use model and optimiser.
 template <Real T>
 class TrainingStep {
  public:
@@ -34,14 +33,14 @@ class TrainingStep {
   TrainingStep(Module<T>& model, Optimiser<T>& optimiser, Loss<T> loss, const StepOptions& options = {});
   TrainingStep(const TrainingStep&) = delete;  // its programs refer to it
 
-  /// One step on a batch, at the optimiser's learning rate; gives the loss that the batch had before it. Throws what
-  /// the model, the loss and compile throw.
+  /// One step on a batch, at the optimiser's learning rate; gives the loss that the batch had before it. Throws
+  /// ValueError for a model that has other modules or parameters than when this was made, and what the model, the loss
+  /// and compile throw.
   T operator()(const Array<T>& inputs, const Array<T>& targets);
 
-  /// Puts parameters, states and slots into the model and the optimiser.
-  void store();
-  /// Takes them from there: after they were changed from outside.
-  void load();
+  /// Both do nothing: model and optimiser have all that a step changes.
+  void store() {}
+  void load() {}
 
   /// What the program of the last step is made of.
   const autodiff::ProgramReport& report() const { return program_.report(); }
@@ -49,9 +48,7 @@ class TrainingStep {
  private:
   using Tape = autodiff::Tape<T>;
   autodiff::Recording<T> record(const Variable<T>& inputs, const Variable<T>& targets);
-  std::vector<Named<T>> trained();
-  /// All that changes from step to step, in the order in which the program holds it.
-  std::vector<NamedArray<T>> all_arrays();
+  [[noreturn]] void refuse_model();
 
   Module<T>& model_;
   Optimiser<T>& optimiser_;
