@@ -148,7 +148,7 @@ Panels panels(const History& history) {
   std::vector<Panel> panels{{"loss"}, {"metrics"}};
   Panel rate{"learning rate", true};
   const auto series_of = [&](const std::string& name) {
-    Series series{spaced(name), {}};
+    Series series{spaced(name.substr(name.find('/') + 1)), {}};
     for (const double value : history.column(name)) series.values.push_back(drawable(value));
     return series;
   };
@@ -165,9 +165,11 @@ Panels panels(const History& history) {
       rate.series.push_back(series_of(name));
       continue;
     }
-    const auto title = quantity == "loss" || quantity.ends_with("_loss") ? "loss"
-                       : is_share(quantity)                              ? "metrics"
-                                                                         : spaced(quantity);
+    const auto slash = name.find('/');
+    const auto title = slash != name.npos                                  ? spaced(name.substr(0, slash))
+                       : quantity == "loss" || quantity.ends_with("_loss") ? "loss"
+                       : is_share(quantity)                                ? "metrics"
+                                                                           : spaced(quantity);
     auto panel = std::ranges::find(panels, title, &Panel::title);
     if (panel == panels.end()) panel = panels.insert(panels.end(), Panel{title});
     panel->series.push_back(series_of(name));

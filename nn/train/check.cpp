@@ -1,5 +1,7 @@
 #include "check.hpp"
 
+#include "judge.hpp"
+
 namespace nn {
 
 namespace {
@@ -31,6 +33,12 @@ class Restored {
 
 autodiff::CheckReport check_gradient(Module<double>& model, const Loss<double>& loss, const Array<double>& inputs,
                                      const Array<double>& targets, const autodiff::CheckOptions& options) {
+  return check_gradient(model, loss, {{inputs}, {targets}}, options);
+}
+
+autodiff::CheckReport check_gradient(Module<double>& model, const Loss<double>& loss, const Batch<double>& batch,
+                                     const autodiff::CheckOptions& options) {
+  detail::check_batch("check_gradient", batch);
   Restored restored(model);
   std::vector<Array<double>> at;
   for (const auto& [name, parameter] : restored.parameters()) at.push_back(parameter.value());
@@ -42,7 +50,9 @@ autodiff::CheckReport check_gradient(Module<double>& model, const Loss<double>& 
           parameter.assign(variables[i].named(name));
         }
         auto& tape = variables[0].tape();
-        return loss(model(tape.constant(inputs)), tape.constant(targets));
+        std::vector<Variable<double>> given;
+        for (const auto* array : batch.arrays()) given.push_back(tape.constant(*array));
+        return detail::judge(model, loss, given, batch.inputs.size(), batch.weights.has_value())[0];
       },
       at, options);
 }

@@ -5,6 +5,9 @@
 #include <nn/data/batch_arrays.hpp>
 #include <nn/model/visit.hpp>
 #include <numeric>
+#include <span>
+
+#include "judge.hpp"
 
 namespace nn {
 
@@ -13,42 +16,81 @@ using autodiff::ValueError;
 
 template <Real T>
 Evaluator<T>::Evaluator(Module<T>& model, Loss<T> loss, const autodiff::CompileOptions& options)
-    : model_(model), loss_(std::move(loss)), options_(options), predict_(program()), judge_(program()) {}
+    : model_(model), loss_(std::move(loss)), options_(options), predict_(program(false)), judge_(program(true)) {}
 
+/// Gives all predictions and, if they are judged, behind them the loss and its parts.
 template <Real T>
-autodiff::ShapedProgram<T> Evaluator<T>::program() {
-  return autodiff::ShapedProgram<T>([this](autodiff::Tape<T>&, const auto& inputs) { return record(inputs); },
-                                    options_);
+autodiff::ShapedProgram<T> Evaluator<T>::program(bool judged) {
+  const auto record = [this, judged](autodiff::Tape<T>&, const std::vector<Variable<T>>& given) {
+    const detail::InMode<T> inference(model_, false);
+    if (!judged) return autodiff::Recording<T>{model_(given), {}};
+    const auto outcome = detail::outcome(model_, given, inputs_, weighted_);
+    auto outputs = outcome.predictions;
+    for (auto& each : loss_(outcome)) outputs.push_back(std::move(each));
+    return autodiff::Recording<T>{std::move(outputs), {}};
+  };
+  return autodiff::ShapedProgram<T>(record, options_);
 }
 
 template <Real T>
 void Evaluator<T>::look_at_model() {
   if (made_for_ && made_for_->still(model_)) return;
-  predict_ = program(), judge_ = program();
+  predict_ = program(false), judge_ = program(true);
   made_for_ = std::make_shared<const detail::Everything<T>>(model_);
-}
-
-template <Real T>
-autodiff::Recording<T> Evaluator<T>::record(const std::vector<Variable<T>>& inputs) {
-  const detail::InMode<T> inference(model_, false);
-  autodiff::Recording<T> result;
-  result.outputs.push_back(model_(inputs[0]));
-  if (inputs.size() > 1) result.outputs.push_back(loss_(result.outputs[0], inputs[1]));
-  return result;
 }
 
 template <Real T>
 const Array<T>& Evaluator<T>::operator()(const Array<T>& inputs) {
   look_at_model();
-  return predict_(inputs)[0];
+  const auto& predictions = predict_(inputs);
+  if (predictions.size() != 1)
+    fail<ValueError>("evaluate", "the model gives ", predictions.size(),
+                     " results: ask for all, by a vector of inputs");
+  return predictions[0];
 }
 
 template <Real T>
-Shape Evaluator<T>::shape_of(const Shape& inputs) {
+const std::vector<Array<T>>& Evaluator<T>::operator()(const std::vector<Array<T>>& inputs) {
+  look_at_model();
+  return predict_(inputs);
+}
+
+template <Real T>
+Shape Evaluator<T>::shape_of(const std::vector<Shape>& inputs) {
   const detail::InMode<T> inference(model_, false);
   autodiff::Tape<T> tape(autodiff::TapeMode::abstract);
-  return model_(tape.input(inputs)).shape();
+  std::vector<Variable<T>> entered;
+  for (const auto& shape : inputs) entered.push_back(tape.input(shape));
+  return model_(entered)[0].shape();
 }
+
+namespace {
+
+/// The rows of batches, one after the other, as one array.
+template <Real T>
+class Gathered {
+ public:
+  explicit Gathered(std::size_t samples) : samples_(samples) {}
+  void add(const Array<T>& rows, std::size_t of_batch) {
+    if (rows.dimension() == 0 || rows.shape(0) != of_batch)
+      fail<autodiff::ShapeError>("evaluate", "a model must give as many predictions as there are samples: ",
+                                 autodiff::Dims(rows.shape()), " for ", of_batch);
+    if (filled_ == 0) {
+      Shape shape = rows.shape();
+      shape[0] = samples_;
+      all_ = autodiff::uninitialised<T>(autodiff::Dims(shape));
+    }
+    std::ranges::copy(rows, all_.data() + filled_);
+    filled_ += rows.size();
+  }
+  Array<T> take() { return std::move(all_); }
+
+ private:
+  std::size_t samples_, filled_ = 0;
+  Array<T> all_;
+};
+
+}  // namespace
 
 template <Real T>
 Evaluation<T> Evaluator<T>::operator()(Source<T>& data, std::size_t batch) {
@@ -56,34 +98,37 @@ Evaluation<T> Evaluator<T>::operator()(Source<T>& data, std::size_t batch) {
   if (batch == 0 || samples == 0)
     fail<ValueError>("evaluate", "needs samples, and at least one in a batch: ", samples, " and ", batch);
   look_at_model();
-  Evaluation<T> result;
-  double total = 0;
-  std::vector<std::size_t> numbers;
+  if (inputs_ != data.input_shapes().size() || weighted_ != data.weighted()) judge_ = program(true);
+  inputs_ = data.input_shapes().size(), weighted_ = data.weighted();
+
+  const std::size_t results = loss_ ? 1 + loss_.parts().size() : 0;
+  std::vector<double> totals(results);
+  std::vector<Gathered<T>> predictions, targets;
+  double weight = 0;
   BatchArrays<T> arrays(data);
-  T *predictions = nullptr, *targets = nullptr;
+  std::vector<std::size_t> numbers;
   for (std::size_t begin = 0; begin < samples; begin += numbers.size()) {
     numbers.resize(std::min(batch, samples - begin));
     std::iota(numbers.begin(), numbers.end(), begin);
     const auto& part = arrays(numbers);
-    const auto& outputs = loss_ ? judge_(part.inputs, part.targets) : predict_(part.inputs);
-    if (begin == 0) {
-      const auto whole = [&](const Array<T>& of_part) {
-        Shape shape = of_part.shape();
-        if (shape.empty() || shape[0] != numbers.size())
-          fail<autodiff::ShapeError>("evaluate", "a model must give as many predictions as there are samples: ",
-                                     autodiff::Dims(shape), " for ", numbers.size());
-        shape[0] = samples;
-        return autodiff::uninitialised<T>(autodiff::Dims(shape));
-      };
-      result.predictions = whole(outputs[0]);
-      result.targets = whole(part.targets);
-      predictions = result.predictions.data(), targets = result.targets.data();
-    }
-    predictions = std::ranges::copy(outputs[0], predictions).out;
-    targets = std::ranges::copy(part.targets, targets).out;
-    if (loss_) total += static_cast<double>(*outputs[1].data()) * static_cast<double>(numbers.size());
+    const auto given = part.arrays();
+    const auto& outputs = loss_ ? judge_.run(given) : predict_.run(std::span(given).first(inputs_));
+    predictions.resize(outputs.size() - results, Gathered<T>(samples));
+    targets.resize(part.targets.size(), Gathered<T>(samples));
+    for (std::size_t k = 0; k < predictions.size(); ++k) predictions[k].add(outputs[k], numbers.size());
+    for (std::size_t k = 0; k < targets.size(); ++k) targets[k].add(part.targets[k], numbers.size());
+    const double share = part.weight();
+    weight += share;
+    for (std::size_t k = 0; k < results && share > 0; ++k)
+      totals[k] += static_cast<double>(*outputs[predictions.size() + k].data()) * share;
   }
-  result.loss = loss_ ? total / static_cast<double>(samples) : std::numeric_limits<double>::quiet_NaN();
+
+  Evaluation<T> result;
+  result.predictions = predictions[0].take(), result.targets = targets[0].take();
+  for (std::size_t k = 1; k < predictions.size(); ++k) result.further_predictions.push_back(predictions[k].take());
+  for (std::size_t k = 1; k < targets.size(); ++k) result.further_targets.push_back(targets[k].take());
+  result.loss = loss_ ? totals[0] / weight : std::numeric_limits<double>::quiet_NaN();
+  for (std::size_t k = 1; k < results; ++k) result.parts.push_back(totals[k] / weight);
   return result;
 }
 

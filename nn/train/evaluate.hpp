@@ -15,10 +15,14 @@ class Everything;
 /// What a model makes of a data set.
 template <Real T>
 struct Evaluation {
-  /// (samples, ...) each, in the order of the data.
+  /// (samples, ...) each, in the order of the data; of several, the first.
   Array<T> predictions, targets;
   /// The mean over the samples; NaN without a loss.
   double loss;
+  /// Each part of the loss, in the order of loss.parts().
+  std::vector<double> parts = {};
+  /// The others, where a model gives or is to give several.
+  std::vector<Array<T>> further_predictions = {}, further_targets = {};
 };
 
 /// The model in inference, and a loss if one is given, recorded once for each shape of batch and run as programs. The
@@ -32,24 +36,27 @@ class Evaluator {
 
   /// The predictions for inputs (samples, ...), to be read until the next call. Throws what model and compile throw.
   const Array<T>& operator()(const Array<T>& inputs);
+  /// All that the model gives for several inputs, likewise.
+  const std::vector<Array<T>>& operator()(const std::vector<Array<T>>& inputs);
   /// All samples of the source in batches; the last one may be smaller. Throws ValueError for no samples or a batch of
   /// 0, and what model, loss and source throw.
   Evaluation<T> operator()(Source<T>& data, std::size_t batch = 256);
-  /// The shape of the predictions for inputs of a shape; nothing is computed. Throws what the model throws.
-  Shape shape_of(const Shape& inputs);
+  /// The shape of the first predictions for inputs of these shapes; nothing is computed. Throws what the model throws.
+  Shape shape_of(const std::vector<Shape>& inputs);
   /// Does nothing: the parameters are always those that the model has.
   void load() {}
 
  private:
-  autodiff::Recording<T> record(const std::vector<Variable<T>>& inputs);
-  autodiff::ShapedProgram<T> program();
+  autodiff::ShapedProgram<T> program(bool judged);
   void look_at_model();  // whether it has the modules that the programs were recorded with
 
   Module<T>& model_;
   Loss<T> loss_;
   autodiff::CompileOptions options_;
   std::shared_ptr<const detail::Everything<T>> made_for_;
-  autodiff::ShapedProgram<T> predict_, judge_;  // of inputs; of inputs and targets
+  autodiff::ShapedProgram<T> predict_, judge_;  // of inputs; of all that a batch has
+  std::size_t inputs_ = 0;                      // of a batch to judge, where there are targets
+  bool weighted_ = false;
 };
 
 extern template class Evaluator<float>;

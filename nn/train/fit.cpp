@@ -22,10 +22,12 @@ Run<T>::Run(Module<T>& model, Optimiser<T>& optimiser, const Loss<T>& loss, Sour
       options_(options),
       steps_(options.batch == 0 ? 0 : (data.size() + (options.drop_last ? 0 : options.batch - 1)) / options.batch),
       samples_(std::min(steps_ * options.batch, data.size())),
+      parts_(loss.parts()),
       step_(model, optimiser, loss, options.step),
       evaluator_(model, loss, options.step.compile),
       arrays_(data) {
   check();
+  state_.parts.resize(parts_.size());
   name_columns();
   check_metrics();
   if (options.plateau) {
@@ -59,11 +61,13 @@ void Run<T>::check_metrics() {
   if (std::ranges::none_of(options_.metrics, [](const auto& metric) { return bool(metric.check); })) return;
   if (options_.validation->size() == 0) return;
   const std::size_t first[] = {0};
-  const auto sample = options_.validation->rows(first);
-  const Shape predictions = evaluator_.shape_of(sample.inputs.shape());
+  const auto sample = options_.validation->batch(first);
+  std::vector<Shape> shapes;
+  for (const auto& input : sample.inputs) shapes.push_back(input.shape());
+  const Shape predictions = evaluator_.shape_of(shapes);
   for (const auto& metric : options_.metrics) {
     const autodiff::ErrorScope scope("metric " + metric.name);
-    if (metric.check) metric.check(predictions, sample.targets.shape());
+    if (metric.check) metric.check(predictions, sample.targets[0].shape());
   }
 }
 
@@ -71,8 +75,13 @@ template <Real T>
 void Run<T>::name_columns() {
   const auto& prefix = options_.validation_name;
   columns_ = {"epoch", "loss"};
-  if (options_.validation) columns_.push_back(prefix + "_loss");
+  const auto add_parts = [&](const std::string& before) {
+    for (const auto& part : parts_) columns_.push_back(before + part);
+  };
+  add_parts("");
+  if (options_.validation) columns_.push_back(prefix + "_loss"), add_parts(prefix + "_");
   for (const auto& metric : options_.metrics) columns_.push_back(prefix + "_" + metric.name);
+  for (const auto& quantity : options_.quantities) columns_.push_back(quantity.name);
   columns_.insert(columns_.end(), {"learning_rate", "seconds"});
   History().append(row(std::vector<double>(columns_.size())));  // throws for names that cannot be
 
@@ -150,6 +159,17 @@ void Run<T>::take_best() {
   for (const auto& array : named_arrays(model_)) array.assign(best_[k++]);
 }
 
+/// One step, but for a batch in which no sample counts.
+template <Real T>
+double Run<T>::step(const Batch<T>& batch) {
+  const double weight = batch.weight();
+  if (weight == 0) return 0;
+  const double loss = step_(batch);
+  state_.total += loss * weight, state_.weight += weight;
+  for (std::size_t k = 0; k < parts_.size(); ++k) state_.parts[k] += static_cast<double>(step_.parts()[k]) * weight;
+  return loss;
+}
+
 /// Those of an epoch that are left.
 template <Real T>
 void Run<T>::run_steps() {
@@ -161,9 +181,8 @@ void Run<T>::run_steps() {
     const auto& numbers = order[state_.step];
     const auto& batch = arrays_(numbers);
     if (state_.step + 1 < steps_) data_.expect(order[state_.step + 1]);
-    const double loss = step_(batch.inputs, batch.targets);
+    const double loss = step(batch);
     ++state_.step, ++state_.steps, done += numbers.size();
-    state_.total += loss * static_cast<double>(numbers.size());
     saved_ = false;
     if (!std::isfinite(loss)) end_ = End::not_finite;
     if (progress_) progress_->advance(numbers.size(), epoch, done);
@@ -205,19 +224,23 @@ void Run<T>::watch(double watched) {
 
 template <Real T>
 void Run<T>::finish_epoch() {
-  const double loss = state_.total / static_cast<double>(samples_);
+  const double loss = state_.total / state_.weight;
   ++state_.epochs;
   std::vector<double> numbers{static_cast<double>(state_.epochs), loss};
+  for (const double part : state_.parts) numbers.push_back(part / state_.weight);
   if (options_.validation) {
     const auto result = evaluator_(*options_.validation);
     numbers.push_back(result.loss);
+    numbers.insert(numbers.end(), result.parts.begin(), result.parts.end());
     for (const auto& metric : options_.metrics) numbers.push_back(metric(result.predictions, result.targets));
   }
+  auto now = moment(state_.epochs, loss);
+  for (const auto& quantity : options_.quantities) numbers.push_back(quantity.value(now));
   numbers.insert(numbers.end(), {optimiser_.learning_rate(), state_.seconds + seconds()});
   history_.append(row(numbers));
   watch(history_.column(watched_).back());
-  auto now = moment(state_.epochs, loss);
-  state_.step = 0, state_.total = 0;
+  state_.step = 0, state_.total = 0, state_.weight = 0;
+  std::ranges::fill(state_.parts, 0);
 
   write_history(false);
   call(options_.after_epoch, now);

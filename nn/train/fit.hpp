@@ -27,6 +27,13 @@ struct Moment {
 };
 using Callback = std::function<void(Moment& moment)>;
 
+/// A number of one's own in the history, asked for after every epoch. In a picture, all that is called "norms/..."
+/// shares a panel of the title "norms".
+struct Quantity {
+  std::string name;
+  std::function<double(const Moment& moment)> value;
+};
+
 template <Real T>
 struct FitOptions {
   std::size_t epochs = 10;
@@ -49,6 +56,8 @@ struct FitOptions {
   std::string validation_name = "validation";
   /// Of the validation data. One that refuses the shapes of predictions and targets is refused before training.
   std::vector<Metric<T>> metrics = {};
+  /// What else the history shows, such as the norm of the parameters.
+  std::vector<Quantity> quantities = {};
 
   /// The column of the history that says whether an epoch was better than the best: by default the validation loss, or
   /// the loss where there is no validation. Smaller is better, but for a metric of which larger is.
@@ -64,8 +73,9 @@ struct FitOptions {
   Callback after_step = {}, after_epoch = {};
 
   /// Where the history is written, line by line; as JSON lines if its name ends in .jsonl or .json, or else as CSV: a
-  /// row an epoch, of "epoch", from 1, "loss", "<validation>_loss" and "<validation>_<metric>" where there is
-  /// validation data, "learning_rate", that of the last step, and "seconds" since training began.
+  /// row an epoch, of "epoch", from 1, "loss" and its parts, the same with "<validation>_" and "<validation>_<metric>"
+  /// where there is validation data, quantities, "learning_rate", that of the last step, and "seconds" since training
+  /// began.
   std::filesystem::path history = {};
   /// Where progress is shown, see Progress; by default nowhere.
   std::ostream* progress = nullptr;

@@ -17,7 +17,9 @@ namespace nn::detail {
 struct RunState {
   std::size_t epochs = 0, steps = 0;  // that are done
   std::size_t step = 0;               // of the epoch that is not
-  double total = 0;                   // of the losses of its samples
+  double total = 0;                   // of the losses of its samples, as they weigh
+  double weight = 0;                  // of these samples; known without a checkpoint where all count alike
+  std::vector<double> parts;          // as the total, of each part of the loss
   double seconds = 0;
   std::size_t best_epoch = 0, worse = 0;  // how many epochs in a row were not better
   double best = 0;
@@ -26,6 +28,7 @@ struct RunState {
   void each(auto f) {
     f("fit.epochs", epochs), f("fit.steps", steps), f("fit.step", step), f("fit.total", total);
     f("fit.seconds", seconds), f("fit.best_epoch", best_epoch), f("fit.best", best), f("fit.worse", worse);
+    for (std::size_t k = 0; k < parts.size(); ++k) f(("fit.part." + std::to_string(k)).c_str(), parts[k]);
   }
 };
 
@@ -51,6 +54,7 @@ class Run {
   void check_finite();
   std::optional<End> over() const;
   void run_steps();
+  double step(const Batch<T>& batch);
   void finish_epoch();
   void watch(double watched);
   Moment moment(std::size_t epoch, double loss);
@@ -65,7 +69,8 @@ class Run {
   Optimiser<T>& optimiser_;
   Source<T>& data_;
   const FitOptions<T>& options_;
-  const std::size_t steps_, samples_;  // that an epoch has
+  const std::size_t steps_, samples_;     // that an epoch has
+  const std::vector<std::string> parts_;  // of the loss
   TrainingStep<T> step_;
   Evaluator<T> evaluator_;
   BatchArrays<T> arrays_;

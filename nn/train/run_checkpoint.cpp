@@ -33,6 +33,7 @@ void Run<T>::save() {
   now.seconds += seconds();
   const auto set = [&](const char* name, auto number) { checkpoint.set(name, number); };
   now.each(set);
+  if (data_.weighted()) checkpoint.set("fit.weight", now.weight);
   checkpoint.set("fit.samples", data_.size());
   checkpoint.set("fit.batch", options_.batch);
   checkpoint.set("fit.seed", options_.seed);
@@ -81,6 +82,8 @@ void Run<T>::load() {
 
   const auto get = [&]<class N>(const char* name, N& number) { number = checkpoint.template number<N>(name); };
   state_.each(get);
+  state_.weight = static_cast<double>(std::min(state_.step * options_.batch, samples_));
+  if (data_.weighted()) get("fit.weight", state_.weight);
   const auto rows = checkpoint.template array<double>("fit.history");
   if (rows.dimension() != 2 || rows.shape(0) != state_.epochs || rows.shape(1) != columns_.size() ||
       state_.step > steps_ || state_.best_epoch > state_.epochs)

@@ -1,10 +1,13 @@
 #include "training_step.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <nn/model/visit.hpp>
 #include <nn/optim/clipping.hpp>
 #include <nn/optim/record_step.hpp>
+
+#include "judge.hpp"
 
 namespace nn {
 
@@ -40,13 +43,14 @@ TrainingStep<T>::TrainingStep(Module<T>& model, Optimiser<T>& optimiser, Loss<T>
       optimiser_(optimiser),
       loss_(std::move(loss)),
       options_(options),
-      program_([this](Tape&, const auto& inputs) { return record(inputs[0], inputs[1]); }, options.compile) {
+      program_([this](Tape&, const auto& inputs) { return record(inputs); }, options.compile) {
   if (model.parameters().empty())
     fail<ValueError>("training_step", "the model lists no parameters in members(): there is nothing to train");
   for (const auto& [name, parameter] : model.parameters()) trains_.emplace_back(name, parameter.trainable());
   made_for_ = std::make_shared<const detail::Everything<T>>(model);
   if (std::ranges::none_of(trains_, [](const auto& entry) { return entry.second; }))
     fail<ValueError>("training_step", "all parameters of the model are frozen: there is nothing to train");
+  optimiser.check_groups(model);
   if (options.parts == 0) fail<ValueError>("training_step", "a batch has at least one part");
   for (const double limit : {options.clip_norm, options.clip_value})
     if (!(limit >= 0) || std::isinf(limit))
@@ -54,26 +58,31 @@ TrainingStep<T>::TrainingStep(Module<T>& model, Optimiser<T>& optimiser, Loss<T>
 }
 
 template <Real T>
-autodiff::Recording<T> TrainingStep<T>::record(const Variable<T>& inputs, const Variable<T>& targets) {
+autodiff::Recording<T> TrainingStep<T>::record(const std::vector<Variable<T>>& given) {
   const Recorded<T> recorded(model_);
-  const auto states = model_.state_variables(inputs);
+  const auto states = model_.state_variables(given[0]);
   std::vector<Variable<T>> parameters;
-  for (std::size_t k = 0; const auto& variable : model_.variables(inputs))
+  for (std::size_t k = 0; const auto& variable : model_.variables(given[0]))
     if (trains_[k++].second) parameters.push_back(variable);
 
-  const std::size_t samples = inputs.dimension() == 0 ? 1 : inputs.shape(0);
+  const std::size_t samples = given[0].dimension() == 0 ? 1 : given[0].shape(0);
   const std::size_t parts = std::clamp<std::size_t>(options_.parts, 1, std::max<std::size_t>(samples, 1));
-  Variable<T> loss;
-  std::vector<Variable<T>> gradients(parameters.size());
+  std::vector<Variable<T>> losses, gradients;
+  const auto add = [](std::vector<Variable<T>>& to, const std::vector<Variable<T>>& terms) {
+    if (to.empty()) return void(to = terms);
+    for (std::size_t k = 0; k < to.size(); ++k) to[k] = to[k] + terms[k];
+  };
   for (std::size_t i = 0; i < parts; ++i) {
     const auto from = static_cast<std::ptrdiff_t>(i * samples / parts);
     const auto to = static_cast<std::ptrdiff_t>((i + 1) * samples / parts);
     const auto part = [&](const Variable<T>& x) { return parts == 1 ? x : take_range(x, 0, from, to); };
-    auto share = loss_(model_(part(inputs)), part(targets));
-    if (parts > 1) share = share * (static_cast<double>(to - from) / static_cast<double>(samples));
-    const auto slopes = recorded_gradient(share, parameters);
-    loss = i == 0 ? share : loss + share;
-    for (std::size_t k = 0; k < slopes.size(); ++k) gradients[k] = i == 0 ? slopes[k] : gradients[k] + slopes[k];
+    auto shares = detail::judge(model_, loss_, given, inputs_, weighted_, part);
+    if (parts > 1)
+      for (auto& share : shares)
+        share = weighted_ ? share * (sum(part(given.back())) / sum(given.back()))
+                          : share * (static_cast<double>(to - from) / static_cast<double>(samples));
+    add(losses, shares);
+    add(gradients, recorded_gradient(shares[0], parameters));
   }
   auto clipped = gradients;
   if (options_.clip_value > 0) clipped = clip_value(clipped, options_.clip_value);
@@ -81,8 +90,8 @@ autodiff::Recording<T> TrainingStep<T>::record(const Variable<T>& inputs, const 
   for (std::size_t k = 0; k < gradients.size(); ++k)
     if (detail::is_of_unused(gradients[k])) clipped[k] = gradients[k];
 
-  autodiff::Recording<T> result{{loss}, record_step(optimiser_, parameters, clipped)};
-  const auto next = model_.state_variables(inputs);
+  autodiff::Recording<T> result{losses, record_step(optimiser_, parameters, clipped)};
+  const auto next = model_.state_variables(given[0]);
   for (std::size_t k = 0; k < states.size(); ++k) result.updates.push_back({states[k], next[k]});
   return result;
 }
@@ -101,9 +110,28 @@ void TrainingStep<T>::refuse_model() {
 }
 
 template <Real T>
-T TrainingStep<T>::operator()(const Array<T>& inputs, const Array<T>& targets) {
+T TrainingStep<T>::run(std::size_t inputs, bool weighted, std::span<const Array<T>* const> given) {
   if (!made_for_->still(model_)) refuse_model();
-  return *program_(inputs, targets)[0].data();
+  if (given_ != 0 && (inputs != inputs_ || weighted != weighted_ || given.size() != given_))
+    fail<ValueError>(
+        "training_step",
+        "batches of one step have all as many inputs and targets, with weights or without: ", "make another step");
+  inputs_ = inputs, weighted_ = weighted, given_ = given.size();
+  const auto& losses = program_.run(given);
+  parts_.resize(losses.size() - 1);
+  for (std::size_t k = 0; k < parts_.size(); ++k) parts_[k] = *losses[k + 1].data();
+  return *losses[0].data();
+}
+
+template <Real T>
+T TrainingStep<T>::operator()(const Array<T>& inputs, const Array<T>& targets) {
+  return run(1, false, std::array{&inputs, &targets});
+}
+
+template <Real T>
+T TrainingStep<T>::operator()(const Batch<T>& batch) {
+  detail::check_batch("training_step", batch);
+  return run(batch.inputs.size(), batch.weights.has_value(), batch.arrays());
 }
 
 template class TrainingStep<float>;

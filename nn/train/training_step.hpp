@@ -1,6 +1,7 @@
 // TrainingStep<T>: one step of training as a program.
 #pragma once
 
+#include <nn/data/batch.hpp>
 #include <nn/model/losses.hpp>
 #include <nn/optim/optimisers.hpp>
 
@@ -37,6 +38,11 @@ class TrainingStep {
   /// ValueError for a model that has other modules or parameters than when this was made, and what the model, the loss
   /// and compile throw.
   T operator()(const Array<T>& inputs, const Array<T>& targets);
+  /// The same for models with several inputs or targets, and for samples with weights, which must not all be 0. Batches
+  /// of one step have all as many inputs and targets, and all have weights or none: throws ValueError for others.
+  T operator()(const Batch<T>& batch);
+  /// The parts of the loss that the last batch had, in the order of loss.parts(); none before the first step.
+  const std::vector<T>& parts() const { return parts_; }
 
   /// Both do nothing: model and optimiser have all that a step changes.
   void store() {}
@@ -47,7 +53,8 @@ class TrainingStep {
 
  private:
   using Tape = autodiff::Tape<T>;
-  autodiff::Recording<T> record(const Variable<T>& inputs, const Variable<T>& targets);
+  autodiff::Recording<T> record(const std::vector<Variable<T>>& given);
+  T run(std::size_t inputs, bool weighted, std::span<const Array<T>* const> given);
   [[noreturn]] void refuse_model();
 
   Module<T>& model_;
@@ -56,6 +63,10 @@ class TrainingStep {
   StepOptions options_;
   std::vector<std::pair<std::string, bool>> trains_;  // all parameters, and whether each is trained
   std::shared_ptr<const detail::Everything<T>> made_for_;
+  std::size_t inputs_ = 0;  // of what is given, targets and weights behind them
+  bool weighted_ = false;
+  std::size_t given_ = 0;  // all of it; 0 before the first step
+  std::vector<T> parts_;
   autodiff::ShapedProgram<T> program_;
 };
 

@@ -1,0 +1,44 @@
+// What a loss makes of a model: for steps, evaluation and checks, which all record it.
+#pragma once
+
+#include <nn/data/batch.hpp>
+#include <nn/model/losses.hpp>
+#include <nn/model/module.hpp>
+
+namespace nn::detail {
+
+/// What the model gives for all that is given, inputs first, then targets, then weights if there are any.
+template <Real T, class Part = std::identity>
+Outcome<T> outcome(Module<T>& model, const std::vector<Variable<T>>& given, std::size_t inputs, bool weighted,
+                   Part part = {}) {
+  Outcome<T> result;
+  const std::size_t targets = given.size() - (weighted ? 1 : 0);
+  for (std::size_t k = 0; k < targets; ++k) (k < inputs ? result.inputs : result.targets).push_back(part(given[k]));
+  if (weighted) result.weights = part(given.back());
+  result.predictions = model(result.inputs);
+  return result;
+}
+
+/// The loss of it, and the parts of the loss.
+template <Real T, class Part = std::identity>
+std::vector<Variable<T>> judge(Module<T>& model, const Loss<T>& loss, const std::vector<Variable<T>>& given,
+                               std::size_t inputs, bool weighted, Part part = {}) {
+  return loss(outcome(model, given, inputs, weighted, part));
+}
+
+/// Throws ValueError for a batch without inputs, and for weights that are not one a sample, negative, not finite or all
+/// 0.
+template <Real T>
+void check_batch(std::string_view caller, const Batch<T>& batch) {
+  if (batch.inputs.empty()) autodiff::fail<autodiff::ValueError>(caller, "a batch needs inputs");
+  if (!batch.weights) return;
+  if (batch.weights->dimension() != 1 || batch.weights->size() != batch.size())
+    autodiff::fail<autodiff::ShapeError>(caller, "needs a weight a sample: ", autodiff::Dims(batch.weights->shape()),
+                                         " for ", batch.size(), " samples");
+  for (const T weight : *batch.weights)
+    if (!(weight >= 0)) autodiff::fail<autodiff::ValueError>(caller, "weights must not be negative: ", weight);
+  if (const double sum = batch.weight(); !(sum > 0) || std::isinf(sum))
+    autodiff::fail<autodiff::ValueError>(caller, "the weights of a batch must be finite, and not all 0");
+}
+
+}  // namespace nn::detail
