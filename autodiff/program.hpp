@@ -87,7 +87,7 @@ class Calls {
 
 /// Runs in place of the operations that it was compiled from. One run at a time: what is called while another thread
 /// runs it throws ValueError, and each thread takes a copy of its own. Copies share what was compiled and the
-/// constants; memory and states are each one's own. One program may be copied by several threads at once, while none
+/// constants; memory and states are each one's own, also those that are in cells. One program may be copied by several threads at once, while none
 /// runs it. Once moved from, all but assignment throws ValueError.
 template <Real T>
 class Program : public Calls<T, Program<T>> {
@@ -106,7 +106,8 @@ class Program : public Calls<T, Program<T>> {
   /// they meet, such as a class out of range. A run that throws changes no state.
   const std::vector<Array<T>>& run(std::span<const Array<T>* const> inputs);
 
-  /// The value of the state of this number, in the order of the updates. Throws ValueError for one that is not there.
+  /// The value of the state of this number, in the order of the updates: where it was entered from a StateCell, what is
+  /// in the cell. To be read until the next run. Throws ValueError for one that is not there.
   const Array<T>& state(std::size_t number) const;
   /// Sets it. Throws ShapeError for another shape, and ValueError during a run.
   void state(std::size_t number, const Array<T>& value);
@@ -123,8 +124,10 @@ class Program : public Calls<T, Program<T>> {
 
 /// Makes a program of what a tape holds: how the outputs and the next values of states follow from inputs and states,
 /// gradients included where they were recorded. Inputs and states are variables or constants of the tape, not results;
-/// variables of cells, such as parameters, are read at each run, others keep their recorded values. The tape is not
-/// needed any more. Throws TapeError for plain values, other tapes, results as inputs, and what is named twice;
+/// variables of cells, such as parameters, are read at each run, others keep their recorded values. A state that was
+/// entered from a StateCell stays there: a run goes on from what the cell holds, and changes it in place, unless others
+/// share the array, which is then copied first. So programs with states in the same cells may take turns. The tape is
+/// not needed any more. Throws TapeError for plain values, other tapes, results as inputs, and what is named twice;
 /// ShapeError for a next value that has not the shape of its state; ValueError for a number of threads that cannot be.
 inline Program<float> compile(const std::vector<Variable<float>>& inputs, const std::vector<Variable<float>>& outputs,
                               const std::vector<Update<float>>& updates = {}, const CompileOptions& options = {}) {
@@ -156,7 +159,8 @@ class ShapedProgram : public Calls<T, ShapedProgram<T>> {
   ShapedProgram& operator=(ShapedProgram&&) noexcept;
 
   /// One run, as that of a Program. Throws what `record` and compile throw at the first meeting with a shape, and
-  /// ShapeError when states would change their number or shapes then; the states stay as they are.
+  /// ShapeError when states would change their number or shapes then, ValueError when they would be in other cells; the
+  /// states stay as they are.
   const std::vector<Array<T>>& run(std::span<const Array<T>* const> inputs);
 
   /// Compiles for inputs of these shapes, without a run, if that was not done yet.

@@ -27,6 +27,7 @@
 #include "optim/optimisers.hpp"
 #include "optim/record_step.hpp"
 #include "optim/schedules.hpp"
+#include "optim/slots.hpp"
 #include "report/history.hpp"
 #include "report/metrics.hpp"
 #include "report/plot.hpp"
