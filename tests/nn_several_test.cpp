@@ -12,7 +12,6 @@ using A = Array<double>;
 using V = ad::Variable<double>;
 using Batch = nn::Batch<double>;
 using Outcome = nn::Outcome<double>;
-using test::what;
 
 A some(const Shape& shape, double phase) {
   A a(shape);
@@ -100,12 +99,12 @@ TEST_CASE("several: inputs and results of modules, plain and recorded") {
   const V recorded = tape.variable(x);
   CHECK_EQ(apart(model(recorded, mask).value(), expected), 0);
   CHECK_EQ(apart(model(mask, recorded).value(), expected), 0);
-  CHECK(tape.contains("inner/a"));
+  CHECK(tape.find("inner/a").alive());
 
   auto outer = made<Outer>();
-  CHECK_EQ(apart(outer(x).value(), A(xt::tanh(outer.masked.inner(A(x * (x > 0))).value()))), 0);
+  CHECK_LE(apart(outer(x).value(), A(xt::tanh(outer.masked.inner(A(x * (x > 0))).value()))), 1e-15);
   const V deeper = outer(recorded);
-  CHECK(tape.contains("masked/inner/a"));
+  CHECK(tape.find("masked/inner/a").alive());
 
   auto heads = made<Heads>();
   const auto both = heads(std::vector{V(x)});
@@ -124,37 +123,44 @@ TEST_CASE("several: what does not fit is said") {
   nn::Linear<double> linear(3, 2);
   linear.initialise(1);
   const A x = some({4, 3}, 0.1);
-  CHECK_EQ(what([&] { model(x); }), "[masked] takes values and their mask");
-  CHECK_EQ(what([&] { heads(x); }), "[module] a Heads has 2 results, not one: call it with a vector");
-  CHECK_EQ(what([&] { linear(x, x); }), "[module] a Linear takes one input, not 2");
-  CHECK_EQ(what([&] { Nothing()(x); }), "[module] a Nothing defines no forward");
-  CHECK_EQ(what([&] { linear(std::vector<V>{}); }), "[module] a Linear needs an input");
+  CHECK_EQ(test::error_of([&] { model(x); }), "[masked] takes values and their mask");
+  CHECK_EQ(test::error_of([&] { heads(x); }), "[module] a Heads has 2 results, not one: call it with a vector");
+  CHECK_EQ(test::error_of([&] { linear(x, x); }), "[module] a Linear takes one input, not 2");
+  CHECK_EQ(test::error_of([&] { Nothing()(x); }), "[module] a Nothing defines no forward");
+  CHECK_EQ(test::error_of([&] { linear(std::vector<V>{}); }), "[module] a Linear needs an input");
 
   nn::GradientDescent<double> rule(0.1);
   nn::TrainingStep<double> step(heads, rule, nn::loss<double>("cross-entropy"));
   const auto batch = batch_of_heads(4);
   const auto before = values(heads);
-  CHECK_EQ(what([&] { step(batch); }),
+  CHECK_EQ(test::error_of([&] { step(batch); }),
            "[loss] compares one prediction with one target, not 2 with 2: write it as a function of a const Outcome&");
   CHECK(values(heads) == before);
   nn::TrainingStep<double> good(heads, rule, of_heads());
   good(batch);
-  CHECK(what([&] { good({batch.inputs, {batch.targets[0]}}); }).starts_with("[training_step] batches of one step"));
+  CHECK(test::error_of([&] {
+          good({batch.inputs, {batch.targets[0]}});
+        }).starts_with("[training_step] batches of one step"));
   auto weighted = batch;
   weighted.weights = A{1, 2, 3, 4};
-  CHECK(what([&] { good(weighted); }).starts_with("[training_step] batches of one step"));
+  CHECK(test::error_of([&] { good(weighted); }).starts_with("[training_step] batches of one step"));
   nn::TrainingStep<double> scalar(heads, rule, of_heads());
-  CHECK(what([&] { scalar(weighted); }).starts_with("[loss] samples have weights, but the loss gives one number"));
+  CHECK(test::error_of([&] {
+          scalar(weighted);
+        }).starts_with("[loss] samples have weights, but the loss gives one number"));
   for (const A& wrong : {A{1, 2, 3}, A{1, -1, 1, 1}, A{0, 0, 0, 0}}) {
     weighted.weights = wrong;
-    CHECK(what([&] { scalar(weighted); }).find("weight") != std::string::npos);
+    CHECK(test::error_of([&] { scalar(weighted); }).find("weight") != std::string::npos);
   }
-  CHECK(what([] { nn::Loss<double>({"a", "a"}, [](const Outcome&) { return std::vector<V>{}; }); }).find("\"a\"") !=
-        std::string::npos);
+  CHECK(test::error_of([] {
+          nn::Loss<double>({"a", "a"}, [](const Outcome&) { return std::vector<V>{}; });
+        }).find("\"a\"") != std::string::npos);
   const nn::Loss<double> columns = [](const V& p, const V&) { return sum(p, 0); };
-  CHECK(what([&] { columns(V(x), V(x)); }).starts_with("[loss] must be one number, or one a sample: (3) for 4 samples"));
+  CHECK(test::error_of([&] {
+          columns(V(x), V(x));
+        }).starts_with("[loss] must be one number, or one a sample: (3) for 4 samples"));
   const nn::Loss<double> short_of_one({"a", "b"}, [](const Outcome& o) { return std::vector{sum(o.predictions[0])}; });
-  CHECK(what([&] { short_of_one(V(x), V(x)); }).find("has 2 parts by name, but its function gives 1") !=
+  CHECK(test::error_of([&] { short_of_one(V(x), V(x)); }).find("has 2 parts by name, but its function gives 1") !=
         std::string::npos);
 }
 
@@ -198,14 +204,14 @@ TEST_CASE("several: losses see inputs") {
   step(batch);
   ad::Tape<double> tape;
   const V x = tape.constant(batch.inputs[0]);
-  const V loss = mean(square(twin(x, batch.inputs[1]) - batch.targets[0]) *
-                      A(xt::sum(batch.inputs[1], {1}, xt::keep_dims)));
+  const V loss =
+      mean(square(twin(x, batch.inputs[1]) - batch.targets[0]) * A(xt::sum(batch.inputs[1], {1}, xt::keep_dims)));
   same.step(twin, gradient(loss, twin.variables(x)));
   check_close(model, twin, 1e-14);
 }
 
 TEST_CASE("several: a weight of a whole number counts a sample as often") {
-  const A x = some({5, 3}, 0.4), weights{2, 0, 1, 3, 1};
+  const A x = some({5, 3}, 0.4), weights{2, 0, 1, 3, 1};  // of one part in five none
   const std::vector<std::size_t> repeated{0, 0, 2, 3, 3, 3, 4};
   for (const auto& name : nn::loss_names()) {
     CAPTURE(name);
@@ -215,14 +221,13 @@ TEST_CASE("several: a weight of a whole number counts a sample as often") {
                                                        : some({5, 2}, 1);
     nn::BatchSource<double> all(Batch{{x}, {targets}});
     const auto twice = all.batch(repeated);
-    for (const std::size_t parts : {1, 3}) {
+    for (const std::size_t parts : {1, 3, 5}) {
       nn::Linear<double> model(3, 2), twin(3, 2), plain(3, 2), ones(3, 2);
       for (auto* each : {&model, &twin, &plain, &ones}) each->initialise(1);
       nn::GradientDescent<double> rule(0.1);
       const auto loss = nn::loss<double>(name);
       nn::TrainingStep<double> weighted(model, rule, loss, {.parts = parts}), repeating(twin, rule, loss),
           without(plain, rule, loss), of_ones(ones, rule, loss);
-      // Where a part has no weight at all it has no mean: its weight of 0 must not stand alone.
       CHECK_LE(std::abs(weighted({{x}, {targets}, weights}) - repeating(twice)), 1e-12);
       check_close(model, twin, 1e-12);
       CHECK_LE(std::abs(of_ones({{x}, {targets}, A(xt::ones<double>({5}))}) - without({{x}, {targets}})), 1e-12);
@@ -255,16 +260,19 @@ TEST_CASE("several: sources of batches, parts of them, scaled ones") {
   CHECK_EQ(apart(batch.targets[0], A(xt::view(t, xt::keep(3, 4)))), 0);
   CHECK_EQ(apart(*batch.weights, A{4, 5}), 0);
 
-  CHECK_EQ(what([&] { source.rows(numbers); }), "[rows] a sample has 2 inputs and 1 targets: ask for a Batch");
+  CHECK_EQ(test::error_of([&] { source.rows(numbers); }),
+           "[rows] a sample has 2 inputs and 1 targets: ask for a Batch");
   auto wrong = batch;
   wrong.inputs.pop_back();
-  CHECK_EQ(what([&] { source.fetch(numbers, wrong); }), "[fetch] needs 2 inputs, not 1");
+  CHECK_EQ(test::error_of([&] { source.fetch(numbers, wrong); }), "[fetch] needs 2 inputs, not 1");
   wrong = batch, wrong.weights.reset();
-  CHECK_EQ(what([&] { source.fetch(numbers, wrong); }), "[fetch] needs weights, one a sample");
-  CHECK(what([&] { nn::BatchSource<double>(Batch{{a}, {some({4, 1}, 0)}}); }).find("(4, 1) for 5 samples") !=
-        std::string::npos);
-  CHECK(what([&] { nn::BatchSource<double>(Batch{{a}, {t}, A{1, 2, 3, 4, -5}}); }).find("not negative: -5") !=
-        std::string::npos);
+  CHECK_EQ(test::error_of([&] { source.fetch(numbers, wrong); }), "[fetch] needs weights, one a sample");
+  CHECK(test::error_of([&] {
+          nn::BatchSource<double>(Batch{{a}, {some({4, 1}, 0)}});
+        }).find("(4, 1) for 5 samples") != std::string::npos);
+  CHECK(test::error_of([&] {
+          nn::BatchSource<double>(Batch{{a}, {t}, A{1, 2, 3, 4, -5}});
+        }).find("not negative: -5") != std::string::npos);
   // Many samples, which a Subset translates piece by piece.
   std::vector<std::size_t> many;
   for (std::size_t i = 0; i < 200; ++i) many.push_back(i % 4);
@@ -274,7 +282,7 @@ TEST_CASE("several: sources of batches, parts of them, scaled ones") {
 }
 
 TEST_CASE("several: fit, its history of parts and of numbers of one's own, and a run that goes on") {
-  const test::Scratch scratch;
+  const Scratch scratch;
   const auto data = batch_of_heads(40);
   const auto weigh = [](const Outcome& o) {
     return std::vector{nn::softmax_cross_entropy(o.predictions[0], o.targets[0], {.reduction = nn::Reduction::none}),
@@ -299,13 +307,22 @@ TEST_CASE("several: fit, its history of parts and of numbers of one's own, and a
   auto model = made<Heads>();
   const auto report = run(model, options(model, other), source);
   const auto& history = report.history;
-  const std::vector<std::string> names{"epoch",            "loss",                "class",         "number",
-                                       "validation_loss",  "validation_class",    "validation_number",
-                                       "validation_accuracy", "norms/left",       "norms/right",   "learning_rate",
+  const std::vector<std::string> names{"epoch",
+                                       "loss",
+                                       "class",
+                                       "number",
+                                       "validation_loss",
+                                       "validation_class",
+                                       "validation_number",
+                                       "validation_accuracy",
+                                       "norms/left",
+                                       "norms/right",
+                                       "learning_rate",
                                        "seconds"};
   CHECK(history.names() == names);
   for (std::size_t row = 0; row < 4; ++row) {
-    CHECK_LE(std::abs(history.column("loss")[row] - history.column("class")[row] - history.column("number")[row]), 1e-12);
+    CHECK_LE(std::abs(history.column("loss")[row] - history.column("class")[row] - history.column("number")[row]),
+             1e-12);
     CHECK_EQ(history.column("norms/right")[row], static_cast<double>(row + 1));
   }
   CHECK_LT(history.column("loss")[3], history.column("loss")[0]);
@@ -325,18 +342,19 @@ TEST_CASE("several: fit, its history of parts and of numbers of one's own, and a
   CHECK_EQ(apart(evaluation.further_targets[0], weighted.targets[1]), 0);
   const auto mine = model(std::vector{V(weighted.inputs[0])});
   const A squares = xt::mean(xt::square(mine[1].value() - weighted.targets[1]), {1});
-  CHECK_LE(std::abs(evaluation.parts[1] - xt::sum(squares * *weighted.weights)() / xt::sum(*weighted.weights)()), 1e-12);
+  CHECK_LE(std::abs(evaluation.parts[1] - xt::sum(squares * *weighted.weights)() / xt::sum(*weighted.weights)()),
+           1e-12);
   CHECK_LE(apart(evaluation.further_predictions[0], mine[1].value()), 1e-14);
 
   // Stopped within an epoch, a run goes on to the same bits.
   auto halted = made<Heads>();
   auto with = options(halted, other);
-  with.checkpoint = scratch.path("run.safetensors");
+  with.checkpoint = scratch / "run.safetensors";
   with.after_step = [](nn::Moment& now) { now.stop = now.epoch == 2 && now.step == 2; };
   CHECK(run(halted, with, source).end == nn::FitReport::End::stopped);
   auto resumed = made<Heads>();
   with = options(resumed, other);
-  with.checkpoint = scratch.path("run.safetensors"), with.resume = true;
+  with.checkpoint = scratch / "run.safetensors", with.resume = true;
   const auto later = run(resumed, with, source);
   CHECK(values(resumed) == values(model));
   for (const auto& name : names)

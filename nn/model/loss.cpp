@@ -41,7 +41,7 @@ Variable<T> Loss<T>::mean(const Variable<T>& of_samples, const Outcome<T>& outco
   if (!outcome.weights.alive()) return autodiff::mean(of_samples);
   auto each = of_samples;
   while (each.dimension() > 1) each = autodiff::mean(each, -1);
-  return sum(outcome.weights * each) / sum(outcome.weights);
+  return sum(outcome.weights * each) / (outcome.divisor.alive() ? outcome.divisor : sum(outcome.weights));
 }
 
 template <Real T>

@@ -19,6 +19,8 @@ struct Outcome {
   std::vector<Variable<T>> inputs, predictions, targets;
   /// (samples), not negative; none (not alive()) where all count alike.
   Variable<T> weights{};
+  /// What weighted numbers are divided by: the weights together, or those of the batch that this is a part of.
+  Variable<T> divisor{};
 };
 
 /// One number from predictions and targets, for their first axis of samples. Made of any function of

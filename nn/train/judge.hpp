@@ -14,7 +14,7 @@ Outcome<T> outcome(Module<T>& model, const std::vector<Variable<T>>& given, std:
   Outcome<T> result;
   const std::size_t targets = given.size() - (weighted ? 1 : 0);
   for (std::size_t k = 0; k < targets; ++k) (k < inputs ? result.inputs : result.targets).push_back(part(given[k]));
-  if (weighted) result.weights = part(given.back());
+  if (weighted) result.weights = part(given.back()), result.divisor = sum(given.back());
   result.predictions = model(result.inputs);
   return result;
 }

@@ -77,10 +77,8 @@ autodiff::Recording<T> TrainingStep<T>::record(const std::vector<Variable<T>>& g
     const auto to = static_cast<std::ptrdiff_t>((i + 1) * samples / parts);
     const auto part = [&](const Variable<T>& x) { return parts == 1 ? x : take_range(x, 0, from, to); };
     auto shares = detail::judge(model_, loss_, given, inputs_, weighted_, part);
-    if (parts > 1)
-      for (auto& share : shares)
-        share = weighted_ ? share * (sum(part(given.back())) / sum(given.back()))
-                          : share * (static_cast<double>(to - from) / static_cast<double>(samples));
+    if (parts > 1 && !weighted_)
+      for (auto& share : shares) share = share * (static_cast<double>(to - from) / static_cast<double>(samples));
     add(losses, shares);
     add(gradients, recorded_gradient(shares[0], parameters));
   }
