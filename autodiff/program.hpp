@@ -87,8 +87,8 @@ class Calls {
 
 /// Runs in place of the operations that it was compiled from. One run at a time: what is called while another thread
 /// runs it throws ValueError, and each thread takes a copy of its own. Copies share what was compiled and the
-/// constants; memory and states are each one's own, also those that are in cells. One program may be copied by several threads at once, while none
-/// runs it. Once moved from, all but assignment throws ValueError.
+/// constants; memory and states are each one's own, also those that were in cells. One program may be copied by several
+/// threads at once, while none runs it. Once moved from, all but assignment throws ValueError.
 template <Real T>
 class Program : public Calls<T, Program<T>> {
  public:
