@@ -53,11 +53,22 @@ std::shared_ptr<States<T>> copies(const States<T>& states) {
 
 /// The states as recorded: in their cells, or else beginning with the values that they had.
 template <Real T>
-std::shared_ptr<States<T>> first_states(const Compilation<T>& compilation, bool in_cells = true) {
+std::shared_ptr<States<T>> first_states(const Compilation<T>& compilation, const std::vector<Update<T>>& updates,
+                                        bool in_cells = true) {
   auto states = std::make_shared<States<T>>();
-  for (std::size_t k = 0; k < compilation.first.size(); ++k)
-    states->push_back(in_cells && compilation.cells[k] ? State<T>{compilation.cells[k], true}
-                                                       : own_state(*compilation.first[k]));
+  for (std::size_t k = 0; k < updates.size(); ++k) {
+    const auto& cell = compilation.cells[k];
+    if (!in_cells || !cell) {
+      states->push_back(own_state(*compilation.first[k]));
+      continue;
+    }
+    // What a recording that computes has put there itself, as layers do in training, is no run yet.
+    const auto& next = updates[k].next;
+    const auto& first = compilation.first[k];
+    if (cell->alive() && &cell->value() != first.get() && &cell->value() == next.tape().node(next.index()).value.get())
+      *cell = Variable<T>(*first);
+    states->push_back({cell, true});
+  }
   return states;
 }
 
@@ -134,7 +145,7 @@ class ProgramCache {
     const Recording<T> recording = record_(tape, entered);
     check_replaced(tape, recording);
     const auto compilation = compile_recording<T>(entered, recording.outputs, recording.updates, options_);
-    auto states = compiled_ == 0 ? first_states(compilation, in_cells_) : states_;
+    auto states = compiled_ == 0 ? first_states(compilation, recording.updates, in_cells_) : states_;
     check_states(compilation);
     entry.compiled = compilation.compiled;
     entry.executor = std::make_unique<Executor<T>>(entry.compiled, states);
@@ -225,7 +236,7 @@ template <Real T>
 Program<T>::Program(const std::vector<Variable<T>>& inputs, const std::vector<Variable<T>>& outputs,
                     const std::vector<Update<T>>& updates, const CompileOptions& options) {
   const auto compilation = detail::compile_recording<T>(inputs, outputs, updates, options);
-  executor_ = std::make_unique<detail::Executor<T>>(compilation.compiled, detail::first_states(compilation));
+  executor_ = std::make_unique<detail::Executor<T>>(compilation.compiled, detail::first_states(compilation, updates));
 }
 
 template <Real T>

@@ -87,8 +87,8 @@ class Calls {
 
 /// Runs in place of the operations that it was compiled from. One run at a time: what is called while another thread
 /// runs it throws ValueError, and each thread takes a copy of its own. Copies share what was compiled and the
-/// constants; memory and states are each one's own, also those that are in cells. One program may be copied by several threads at once, while none
-/// runs it. Once moved from, all but assignment throws ValueError.
+/// constants; memory and states are each one's own, also those that were in cells. One program may be copied by several
+/// threads at once, while none runs it. Once moved from, all but assignment throws ValueError.
 template <Real T>
 class Program : public Calls<T, Program<T>> {
  public:
@@ -126,8 +126,9 @@ class Program : public Calls<T, Program<T>> {
 /// gradients included where they were recorded. Inputs and states are variables or constants of the tape, not results;
 /// variables of cells, such as parameters, are read at each run, others keep their recorded values. A state that was
 /// entered from a StateCell stays there: a run goes on from what the cell holds, and changes it in place, unless others
-/// share the array, which is then copied first. So programs with states in the same cells may take turns. The tape is
-/// not needed any more. Throws TapeError for plain values, other tapes, results as inputs, and what is named twice;
+/// share the array, which is then copied first. So programs with states in the same cells may take turns. What the
+/// recording itself put into the cell, as layers in training do, is taken back, since it is no run. The tape is not
+/// needed any more. Throws TapeError for plain values, other tapes, results as inputs, and what is named twice;
 /// ShapeError for a next value that has not the shape of its state; ValueError for a number of threads that cannot be.
 inline Program<float> compile(const std::vector<Variable<float>>& inputs, const std::vector<Variable<float>>& outputs,
                               const std::vector<Update<float>>& updates = {}, const CompileOptions& options = {}) {

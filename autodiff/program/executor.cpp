@@ -45,7 +45,7 @@ void Executor<T>::find_buffers() {
       pointers_[memory.buffer_of[i]] = const_cast<T*>(node.recorded->data());  // is never written
   for (std::size_t k = 0; k < states_->size(); ++k)
     if (const auto& [cell, shared] = (*states_)[k]; shared)
-      cells_.push_back({cell.get(), graph.states[k], memory.states[k]});
+      cells_.push_back({cell.get(), graph.states[k], memory.states[k], graph.nodes[graph.states[k]].shape});
     else
       pointers_[memory.states[k]] = cell->exclusive()->data();
   outputs_.reserve(graph.outputs.size());
@@ -138,9 +138,9 @@ void Executor<T>::bind(std::span<const Array<T>* const> inputs) {
   bind_states();
   for (std::size_t k = 0; k < inputs.size(); ++k)
     if (of_cells_.moved || inputs[k]->data() != pointers_[inputs_[k].buffer])
-      point(inputs_[k].buffer, data_of(k, *inputs[k]), of_inputs_);
+      point_input(inputs_[k].buffer, data_of(k, *inputs[k]));
   for (std::size_t k = 0; k < cells.size(); ++k)
-    point(inputs_[inputs.size() + k].buffer, value_of_cell(k).data(), of_inputs_);
+    point_input(inputs_[inputs.size() + k].buffer, value_of_cell(k).data());
   // Only now, and if an error ends a call before that, at the next one.
   if (of_cells_.moved) follow(of_cells_);
   if (of_inputs_.moved) follow(of_inputs_);
@@ -149,11 +149,12 @@ void Executor<T>::bind(std::span<const Array<T>* const> inputs) {
 /// Where states are that others may replace: each in an array that nobody shares.
 template <Real T>
 void Executor<T>::bind_states() {
-  const auto& graph = compiled_->graph;
-  for (const auto& state : cells_) {
+  for (auto& state : cells_) {
     Array<T>* value = state.cell->exclusive();
-    if (!value || !same(Dims(value->shape()), Dims(graph.nodes[state.node].shape))) value = &value_to_change(state);
-    point(state.buffer, value->data(), of_cells_);
+    if (!value || !same(Dims(value->shape()), Dims(state.shape))) value = &value_to_change(state);
+    if (value->data() == state.data) continue;
+    pointers_[state.buffer] = state.data = value->data();
+    of_cells_.moved = true;
   }
 }
 
@@ -166,9 +167,9 @@ Array<T>& Executor<T>::value_to_change(const BoundCell& state) const {
 }
 
 template <Real T>
-void Executor<T>::point(std::uint32_t buffer, const T* data, Followers& followers) {
-  T* const to = const_cast<T*>(data);  // that of an input is never written
-  if (std::exchange(pointers_[buffer], to) != to) followers.moved = true;
+void Executor<T>::point_input(std::uint32_t buffer, const T* data) {
+  T* const to = const_cast<T*>(data);  // is never written
+  if (std::exchange(pointers_[buffer], to) != to) of_inputs_.moved = true;
 }
 
 template <Real T>

@@ -58,6 +58,8 @@ class Executor {
   struct BoundCell {
     Variable<T>* cell;
     std::uint32_t node, buffer;
+    Shape shape;
+    T* data = nullptr;  // at the last run
   };
   /// What points into buffers that may move from run to run, and whether any did since.
   struct Followers {
@@ -80,7 +82,7 @@ class Executor {
   void bind(std::span<const Array<T>* const> inputs);
   void bind_states();
   Array<T>& value_to_change(const BoundCell& state) const;
-  void point(std::uint32_t buffer, const T* data, Followers& followers);
+  void point_input(std::uint32_t buffer, const T* data);
   void follow(Followers& followers);
   void check_cell(const Variable<T>& cell, std::uint32_t node) const;
   const Array<T>& value_of_cell(std::size_t number) const;
