@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ranges>
 #include <utility>
 
 #include "data_set.hpp"
@@ -79,8 +78,9 @@ char find_separator(const nn::CsvText& text) {
 /// How much speaks for a first record that is a header, column by column; below 0 for one that is a sample.
 int header_score(const Record& first, const std::vector<Record>& records, char decimal_point) {
   std::vector<ColumnFacts> below(first.size());
-  for (const auto& record : records | std::views::drop(1))
-    for (std::size_t c = 0; c < std::min(first.size(), record.size()); ++c) below[c].add(record[c], 0, decimal_point);
+  for (std::size_t i = 1; i < records.size(); ++i)
+    for (std::size_t c = 0; c < std::min(first.size(), records[i].size()); ++c)
+      below[c].add(records[i][c], 0, decimal_point);
   int score = 0;
   const std::size_t start = count(first[0]).value_or(2);
   bool counting = first.size() > 2 && start <= 1, fraction = false;

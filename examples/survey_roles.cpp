@@ -42,7 +42,8 @@ std::vector<std::string> class_names(const ColumnFacts& facts, char decimal_poin
   if (facts.numbers < facts.values) return names;
   const auto size = [=](const std::string& name) { return *nn::number(name, decimal_point); };
   std::ranges::stable_sort(names, {}, size);
-  if (!facts.codes) names.erase(std::ranges::unique(names, {}, size).begin(), names.end());
+  const auto same = [&](const auto& a, const auto& b) { return size(a) == size(b); };
+  if (!facts.codes) names.erase(std::unique(names.begin(), names.end(), same), names.end());
   return names;
 }
 
