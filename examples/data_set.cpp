@@ -11,7 +11,7 @@ using autodiff::Real;
 namespace {
 
 constexpr std::pair<const char*, char> separators[] = {
-    {"comma", ','}, {"semicolon", ';'}, {"tab", '\t'}, {"space", ' '}};
+    {"comma", ','}, {"semicolon", ';'}, {"tab", '\t'}, {"bar", '|'}, {"space", ' '}};
 
 using Header = nn::CsvOptions::Header;
 constexpr std::pair<const char*, Header> headers[] = {{"automatic", Header::automatic},
@@ -40,7 +40,13 @@ std::vector<std::string> names(const std::pair<const char*, Value> (&choices)[N]
 
 }  // namespace
 
-std::vector<std::string> separator_names() { return names(separators); }
+char separator(const std::string& name) { return chosen(separators, name); }
+Header header(const std::string& name) { return chosen(headers, name); }
+std::vector<std::string> separator_names() {
+  auto result = names(separators);
+  result.insert(result.begin(), "automatic");
+  return result;
+}
 std::vector<std::string> header_names() { return names(headers); }
 std::vector<std::string> missing_names() { return names(policies); }
 
@@ -51,10 +57,10 @@ nn::Column column(const std::string& text) {
 
 namespace {
 
-nn::CsvOptions form(const Table& table) {
+nn::CsvOptions form(const Table& table, const Survey& survey) {
   nn::CsvOptions options;
-  options.separator = chosen(separators, table.separator);
-  options.header = chosen(headers, table.header);
+  options.separator = survey.separator, options.decimal_point = survey.decimal_point;
+  options.header = survey.header;
   options.missing = chosen(policies, table.missing);
   return options;
 }
@@ -135,12 +141,16 @@ struct Match {
 };
 
 /// Reads more of a table, with features as those of training.
-template <Real T>
-nn::Dataset<T> read_alike(Match match, nn::CsvOptions options) {
+nn::Dataset<double> read_alike(Match match, const std::vector<std::string>& classes = {}) {
+  const auto text = nn::read_csv_text(match.file);
+  auto table = match.table;
+  if (table.header == "counts") table.header = "automatic";  // counts that another file need not have
+  auto options = form(table, look(text, table, match.table.columns));
+  options.classes = classes;
+  options.regression = classes.empty();
   options.unlabelled = !match.with_target;
   options.adapt = std::ref(match);
-  if (options.header == Header::counts) options.header = Header::automatic;  // counts that another file need not have
-  auto data = nn::read_csv<T>(match.file, options);
+  auto data = nn::read_csv<double>(text, options);
   if (match.read == match.features) return data;
   need_distinct(match.file, "features", match.read);
   // The file of a network need not be one of ours.
@@ -148,7 +158,7 @@ nn::Dataset<T> read_alike(Match match, nn::CsvOptions options) {
     autodiff::fail<nn::DataError>("columns", match.file, ": the network's features are not those of its table");
   std::map<std::string_view, std::size_t> places;
   for (const auto& name : match.read) places.emplace(name, places.size());
-  autodiff::Array<T> inputs(data.inputs.shape());
+  autodiff::Array<double> inputs(data.inputs.shape());
   for (std::size_t j = 0; j < match.features.size(); ++j)
     xt::view(inputs, xt::all(), j) = xt::view(data.inputs, xt::all(), places.at(match.features[j]));
   data.inputs = std::move(inputs);
@@ -157,36 +167,38 @@ nn::Dataset<T> read_alike(Match match, nn::CsvOptions options) {
 
 }  // namespace
 
-template <Real T>
-nn::Dataset<T> read_table(const std::string& file, const std::string& task, Table& table) {
-  auto options = form(table);
-  if (!table.target.empty()) options.targets = {column(table.target)};
-  for (const auto& name : table.drop) options.drop.push_back(column(name));
-  for (const auto& name : table.categorical) options.categorical.push_back({column(name), true});
-  options.regression = task == "regression";
-  options.automatic = task == "automatic";
+nn::Dataset<double> read_table(const nn::CsvText& text, const Survey& survey, Table& table) {
+  auto options = form(table, survey);
+  const auto named = [&](const std::string& name) {
+    const auto found = survey.find(name);
+    return found ? nn::Column(*found + 1) : column(name);
+  };
+  if (!table.target.empty()) options.targets = {named(table.target)};
+  for (const auto& [number, reason] : survey.dropped) options.drop.push_back(number + 1);
+  for (const auto& name : table.drop)
+    if (const auto found = survey.find(name); !found || !survey.dropped.contains(*found))
+      options.drop.push_back(named(name));
+  for (const std::size_t number : survey.categorical) options.categorical.push_back({number + 1, true});
+  for (const auto& name : table.categorical)
+    if (!survey.find(name)) options.categorical.push_back({column(name), true});
+  options.regression = survey.regression, options.classes = survey.classes;
   options.adapt = [&](const auto& columns, auto&) {
-    need_distinct(file, "columns", columns);
+    need_distinct(survey.file, "columns", columns);
     table.columns = columns;
   };
-  auto data = nn::read_csv<T>(file, options);
-  need_distinct(file, "features", data.feature_names);
+  auto data = nn::read_csv<double>(text, options);
+  need_distinct(survey.file, "features", data.feature_names);
   table.categories = data.categories;
   return data;
 }
 
-template <Real T>
-nn::Dataset<T> read_more(const std::string& file, const Table& table, const nn::Dataset<T>& before) {
-  auto options = form(table);
-  options.regression = before.classes.empty();
-  options.classes = before.classes;
-  return read_alike<T>({file, table, before.feature_names, before.target_names.at(0), true}, options);
+nn::Dataset<double> read_more(const std::string& file, const Table& table, const nn::Dataset<double>& before) {
+  return read_alike({file, table, before.feature_names, before.target_names.at(0), true}, before.classes);
 }
 
-template <Real T>
-autodiff::Array<T> read_inputs(const std::string& file, const Table& table, const std::vector<std::string>& features,
-                               const std::vector<std::string>& targets) {
-  return read_alike<T>({file, table, features, targets.at(0), false}, form(table)).inputs;
+autodiff::Array<double> read_inputs(const std::string& file, const Table& table,
+                                    const std::vector<std::string>& features, const std::vector<std::string>& targets) {
+  return read_alike({file, table, features, targets.at(0), false}).inputs;
 }
 
 template <Real T>
@@ -201,24 +213,30 @@ std::string fingerprint(const nn::Dataset<T>& data) {
          std::to_string(sum) + ")";
 }
 
-template <Real T>
-nn::Split<T> read_mnist(const std::string& directory) {
-  const auto read = [&](const std::string& part) {
-    const auto file = [&](const std::string& kind) {
-      const std::filesystem::path plain = std::filesystem::path(directory) / (part + "-" + kind + "-ubyte");
-      return std::filesystem::exists(plain) ? plain : std::filesystem::path(plain.string() + ".gz");
-    };
-    return nn::read_idx<T>(file("images-idx3"), file("labels-idx1"));
-  };
-  return {read("train"), read("t10k")};
+std::string version(const std::string& program) {
+  std::string result = program;
+  for (const int number :
+       {XTENSOR_AUTODIFF_VERSION_MAJOR, XTENSOR_AUTODIFF_VERSION_MINOR, XTENSOR_AUTODIFF_VERSION_PATCH})
+    result += (result == program ? ' ' : '.') + std::to_string(number);
+  return result;
 }
 
-#define DATA_SET(T)                                                                                          \
-  template nn::Dataset<T> read_table(const std::string&, const std::string&, Table&);                        \
-  template nn::Dataset<T> read_more(const std::string&, const Table&, const nn::Dataset<T>&);                \
-  template autodiff::Array<T> read_inputs(const std::string&, const Table&, const std::vector<std::string>&, \
-                                          const std::vector<std::string>&);                                  \
-  template std::string fingerprint(const nn::Dataset<T>&);                                                   \
-  template nn::Split<T> read_mnist(const std::string&);
-DATA_SET(float)
-DATA_SET(double)
+std::vector<std::filesystem::path> mnist_files(const std::filesystem::path& directory) {
+  std::vector<std::filesystem::path> files;
+  for (const char* name : {"train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"}) {
+    const auto plain = directory / (std::string(name) + "-ubyte");
+    files.push_back(std::filesystem::exists(plain) ? plain : std::filesystem::path(plain.string() + ".gz"));
+  }
+  return files;
+}
+
+template <Real T>
+nn::Split<T> read_mnist(const std::string& directory) {
+  const auto files = mnist_files(directory);
+  return {nn::read_idx<T>(files[0], files[1]), nn::read_idx<T>(files[2], files[3])};
+}
+
+template std::string fingerprint(const nn::Dataset<float>&);
+template std::string fingerprint(const nn::Dataset<double>&);
+template nn::Split<float> read_mnist(const std::string&);
+template nn::Split<double> read_mnist(const std::string&);

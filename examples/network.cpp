@@ -1,6 +1,8 @@
 #include "network.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <sstream>
 
 using autodiff::Array;
 using autodiff::Real;
@@ -56,6 +58,32 @@ bool consistent(const Description& d) {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Description, inputs, outputs, hidden, activation, loss, precision, dropout, classes,
                                    features, targets, fill, input_shift, input_factor, target_shift, target_factor)
 
+std::string card(const Description& d) {
+  std::ostringstream out;
+  const auto line = [&](const std::string& what, const auto&... texts) {
+    out << what << std::string(what.size() < 12 ? 12 - what.size() : 1, ' ');
+    (out << ... << texts) << '\n';
+  };
+  const auto listed = [](const std::vector<std::string>& names) {
+    constexpr std::size_t most = 20;
+    std::string text = std::to_string(names.size()) + ": ";
+    for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text += (i ? ", " : "") + nn::in_quotes(names[i]);
+    return text + (names.size() > most ? ", ..." : "");
+  };
+  line("task", d.classes.empty() ? "values" : std::to_string(d.classes.size()) + " classes",
+       d.targets.empty() ? "" : ", to predict " + nn::in_quotes(d.targets[0]));
+  if (!d.classes.empty()) line("classes", listed(d.classes));
+  if (!d.features.empty()) line("features", listed(d.features));
+  std::string widths = std::to_string(d.inputs);
+  for (const std::size_t width : d.hidden) widths += '-' + std::to_string(width);
+  line("network", widths, '-', d.outputs, ' ', d.activation, ", ", d.precision);
+  line("loss", d.loss);
+  if (!d.fill.empty())
+    line("missing", "filled by the ", d.table ? d.table->missing : "mean", " of the training samples");
+  for (const auto& [what, text] : d.training) line(what, text);
+  return out.str();
+}
+
 std::optional<nn::Imputation> Description::filling() const {
   return fill.empty() ? std::nullopt : std::optional(nn::Imputation{array(fill)});
 }
@@ -87,6 +115,7 @@ namespace {
 std::map<std::string, std::string> metadata_of(const std::filesystem::path& path, const Description& description) {
   nlohmann::json object = description;
   if (description.table) object["table"] = *description.table;
+  object["training"] = description.training;
   try {
     const auto text = object.dump(-1, ' ', true);  // in ASCII, which can be cut anywhere
     std::map<std::string, std::string> pieces;
@@ -121,6 +150,7 @@ Description load_description(const std::filesystem::path& path) {
     const auto object = nlohmann::json::parse(text);
     auto description = object.get<Description>();
     if (object.contains("table")) description.table = object["table"].get<Table>();
+    if (object.contains("training")) description.training = object["training"].get<decltype(description.training)>();
     // What is missing in one sample says nothing of the others, and none of them is left out.
     if (description.table && description.fill.empty()) description.table->missing = "refuse";
     if (consistent(description)) return description;

@@ -18,6 +18,8 @@ struct Description {
   std::optional<Table> table;
   /// What stands for missing features; empty where they are refused.
   std::vector<double> fill;
+  /// How and on what it was trained, and how well it did, in words; none in files of older versions.
+  std::map<std::string, std::string> training = {};
   /// Of features and of real targets; empty where there is none.
   std::vector<double> input_shift, input_factor, target_shift, target_factor;
 
@@ -33,6 +35,9 @@ struct Description {
 /// cross-entropy.
 template <autodiff::Real T>
 nn::Sequential<T> build(const Description& description);
+
+/// A card of the network, a line for each thing that is known of it.
+std::string card(const Description& description);
 
 /// Writes weights, and the description as metadata. Throws what check_saving and nn::save throw.
 template <autodiff::Real T>

@@ -2,9 +2,9 @@
 
 #include <charconv>
 #include <cmath>
-#include <filesystem>
 #include <limits>
-#include <set>
+
+#include "files.hpp"
 
 namespace {
 
@@ -18,6 +18,10 @@ std::optional<Number> whole(std::string_view text, Number least, Number most) {
 }
 
 constexpr std::size_t most_units = 10'000;
+
+CLI::Validator not_empty() {
+  return CLI::Validator([](std::string& text) { return text.empty() ? "needs the name of a file" : ""; }, "");
+}
 
 /// A finite number that `accepts` takes.
 template <class Accepts>
@@ -70,8 +74,13 @@ void choice(CLI::App& app, const std::string& name, std::string& value, const st
 void declare_data(CLI::App& app, Options& options) {
   choice(app, "--data", options.data, "What is learnt", {"digits", "iris", "mnist", "csv"});
   app.get_option("--data")->default_str("digits, or csv with --file");
-  app.add_option("--file", options.file, "A table, may be gzip; by default numbers, and the target in the last column")
-      ->type_name("FILE");
+  app.add_option("--file", options.file, "A table, may be gzip; by default, the target is its last column")
+      ->type_name("FILE")
+      ->check(not_empty());
+  app.add_option("--describe", options.describe,
+                 "Says what a table is taken for, or what a network of --save is, and trains nothing")
+      ->type_name("FILE")
+      ->check(not_empty());
   app.add_option("--test", options.test, "A table of the samples to test with")
       ->type_name("FILE")
       ->default_str("a fifth of those in --file");
@@ -79,25 +88,26 @@ void declare_data(CLI::App& app, Options& options) {
   app.add_option("--target", options.table.target, "The column to predict, by its name or by its number from 1")
       ->type_name("COLUMN")
       ->default_str("the last");
-  choice(app, "--task", options.task, "By default, a target of texts or of whole numbers from 0 to 99 is classes",
+  choice(app, "--task", options.task, "By default, a target of texts or of few different whole numbers is classes",
          {"automatic", "classification", "regression"});
-  choice(app, "--separator", options.table.separator, "Between the columns", separator_names());
-  choice(
-      app, "--header", options.table.header,
-      "The first line: by default a header if it has no number in it; counts are scikit-learn's samples, features and "
-      "names of classes",
-      header_names());
+  choice(app, "--separator", options.table.separator,
+         "Between the columns; by default commas, semicolons, tabs or bars, as all lines have them", separator_names());
+  choice(app, "--decimal", options.table.decimal, "Before the fraction of a number", {"automatic", "point", "comma"});
+  choice(app, "--header", options.table.header,
+         "The first line: by default a header if it is unlike those below; counts are scikit-learn's samples, features "
+         "and names of classes",
+         header_names());
   app.add_option("--drop", options.table.drop, "Columns that are not read")->type_name("COLUMN,..")->delimiter(',');
   app.add_option("--categorical", options.table.categorical,
-                 "Columns of kinds of things, made into features of 0 and 1")
+                 "Columns of kinds of things, made into features of 0 and 1, as by default those of few texts are")
       ->type_name("COLUMN,..")
       ->delimiter(',');
   choice(app, "--missing", options.table.missing,
          "What happens where a value is missing; mean and median are those of the training samples, also in predict",
          missing_names());
   choice(app, "--scaling", options.scaling,
-         "Features to 0..1 together, which is for pixels; each to mean 0 and variance 1, which is for tables; or as "
-         "they are",
+         "Features to 0..1 together, which is for pixels; each to mean 0 and variance 1, the default but for mnist; or "
+         "as they are",
          {"automatic", "range", "standard", "none"});
   app.add_option("--validation", options.validation,
                  "The share of the training samples that chooses the best epoch instead")
@@ -113,10 +123,16 @@ void declare_network(CLI::App& app, Options& options) {
   app.add_option("--dropout", options.dropout, "The share of hidden units that a step leaves out")
       ->type_name("X")
       ->check(fraction());
-  choice(
-      app, "--loss", options.loss,
-      "Of a linear output, and of classes or, where it needs rows, one-hot targets; softmax is part of cross-entropy",
-      nn::loss_names());
+  auto losses = nn::loss_names();
+  losses.insert(losses.begin(), "automatic");
+  choice(app, "--loss", options.loss,
+         "Of a linear output, and of classes or, where it needs rows, one-hot targets; softmax is part of "
+         "cross-entropy, the default for classes; for values, that is squared-error",
+         losses);
+  app.add_option("--label-smoothing", options.label_smoothing,
+                 "How much of its target a cross-entropy spreads over all classes: probabilities stay below 1")
+      ->type_name("X")
+      ->check(fraction());
 }
 
 void declare_training(CLI::App& app, Options& options) {
@@ -150,6 +166,7 @@ void declare_files(CLI::App& app, Options& options) {
   app.add_option("--save", options.save, "Where the trained network goes, for predict")->type_name("FILE");
   app.add_option("--checkpoint", options.checkpoint, "Where all that --resume needs is saved after every epoch")
       ->type_name("FILE");
+  app.add_flag("--quiet", options.quiet, "Prints nothing but the result");
   app.add_option("--checkpoint-steps", options.checkpoint_steps, "Saves it after so many steps, too; 0: not")
       ->type_name("N")
       ->check(count(0, 1'000'000'000));
@@ -161,6 +178,8 @@ void declare_files(CLI::App& app, Options& options) {
       ->type_name("FILE");
   app.add_option("--plot", options.plot, "Where a picture of the history goes, as .svg, .html or .png")
       ->type_name("FILE");
+  for (const char* output : {"--save", "--checkpoint", "--history", "--plot"})
+    app.get_option(output)->check(not_empty());
 }
 
 }  // namespace
@@ -178,6 +197,8 @@ std::vector<std::size_t> units(std::string_view text) {
 }
 
 void declare(CLI::App& app, Options& options) {
+  app.set_version_flag("--version", version("train_mlp"));
+  app.footer("Example: train_mlp --file table.csv --target price --validation 0.2 --save net.safetensors");
   app.option_defaults()->always_capture_default();
   declare_data(app, options);
   declare_network(app, options);
@@ -189,8 +210,11 @@ void settle(Options& options) {
   const auto need = [](bool good, const char* option, const char* rule) {
     if (!good) throw CLI::ValidationError(option, rule);
   };
-  const std::string given = options.data;
-  if (given.empty()) options.data = options.file.empty() ? "digits" : "csv";
+  if (!options.describe.empty()) {
+    need(options.file.empty() || options.file == options.describe, "--describe", "goes with no other --file");
+    options.file = options.describe;
+  }
+  if (options.data.empty()) options.data = options.file.empty() ? "digits" : "csv";
   need(options.data != "csv" || !options.file.empty(), "--data", "csv needs --file");
   need(options.data == "csv" || options.file.empty(), "--file", "is for --data csv");
   need(options.data == "csv" || options.test.empty(), "--test", "is for --data csv");
@@ -200,26 +224,31 @@ void settle(Options& options) {
   const bool plain = table.target.empty() && table.drop.empty() && table.categorical.empty();
   need(options.data == "csv" || plain, "--data", "has columns to choose for csv only");
   need(options.data == "csv" || table.header == "automatic", "--header", "is for --data csv");
-  need(options.data == "csv" || table.separator == "comma", "--separator", "is for --data csv");
+  need(options.data == "csv" || table.separator == "automatic", "--separator", "is for --data csv");
+  need(options.data == "csv" || table.decimal == "automatic", "--decimal", "is for --data csv");
   need(options.data == "csv" || options.task != "regression", "--task", "regression is for --data csv");
   need(options.patience == 0 || options.validation > 0, "--patience", "needs --validation");
   need(!options.resume || !options.checkpoint.empty(), "--resume", "needs --checkpoint");
   need(options.checkpoint_steps == 0 || !options.checkpoint.empty(), "--checkpoint-steps", "needs --checkpoint");
   // What cannot be written in the end is better known at the beginning.
-  std::set<std::filesystem::path> outputs;
-  for (const auto& [option, path] : {std::pair("--save", options.save), std::pair("--checkpoint", options.checkpoint),
-                                     std::pair("--history", options.history), std::pair("--plot", options.plot)}) {
+  const std::vector<NamedFile> outputs{{"--save", options.save},
+                                       {"--checkpoint", options.checkpoint},
+                                       {"--history", options.history},
+                                       {"--plot", options.plot}};
+  std::vector<NamedFile> inputs{
+      {"--file", options.file}, {"--test", options.test}, {"the digits", DIGITS_CSV}, {"the irises", IRIS_CSV}};
+  if (options.mnist())
+    for (const auto& file : mnist_files(options.data_dir)) inputs.emplace_back("--data-dir", file);
+  need_distinct_files(inputs, outputs);
+  for (const auto& [option, path] : outputs) {
     if (path.empty()) continue;
-    const bool distinct = outputs.insert(std::filesystem::weakly_canonical(path)).second;
-    need(distinct, option, "is the file of another option already");
     try {
-      option == std::string("--plot") ? nn::check_plot(path) : nn::check_writable(path);
+      option == "--plot" ? nn::check_plot(path) : nn::check_writable(path);
     } catch (const autodiff::Error& error) {
       throw CLI::ValidationError(option, error.what());
     }
   }
-  if (options.scaling == "automatic")
-    options.scaling = options.data == "digits" || options.mnist() ? "range" : "standard";
+  if (options.scaling == "automatic") options.scaling = options.mnist() ? "range" : "standard";
   if (options.data == "digits") options.file = DIGITS_CSV;
   if (options.data == "iris") options.file = IRIS_CSV;
   if (options.shipped()) options.task = "classification";

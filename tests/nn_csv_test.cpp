@@ -313,3 +313,40 @@ TEST_CASE("what is done with columns may depend on their names") {
   nn::read_csv<double>(File("1,0\n").path(), options);
   CHECK(seen == std::vector<std::string>{"column 1", "column 2"});
 }
+
+TEST_CASE("a text is read as the file is, and can be looked at before") {
+  const File file("x;y;class\r\n-1,5;2;7.0\n3;\"4,25\";-1\n", true);
+  const auto text = nn::read_csv_text(file.path());
+  CHECK(text.text == "x;y;class\n-1,5;2;7.0\n3;\"4,25\";-1\n");
+  Options options;
+  options.separator = ';', options.decimal_point = ',';
+  std::vector<std::vector<std::string>> records;
+  nn::for_each_record(text, options, [&](const auto& fields, std::size_t line) {
+    CHECK(line == records.size() + 1);
+    records.emplace_back(fields.begin(), fields.end());
+    return line < 2;
+  });
+  CHECK(records == std::vector<std::vector<std::string>>{{"x", "y", "class"}, {"-1,5", "2", "7.0"}});
+  // A class is known by its number, too.
+  options.classes = {"-1", "7"};
+  const auto refused = [&] { return nn::read_csv<double>(text, options); };
+  CHECK_THROWS_WITH_AS(refused(),
+                       ("[read_csv] " + file.path().string() +
+                        ":2: column 3 (\"class\") is none of the "
+                        "names given: \"7.0\"")
+                           .c_str(),
+                       nn::DataError);
+  options.classes = {"-1", "7,0"};
+  CHECK(refusal(file, options).ends_with("\"7.0\""));  // a point is no part of a number then
+  options.drop = {"class"}, options.targets = {"y"}, options.regression = true;
+  options.classes = {};
+  const auto data = nn::read_csv<double>(text, options);
+  CHECK(data.inputs == column({-1.5, 3}));
+  CHECK(data.targets == column({2, 4.25}));
+  CHECK(nn::read_csv<double>(file.path(), options).targets == data.targets);
+  CHECK(nn::read_csv<double>(File("1,1.0\n2,-1\n3,07\n").path(), {.classes = {"-1", "1", "7.0"}}).targets ==
+        Array<double>{1, 0, 2});
+  CHECK(refusal(File("123456\n1\n"), {.max_line = 5}) == ":1: the line is longer than the 5 bytes allowed");
+  CHECK_THROWS_WITH_AS(nn::read_csv_text("/nowhere.csv"),
+                       "[read_csv] /nowhere.csv: cannot be opened: No such file or directory", nn::DataError);
+}

@@ -54,7 +54,7 @@ TEST_CASE("weights and biases of train_mlp start as those of scikit-learn") {
 TEST_CASE("predict gives what the network itself gives") {
   const Scratch scratch;
   const auto model = scratch / "digits.safetensors";
-  REQUIRE(train_mlp("--epochs 2 --loss cross-entropy --dropout 0.1 --save " + model.string()).code == 0);
+  REQUIRE(train_mlp("--epochs 2 --scaling range --dropout 0.1 --save " + model.string()).code == 0);
   const auto text = lines(predict("--model " + model.string() + " --file " DIGITS_CSV).text);
   REQUIRE(text.size() == 1798);
   CHECK(text[0].starts_with("class,probability 0,probability 1,"));
@@ -131,7 +131,7 @@ TEST_CASE("predict reads a table with its target or without, and gives values in
   // Classes by name, of a table that has more kinds than were seen.
   REQUIRE(train_mlp(train + " --target kind" + file("with.csv")).code == 0);
   const auto classes = lines(predict(model + file("with.csv")).text);
-  CHECK(classes[0] == "class,score a,score b,score c");
+  CHECK(classes[0] == "class,probability a,probability b,probability c");
 }
 
 TEST_CASE("a first line of texts or of numbers is what --header says") {
@@ -146,7 +146,7 @@ TEST_CASE("a first line of texts or of numbers is what --header says") {
         std::string::npos);
   const auto predicted = lines(predict("--model " + model + " --file " + file).text);
   REQUIRE(predicted.size() == 6);
-  CHECK(predicted[0] == "class,score yes,score no");
+  CHECK(predicted[0] == "class,probability yes,probability no");
   REQUIRE(train("5,1,cat,dog\n1,0\n2,1\n3,0\n4,1\n5,0\n", "--header counts").code == 0);
   write_bytes(file, "1\n2\n");
   CHECK(predict("--model " + model + " --file " + file).lines() == 3);
@@ -291,6 +291,6 @@ TEST_CASE("predict reads images from IDX files") {
   const auto rows =
       lines(predict("--model " + model + " --file " + (scratch / "t10k-images-idx3-ubyte").string()).text);
   REQUIRE(rows.size() == 17);
-  CHECK(rows[0] == "class,score 0,score 1");
+  CHECK(rows[0] == "class,probability 0,probability 1");
   for (std::size_t i = 1; i < rows.size(); ++i) CHECK(rows[i][0] == char('0' + (i - 1) % 2));
 }

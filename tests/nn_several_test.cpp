@@ -114,7 +114,7 @@ TEST_CASE("several: inputs and results of modules, plain and recorded") {
   chain.initialise(2);
   CHECK(chain(x, mask).shape() == Shape{4, 2});
 
-  CHECK(model.summary({Shape{1, 3}, Shape{1, 3}}).find("(1, 2)") != std::string::npos);
+  CHECK(model.summary(std::vector{Shape{1, 3}, Shape{1, 3}}).find("(1, 2)") != std::string::npos);
 }
 
 TEST_CASE("several: what does not fit is said") {

@@ -26,4 +26,12 @@ std::optional<double> number(std::string_view text) {
   return value;
 }
 
+std::optional<double> number(std::string_view text, char decimal_point) {
+  if (decimal_point == '.' || text.find_first_of(std::string{'.', decimal_point}) == text.npos) return number(text);
+  if (text.find('.') != text.npos) return std::nullopt;
+  std::string with_point(text);
+  std::ranges::replace(with_point, decimal_point, '.');
+  return number(with_point);
+}
+
 }  // namespace nn

@@ -15,6 +15,8 @@ std::string_view trimmed(std::string_view text);
 std::string in_quotes(std::string_view text);
 /// The number that a text is and nothing else, infinities and NaN included.
 std::optional<double> number(std::string_view text);
+/// The same with another sign, such as a comma, before the fraction: a point is no part of a number then.
+std::optional<double> number(std::string_view text, char decimal_point);
 /// A number in the fewest digits that read back as the same one.
 template <class N>
 requires(std::integral<N> || std::floating_point<N>) std::string digits(N number) {

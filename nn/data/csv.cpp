@@ -58,8 +58,10 @@ Array<T> array(Shape shape, const std::vector<T>& values) {
 template <Real T>
 class Reader {
  public:
-  Reader(const std::filesystem::path& path, const CsvOptions& options)
-      : options_(options), records_("read_csv", path, options_), regression_(options.regression && !options.automatic) {
+  /// Of a path or a text.
+  template <class From>
+  Reader(const From& from, const CsvOptions& options)
+      : options_(options), records_("read_csv", from, options_), regression_(options.regression && !options.automatic) {
     labels_.fix(options.classes);
   }
 
@@ -191,7 +193,7 @@ class Reader {
   // Values.
 
   T finite(std::string_view field, std::size_t column, std::size_t line) const {
-    const auto value = number(field);
+    const auto value = number(field, options_.decimal_point);
     if (!value || !std::isfinite(static_cast<T>(*value)))
       records_.refuse(line, shown_column(column) + " is not a finite number: " + in_quotes(field));
     return static_cast<T>(*value);
@@ -211,13 +213,18 @@ class Reader {
     return static_cast<T>(names.names.size() - 1);
   }
 
-  /// Of the names given, the one that a whole number stands for: "1.0" for "1", or for the second of a header's names.
+  /// Of the names given, the one that a number stands for: "1.0" for "1", or for the second of a header's names.
   std::optional<std::size_t> given_class(std::string_view field) const {
-    const auto value = labels_.complete && !labels_.numbers.contains(std::string(field)) ? whole(field) : std::nullopt;
-    if (!value) return {};
-    const auto known =
-        labels_.numbers.find(*value < counted_classes_.size() ? counted_classes_[*value] : std::to_string(*value));
-    return known == labels_.numbers.end() ? std::nullopt : std::optional(known->second);
+    if (!labels_.complete || labels_.numbers.contains(std::string(field))) return {};
+    const auto value = number(field, options_.decimal_point);
+    const auto count = whole(field);
+    if (count && *count < counted_classes_.size()) {
+      const auto known = labels_.numbers.find(counted_classes_[*count]);
+      return known == labels_.numbers.end() ? std::nullopt : std::optional(known->second);
+    }
+    for (std::size_t c = 0; value && c < labels_.names.size(); ++c)
+      if (number(labels_.names[c], options_.decimal_point) == value) return c;
+    return {};
   }
 
   T label(std::string_view field, std::size_t column, std::size_t line) {
@@ -368,7 +375,15 @@ Dataset<T> read_csv(const std::filesystem::path& path, const CsvOptions& options
   return Reader<T>(path, options).read();
 }
 
-template Dataset<float> read_csv(const std::filesystem::path&, const CsvOptions&);
-template Dataset<double> read_csv(const std::filesystem::path&, const CsvOptions&);
+template <Real T>
+Dataset<T> read_csv(const CsvText& text, const CsvOptions& options) {
+  return Reader<T>(text, options).read();
+}
+
+#define NN_CSV(T)                                                                \
+  template Dataset<T> read_csv(const std::filesystem::path&, const CsvOptions&); \
+  template Dataset<T> read_csv(const CsvText&, const CsvOptions&);
+NN_CSV(float)
+NN_CSV(double)
 
 }  // namespace nn

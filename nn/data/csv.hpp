@@ -31,6 +31,8 @@ struct Categorical {
 struct CsvOptions {
   /// ' ' stands for any run of spaces and tabs.
   char separator = ',';
+  /// What stands before the fraction of a number; a comma as spreadsheets write it where the separator is another one.
+  char decimal_point = '.';
   /// What begins a line that is skipped; 0 for none.
   char comment = 0;
   /// `counts` is scikit-learn's form: samples, features, then the names of the classes. By default the first record is
@@ -47,7 +49,7 @@ struct CsvOptions {
   /// numbers, or several to a sample; `regression` does not count. Texts among numbers are refused. Real values have
   /// no names of classes.
   bool automatic = false;
-  /// The names of the classes in order, others being refused, but for whole numbers that stand for one. By default,
+  /// The names of the classes in order, others being refused, but for numbers that are equal to one. By default,
   /// classes are whole numbers from 0, named so; or texts, numbered in order of appearance.
   std::vector<std::string> classes = {};
   std::vector<Categorical> categorical = {};
@@ -79,5 +81,21 @@ struct CsvOptions {
 /// the file does not have, a damaged or truncated gzip file, and one beyond the limits.
 template <autodiff::Real T>
 Dataset<T> read_csv(const std::filesystem::path& path, const CsvOptions& options = {});
+
+/// The text of such a file, unpacked, to be read more than once: what it holds may decide how it is read.
+struct CsvText {
+  std::filesystem::path path;
+  std::string text;
+};
+/// Throws DataError for what cannot be read, and for more than the options allow.
+CsvText read_csv_text(const std::filesystem::path& path, const CsvOptions& options = {});
+/// The same as from the file.
+template <autodiff::Real T>
+Dataset<T> read_csv(const CsvText& text, const CsvOptions& options = {});
+/// Calls `visit` with the fields of every record and the line on which it begins, until it returns false. Of the
+/// options, separator, comment and limits count. Throws DataError for quotes that are not closed and for what is beyond
+/// the limits.
+void for_each_record(const CsvText& text, const CsvOptions& options,
+                     const std::function<bool(const std::vector<std::string_view>& fields, std::size_t line)>& visit);
 
 }  // namespace nn

@@ -88,4 +88,18 @@ void CsvRecords::split_quoted(std::string_view line, std::vector<std::string_vie
   for (const std::size_t end : ends) fields.push_back(std::string_view(text_).substr(begin, end - begin)), begin = end;
 }
 
+CsvText read_csv_text(const std::filesystem::path& path, const CsvOptions& options) {
+  CsvText result{path, {}};
+  Lines lines("read_csv", path, options.max_bytes, options.max_line);
+  for (std::string_view line; lines.next(line);) (result.text += line) += '\n';
+  return result;
+}
+
+void for_each_record(const CsvText& text, const CsvOptions& options,
+                     const std::function<bool(const std::vector<std::string_view>&, std::size_t)>& visit) {
+  CsvRecords records("read_csv", text, options);
+  for (std::vector<std::string_view> fields; records.next(fields);)
+    if (!visit(fields, records.line())) return;
+}
+
 }  // namespace nn

@@ -15,6 +15,9 @@ class CsvRecords {
   /// Of the options, the separator, the comment and the limits. They must outlive this.
   CsvRecords(std::string_view caller, const std::filesystem::path& path, const CsvOptions& options)
       : options_(options), lines_(caller, path, options.max_bytes, options.max_line) {}
+  /// Those of a text that was read before, which must outlive this, too.
+  CsvRecords(std::string_view caller, const CsvText& text, const CsvOptions& options)
+      : options_(options), lines_(caller, text.path, text.text, options.max_line) {}
   /// The fields of the next record, or false after the last. They live until the next call.
   bool next(std::vector<std::string_view>& fields);
   /// The line on which the record read last begins, from 1.

@@ -64,7 +64,15 @@ FileBytes::FileBytes(std::string_view caller, const std::filesystem::path& path,
   if (!file_) refuse_file(std::string("cannot be opened: ") + (errno ? std::strerror(errno) : "out of memory"));
 }
 
+FileBytes::FileBytes(std::string_view caller, const std::filesystem::path& path, std::string_view text)
+    : Bytes(caller, path.string(), text.size()), path_(path), file_(nullptr, gzclose), text_(text), rest_(text) {}
+
 std::size_t FileBytes::take(char* to, std::size_t n) {
+  if (!file_) {
+    const std::size_t size = rest_.copy(to, n);
+    rest_.remove_prefix(size);
+    return size;
+  }
   const int got = gzread(file_.get(), to, static_cast<unsigned>(std::min(n, std::size_t{1} << 30)));
   int code = Z_OK;
   const char* what = gzerror(file_.get(), &code);
@@ -75,11 +83,13 @@ std::size_t FileBytes::take(char* to, std::size_t n) {
 }
 
 void FileBytes::rewind() {
-  if (gzrewind(file_.get()) != 0) refuse("the file cannot be read twice, as finding its length needs");
+  rest_ = text_;
+  if (file_ && gzrewind(file_.get()) != 0) refuse("the file cannot be read twice, as finding its length needs");
 }
 
 bool FileBytes::known_length(std::uint64_t& length) const {
   std::error_code error;
+  if (!file_) return length = text_.size(), true;
   if (!std::filesystem::is_regular_file(path_, error)) refuse_file("is not a regular file");
   if (packed()) return false;
   length = std::filesystem::file_size(path_, error);

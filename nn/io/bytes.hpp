@@ -53,7 +53,9 @@ class Bytes {
 class FileBytes : public Bytes {
  public:
   FileBytes(std::string_view caller, const std::filesystem::path& path, std::uint64_t max_bytes);
-  bool packed() const { return !gzdirect(file_.get()); }
+  /// A text that stands for the file, such as one that was read from it before; it must outlive this.
+  FileBytes(std::string_view caller, const std::filesystem::path& path, std::string_view text);
+  bool packed() const { return file_ && !gzdirect(file_.get()); }
 
  private:
   std::size_t take(char* to, std::size_t n) override;
@@ -61,7 +63,8 @@ class FileBytes : public Bytes {
   bool known_length(std::uint64_t& length) const override;
 
   std::filesystem::path path_;
-  std::unique_ptr<gzFile_s, decltype(&gzclose)> file_;
+  std::unique_ptr<gzFile_s, decltype(&gzclose)> file_;  // none where there is a text
+  std::string_view text_, rest_;
 };
 
 }  // namespace nn

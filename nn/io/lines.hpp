@@ -12,6 +12,9 @@ class Lines : private FileBytes {
  public:
   Lines(std::string_view caller, const std::filesystem::path& path, std::size_t max_bytes, std::size_t max_line)
       : FileBytes(caller, path, max_bytes), max_line_(max_line), buffer_(1 << 16) {}
+  /// Those of a text that stands for the file and outlives this.
+  Lines(std::string_view caller, const std::filesystem::path& path, std::string_view text, std::size_t max_line)
+      : FileBytes(caller, path, text), max_line_(max_line), buffer_(1 << 16) {}
   /// The next line without its end ("\n" or "\r\n"), or false after the last. The line lives until the next call.
   bool next(std::string_view& line);
   /// The number of the line read last, from 1.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <span>
 #include <string_view>
 #include <type_traits>
 
@@ -169,8 +170,8 @@ class Module {
   /// A table of all modules by full name: kind, shape of the output, numbers in parameters and states of their own; and
   /// the totals. `input` is the shape of a batch, such as (1, 64). The outputs are those of zeros in inference; nothing
   /// is recorded or changed, and the model need not be initialised. Throws what forward throws.
-  std::string summary(const Shape& input) { return summary(std::vector{input}); }
-  std::string summary(const std::vector<Shape>& inputs);
+  std::string summary(const Shape& input) { return summary(std::span(&input, 1)); }
+  std::string summary(std::span<const Shape> inputs);
 
  private:
   friend class detail::Naming<T>;

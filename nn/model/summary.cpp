@@ -123,7 +123,7 @@ std::string Module<T>::kind() const {
 }
 
 template <Real T>
-std::string Module<T>::summary(const std::vector<Shape>& inputs) {
+std::string Module<T>::summary(std::span<const Shape> inputs) {
   parameters();  // throws for bad names
   detail::Summary<T> summary(*this);
   std::vector<Variable<T>> zeros;
@@ -134,7 +134,7 @@ std::string Module<T>::summary(const std::vector<Shape>& inputs) {
 
 template std::string Module<float>::kind() const;
 template std::string Module<double>::kind() const;
-template std::string Module<float>::summary(const std::vector<Shape>&);
-template std::string Module<double>::summary(const std::vector<Shape>&);
+template std::string Module<float>::summary(std::span<const Shape>);
+template std::string Module<double>::summary(std::span<const Shape>);
 
 }  // namespace nn

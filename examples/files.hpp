@@ -1,0 +1,12 @@
+// Files of the command line.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+/// An option, and the file that it names, or nothing.
+using NamedFile = std::pair<std::string, std::string>;
+
+/// Throws nn::DataError for an output that is an input or an earlier output, by whatever name or link.
+void need_distinct_files(const std::vector<NamedFile>& inputs, const std::vector<NamedFile>& outputs);
