@@ -145,9 +145,6 @@ TEST_CASE("several: what does not fit is said") {
   weighted.weights = A{1, 2, 3, 4};
   CHECK(test::error_of([&] { good(weighted); }).starts_with("[training_step] batches of one step"));
   nn::TrainingStep<double> scalar(heads, rule, of_heads());
-  CHECK(test::error_of([&] {
-          scalar(weighted);
-        }).starts_with("[loss] samples have weights, but the loss gives one number"));
   for (const A& wrong : {A{1, 2, 3}, A{1, -1, 1, 1}, A{0, 0, 0, 0}}) {
     weighted.weights = wrong;
     CHECK(test::error_of([&] { scalar(weighted); }).find("weight") != std::string::npos);
@@ -162,6 +159,90 @@ TEST_CASE("several: what does not fit is said") {
   const nn::Loss<double> short_of_one({"a", "b"}, [](const Outcome& o) { return std::vector{sum(o.predictions[0])}; });
   CHECK(test::error_of([&] { short_of_one(V(x), V(x)); }).find("has 2 parts by name, but its function gives 1") !=
         std::string::npos);
+}
+
+TEST_CASE("several: weights where a function of two variables gives one number") {
+  nn::Linear<double> model(3, 2);
+  model.initialise(1);
+  nn::GradientDescent<double> rule(0.1);
+  nn::TrainingStep<double> step(model, rule, [](const V& p, const V& t) { return mean(square(p - t)); });
+  CHECK(test::error_of([&] {
+          step({{some({4, 3}, 0)}, {some({4, 2}, 1)}, A{1, 2, 3, 4}});
+        }).starts_with("[loss] samples have weights, but the loss gives one number"));
+  step(some({4, 3}, 0), some({4, 2}, 1));  // a first batch that was refused decides nothing
+}
+
+TEST_CASE("several: a regulariser beside weighted samples, in one part and in several") {
+  const Batch batch{{some({5, 3}, 0.4)}, {some({5, 2}, 1)}, A{2, 0, 1, 3, 1}};
+  std::vector<A> first;
+  for (const std::size_t parts : {1, 3, 5}) {
+    nn::Linear<double> model(3, 2);
+    model.initialise(1);
+    nn::GradientDescent<double> rule(0.1);
+    const nn::Loss<double> loss({"error", "size"}, [&](const Outcome& o) {
+      return std::vector{square(o.predictions[0] - o.targets[0]),
+                         0.1 * sum(square(model.parameters()[0].parameter.beside(o.predictions[0])))};
+    });
+    const A w = model.parameters()[0].parameter.value();
+    nn::TrainingStep<double> step(model, rule, loss, {.parts = parts});
+    step(batch);
+    CHECK_LE(std::abs(step.parts()[1] - 0.1 * xt::sum(xt::square(w))()), 1e-14);
+    if (parts == 1) first = values(model);
+    CHECK_LE(apart(values(model)[0], first[0]), 1e-14);
+  }
+}
+
+TEST_CASE("several: what is assigned in place, and groups that are added, are seen by steps and evaluators") {
+  const A x = some({6, 2}, 0.3), t = some({6, 1}, 1);
+  const auto network = [](const char* function) {
+    nn::Sequential<double> model(nn::Linear<double>(2, 1), nn::Activation<double>(function));
+    model.initialise(1);
+    return model;
+  };
+  auto model = network("tanh"), twin = network("relu");
+  nn::GradientDescent<double> rule(0.1);
+  const auto loss = nn::loss<double>("squared-error");
+  nn::TrainingStep<double> step(model, rule, loss), other(twin, rule, loss);
+  nn::Evaluator<double> evaluator(model);
+  step(x, t), evaluator(x);
+  model = twin;
+  CHECK_EQ(apart(evaluator(x), model(x).value()), 0);
+  CHECK_EQ(step(x, t), other(x, t));
+  const auto before = values(model);
+  rule.group("*", {.rate = 0.0});
+  step(x, t);
+  CHECK(values(model) == before);
+}
+
+TEST_CASE("several: an optimiser that is assigned keeps what the new rule needs") {
+  const A x = some({6, 2}, 0.3), t = some({6, 1}, 1);
+  nn::Linear<double> model(2, 1), twin(2, 1);
+  model.initialise(1);
+  const auto loss = nn::loss<double>("squared-error");
+  nn::Adam<double> rule(0.1), fresh(0.1, {.amsgrad = true});
+  nn::TrainingStep<double>(model, rule, loss)(x, t);
+  rule = nn::Adam<double>(0.1, {.amsgrad = true});
+  twin = model;
+  nn::TrainingStep<double> a(model, rule, loss), b(twin, fresh, loss);
+  for (int i = 0; i < 30; ++i) a(x, t), b(x, t);
+  check_close(model, twin, 0);
+  nn::Linear<double> wider(3, 1);
+  wider.initialise(1);
+  nn::TrainingStep<double> c(wider, rule, loss);
+  CHECK(test::error_of([&] { c(some({6, 3}, 0), t); }).find("that it keeps for weight") != std::string::npos);
+}
+
+TEST_CASE("several: evaluation of what depends on the batch, and of other counts") {
+  struct Pairs : nn::Module<double> {
+    std::vector<V> forward(const std::vector<V>& x) override { return {matmul(x[0], transpose(x.back()))}; }
+  } pairs;
+  nn::Evaluator<double> evaluator(pairs);
+  nn::BatchSource<double> source(Batch{{some({5, 2}, 0), some({5, 2}, 1)}, {some({5, 1}, 2)}});
+  CHECK(test::error_of([&] { evaluator(source, 3); }).find("in every batch: (2, 2) after (5, 3)") != std::string::npos);
+  CHECK(evaluator(source, 5).predictions.shape() == Shape{5, 5});
+  CHECK_EQ(evaluator(std::vector{some({4, 2}, 1)})[0].size(), 16);
+  CHECK_EQ(nn::metric<double>("accuracy").name, "accuracy");
+  CHECK(test::error_of([] { nn::accuracy(A(xt::zeros<double>({4, 1})), A(xt::ones<double>({4, 1}))); }) != "no error");
 }
 
 TEST_CASE("several: gradients against finite differences, with weights and without") {
@@ -377,10 +458,36 @@ TEST_CASE("several: a batch in which no sample counts makes no step") {
   const auto before = values(model);
   nn::GradientDescent<double> rule(0.1);
   Batch data{{some({4, 3}, 0.1), some({4, 3}, 2)}, {some({4, 2}, 1)}, A{0, 0, 0, 0}};
-  nn::BatchSource<double> nothing(data);
   nn::FitOptions<double> options;
   options.epochs = 1, options.batch = 2;
-  const auto report = nn::fit(model, rule, nn::loss<double>("squared-error"), nothing, options);
+  nn::BatchSource<double> nothing(data);
+  CHECK_EQ(test::error_of([&] { nn::fit(model, rule, nn::loss<double>("squared-error"), nothing, options); }),
+           "[fit] the weights of all samples are 0");
   CHECK(values(model) == before);
-  CHECK(std::isnan(report.history.column("loss")[0]));
+  data.weights = A{0, 0, 0, 2};  // in one of two batches none counts
+  nn::BatchSource<double> one(data);
+  const auto report = nn::fit(model, rule, nn::loss<double>("squared-error"), one, options);
+  CHECK_EQ(report.steps, 2);
+  CHECK(std::isfinite(report.history.column("loss")[0]));
+}
+
+TEST_CASE("several: a quantity that throws loses no epoch") {
+  const Scratch scratch;
+  auto model = made<Heads>();
+  nn::GradientDescent<double> rule(0.1);
+  nn::BatchSource<double> source(batch_of_heads(8));
+  nn::FitOptions<double> options;
+  options.epochs = 2, options.checkpoint = scratch / "run.safetensors";
+  options.quantities = {{"one", [](const nn::Moment& now) -> double {
+                           if (now.epoch == 2) throw std::runtime_error("enough");
+                           return 1;
+                         }}};
+  CHECK_THROWS_AS(nn::fit(model, rule, of_heads(), source, options), std::runtime_error);
+  options.quantities[0].value = [](const nn::Moment&) { return 1.0; }, options.resume = true;
+  auto resumed = made<Heads>(), whole = made<Heads>();
+  CHECK_EQ(nn::fit(resumed, rule, of_heads(), source, options).history.rows(), 2);
+  nn::GradientDescent<double> again(0.1);
+  options.resume = false, options.checkpoint.clear();
+  nn::fit(whole, again, of_heads(), source, options);
+  CHECK(values(resumed) == values(whole));
 }

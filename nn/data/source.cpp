@@ -120,6 +120,10 @@ void Source<T>::check_single(std::string_view caller) const {
 
 template <Real T>
 void Source<T>::copy(std::span<const std::size_t> numbers, const Places& to) {
+  if (to.inputs.size() != 1 || to.targets.size() != 1 || to.weights)
+    fail<ValueError>("source",
+                     "has several inputs or targets, or weights, but does not copy them: override copy(numbers, "
+                     "places)");
   copy(numbers, to.inputs[0] + to.first * autodiff::count(Dims(input_shape())),
        to.targets[0] + to.first * autodiff::count(Dims(target_shape())));
 }

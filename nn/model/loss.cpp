@@ -10,7 +10,7 @@ using autodiff::ValueError;
 
 template <Real T>
 Loss<T>::Loss(std::vector<std::string> parts, std::function<Variables(const Outcome<T>&)> of_parts)
-    : parts_(std::move(parts)), judge_(std::move(of_parts)) {
+    : parts_(std::move(parts)), judge_(std::move(of_parts)), sees_weights_(true) {
   if (parts_.empty()) fail<ValueError>("loss", "a loss of parts needs their names");
   for (auto part = parts_.begin(); part != parts_.end(); ++part)
     if (part->empty() || std::find(parts_.begin(), part, *part) != part)
@@ -26,11 +26,13 @@ const Variable<T>& Loss<T>::prediction(const Outcome<T>& outcome) {
 }
 
 template <Real T>
-Variable<T> Loss<T>::mean(const Variable<T>& of_samples, const Outcome<T>& outcome) {
+Variable<T> Loss<T>::mean(const Variable<T>& of_samples, const Outcome<T>& outcome) const {
   if (of_samples.dimension() == 0) {
-    if (outcome.weights.alive())
+    if (outcome.weights.alive() && !sees_weights_)
       fail<ValueError>("loss", "samples have weights, but the loss gives one number, not one a sample: it needs ",
-                       "Reduction::none, or to weigh them itself and divide by nothing");
+                       "Reduction::none, or to be a function of a const Outcome&, which weighs them itself");
+    // In a part of a batch it counts by its share, so that all of them make one.
+    if (outcome.divisor.alive()) return of_samples * (sum(outcome.weights) / outcome.divisor);
     return of_samples;
   }
   const auto samples = outcome.targets.empty() || outcome.targets[0].dimension() == 0 ? of_samples.shape(0)

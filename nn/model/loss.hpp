@@ -29,7 +29,13 @@ struct Outcome {
 ///   (const Outcome<T>&)       whatever there is: inputs, several predictions, several targets;
 ///
 /// which gives a number, or numbers a sample, (samples, ...), of which the loss is the mean over the samples, each of
-/// them counting as its weight says where samples have weights. A function that gives a number has no weights to count.
+/// them counting as its weight says where samples have weights. A number from a function of an Outcome is taken as it
+/// is, so that such a function may weigh samples itself, or regularise; one from a function of two variables is refused
+/// where samples have weights.
+///
+/// A step records the function once for each shape of batch. Plain numbers that it captures stay what they were then:
+/// what changes from step to step, such as the factor of an annealed part, is a target, or a frozen nn::Parameter that
+/// is read by `factor.beside(prediction)` and assigned between steps.
 ///
 /// Or of the names of parts and a function that gives them all, each of them as above: the loss is their sum, and a
 /// history shows each. The terms of a variational autoencoder, say:
@@ -56,7 +62,7 @@ class Loss {
             [f = std::move(of_both)](const Outcome<T>& o) mutable { return Variables{f(prediction(o), target(o))}; }) {}
   template <class F>
   requires(!compares<F> && judges<F>) Loss(F of_all)
-      : judge_([f = std::move(of_all)](const Outcome<T>& o) mutable { return Variables{f(o)}; }) {}
+      : judge_([f = std::move(of_all)](const Outcome<T>& o) mutable { return Variables{f(o)}; }), sees_weights_(true) {}
   /// Throws ValueError for no names, and names that are empty or occur twice.
   Loss(std::vector<std::string> parts, std::function<Variables(const Outcome<T>&)> of_parts);
   /// A loss that is the mean of what another function says of each sample, if it were not done sooner.
@@ -82,10 +88,11 @@ class Loss {
   static const Variable<T>& target(const Outcome<T>& outcome) {
     return outcome.targets[0];
   }  // once prediction is known
-  static Variable<T> mean(const Variable<T>& of_samples, const Outcome<T>& outcome);
+  Variable<T> mean(const Variable<T>& of_samples, const Outcome<T>& outcome) const;
 
   std::vector<std::string> parts_;
   std::function<Variables(const Outcome<T>&)> judge_, judge_each_;
+  bool sees_weights_ = false;  // its function does
 };
 
 extern template class Loss<float>;

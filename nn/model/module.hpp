@@ -28,6 +28,8 @@ namespace detail {
 template <Real T>
 class Summary;
 template <Real T>
+class Everything;
+template <Real T>
 void check_listed(Module<T>& module);
 template <Real T>
 std::vector<Named<T>> listed(Module<T>& module, bool states);
@@ -109,9 +111,10 @@ class Module {
 
   Module() = default;
   // The name belongs to the place in a module, not to the value that is put there.
-  Module(const Module& from) noexcept : training_(from.training_) {}
+  Module(const Module& from) noexcept : training_(from.training_), of_its_own_(from.of_its_own_.load()) {}
   Module& operator=(const Module& from) noexcept {
     training_ = from.training_;
+    ++assigned_;
     return *this;
   }
   virtual ~Module() = default;
@@ -176,6 +179,7 @@ class Module {
  private:
   friend class detail::Naming<T>;
   friend class detail::Summary<T>;
+  friend class detail::Everything<T>;
   friend void detail::check_listed<T>(Module<T>&);
   friend std::vector<Named<T>> detail::listed<T>(Module<T>&, bool);
   template <class F>
@@ -187,6 +191,7 @@ class Module {
 
   detail::Name name_;
   bool training_ = false;
+  std::size_t assigned_ = 0;                      // how often: it may compute something else than before
   std::atomic<bool> needs_tape_ = false;          // its forward takes derivatives, as an earlier call found
   std::atomic<bool> of_its_own_ = false;          // it was asked what it lists: a model, and not forgotten in another
   std::optional<Shape>* output_shape_ = nullptr;  // where a summary wants to read it

@@ -8,7 +8,8 @@
 
 namespace nn::detail {
 
-/// All modules below a module, itself first, and the cells of all parameters: one that is made anew has another.
+/// All modules below a module, itself first, how often each was assigned, and the cells of all parameters: one that is
+/// made anew has another.
 template <Real T>
 class Everything final : public Members<T> {
  public:
@@ -16,13 +17,15 @@ class Everything final : public Members<T> {
   void operator()(std::string_view, Parameter<T>& parameter) override { cells.push_back(parameter.cell()); }
   void operator()(std::string_view, Module<T>& module) override {
     modules.push_back(&module);
+    assigned_.push_back(module.assigned_);
     module.members(*this);
   }
   /// Whether the module has the same below it now. Takes no memory.
+  bool same(Module<T>& module) const { return compared(module).same; }
+  /// Whether, besides, none of it was assigned meanwhile.
   bool still(Module<T>& module) const {
-    Comparison now{*this};
-    now("", module);
-    return now.same && now.modules == modules.size() && now.cells == cells.size();
+    const auto now = compared(module);
+    return now.same && !now.assigned;
   }
 
   std::vector<Module<T>*> modules;
@@ -38,13 +41,22 @@ class Everything final : public Members<T> {
     }
     void operator()(std::string_view, Module<T>& module) override {
       same = same && modules < before.modules.size() && before.modules[modules] == &module;
+      assigned = assigned || (same && before.assigned_[modules] != module.assigned_);
       ++modules;
       module.members(*this);
     }
     const Everything& before;
-    bool same = true;
+    bool same = true, assigned = false;
     std::size_t modules = 0, cells = 0;
   };
+  Comparison compared(Module<T>& module) const {
+    Comparison now{*this};
+    now("", module);
+    now.same = now.same && now.modules == modules.size() && now.cells == cells.size();
+    return now;
+  }
+
+  std::vector<std::size_t> assigned_;
 };
 
 /// Throws ValueError, and says what to write, for what has no name within the forward of a module: its members() has

@@ -14,6 +14,7 @@ using autodiff::ValueError;
 template <Real T>
 Optimiser<T>& Optimiser<T>::operator=(const Optimiser& from) {
   if (this == &from) return *this;
+  ++changes_;
   learning_rate_ = from.learning_rate_, rate_ = from.rate_, groups_ = from.groups_;
   for (auto& [parameter, slots] : slots_)
     if (!from.slots_.contains(parameter))
@@ -48,6 +49,7 @@ Optimiser<T>& Optimiser<T>::group(std::string pattern, GroupOptions options) {
       fail<ValueError>("optimiser", "options of the group \"", pattern, "\" must be finite and not negative: ", option);
   std::ranges::replace(pattern, '/', '.');
   groups_.emplace_back(std::move(pattern), options);
+  ++changes_;
   return *this;
 }
 
@@ -84,13 +86,23 @@ Variable<T> Optimiser<T>::update_in_group(std::string_view name, const Variable<
 
 template <Real T>
 std::map<std::string, Variable<T>> Optimiser<T>::first_slots(const std::string& parameter, const Shape& shape) {
-  const auto kept = slots_.find(parameter);
-  if (kept != slots_.end() && !kept->second.all().empty()) return kept->second.all();
   // The rule itself knows best what it keeps: it is asked by an update that nobody sees.
   const Variable<T> zero(Array<T>(xt::zeros<T>(shape)));
   Slots<T> fresh;
   update(zero, zero, Variable<T>(autodiff::to_array<T>(0)), fresh);
-  for (auto& [slot, value] : fresh) value = Variable<T>(Array<T>(xt::zeros<T>(value.shape())));
+  const auto kept = slots_.find(parameter);
+  for (auto& [slot, value] : fresh) {
+    if (kept == slots_.end() || !kept->second.contains(slot) || !kept->second.at(slot).alive()) {
+      value = Variable<T>(Array<T>(xt::zeros<T>(value.shape())));
+      continue;
+    }
+    const auto& before = kept->second.at(slot);
+    if (!std::ranges::equal(before.shape(), value.shape()))
+      fail<ShapeError>("optimiser", "the slot \"", slot, "\" that it keeps for ", parameter,
+                       " is of a parameter of another shape, so clear it, or take another optimiser: ",
+                       Dims(before.shape()), " and ", Dims(value.shape()));
+    value = before;
+  }
   return fresh;
 }
 

@@ -43,6 +43,8 @@ class Optimiser {
   /// Parameters whose full names match the pattern, in which '*' stands for any text and '?' for any character, are
   /// treated so; of several groups, the one that was named last. '/' is as good as '.'. Throws ValueError for options
   /// out of range; a step throws for a pattern that matches no parameter of its model.
+  /// How often groups were added or another optimiser was assigned: what was recorded before is of an older one.
+  std::size_t changes() const { return changes_; }
   Optimiser& group(std::string pattern, GroupOptions options);
   /// Throws ValueError, and lists names that are near, for a group that no parameter of the model belongs to.
   void check_groups(Module<T>& model) const;
@@ -92,6 +94,7 @@ class Optimiser {
   Rate rate_{0};
   std::map<std::string, Slots<T>> slots_;
   std::vector<std::pair<std::string, GroupOptions>> groups_;
+  std::size_t changes_ = 0;
   mutable std::optional<double> decay_of_group_;  // while a rule is asked
 };
 

@@ -30,7 +30,7 @@ struct Classes {
       : are_numbers(!scores.empty() && std::ranges::equal(labels, scores.first(scores.size() - 1))),
         count(scores.empty() ? 0 : scores.back()),
         rows(count == 0 ? 0 : autodiff::count(scores) / count) {
-    if ((!are_numbers && !std::ranges::equal(scores, labels)) || rows == 0)
+    if ((!are_numbers && (!std::ranges::equal(scores, labels) || count < 2)) || rows == 0)
       fail<ShapeError>(caller, "needs scores (..., classes) and a class or probabilities for each row: ", scores,
                        " and ", labels);
   }

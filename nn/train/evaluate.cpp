@@ -1,6 +1,7 @@
 #include "evaluate.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <nn/data/batch_arrays.hpp>
 #include <nn/model/visit.hpp>
@@ -42,7 +43,7 @@ void Evaluator<T>::look_at_model() {
 template <Real T>
 const Array<T>& Evaluator<T>::operator()(const Array<T>& inputs) {
   look_at_model();
-  const auto& predictions = predict_(inputs);
+  const auto& predictions = predict(std::array{&inputs});
   if (predictions.size() != 1)
     fail<ValueError>("evaluate", "the model gives ", predictions.size(),
                      " results: ask for all, by a vector of inputs");
@@ -52,7 +53,14 @@ const Array<T>& Evaluator<T>::operator()(const Array<T>& inputs) {
 template <Real T>
 const std::vector<Array<T>>& Evaluator<T>::operator()(const std::vector<Array<T>>& inputs) {
   look_at_model();
-  return predict_(inputs);
+  return predict(Batch<T>{inputs, {}}.arrays());
+}
+
+template <Real T>
+const std::vector<Array<T>>& Evaluator<T>::predict(std::span<const Array<T>* const> inputs) {
+  if (predicts_ != inputs.size()) predict_ = program(false);
+  predicts_ = inputs.size();
+  return predict_.run(inputs);
 }
 
 template <Real T>
@@ -75,6 +83,10 @@ class Gathered {
     if (rows.dimension() == 0 || rows.shape(0) != of_batch)
       fail<autodiff::ShapeError>("evaluate", "a model must give as many predictions as there are samples: ",
                                  autodiff::Dims(rows.shape()), " for ", of_batch);
+    const auto of_sample = [](const Array<T>& all) { return autodiff::Dims(all.shape()).subspan(1); };
+    if (filled_ > 0 && !std::ranges::equal(of_sample(rows), of_sample(all_)))
+      fail<autodiff::ShapeError>("evaluate", "a model must give as much for each sample, in every batch: ",
+                                 autodiff::Dims(rows.shape()), " after ", autodiff::Dims(all_.shape()));
     if (filled_ == 0) {
       Shape shape = rows.shape();
       shape[0] = samples_;
@@ -98,8 +110,9 @@ Evaluation<T> Evaluator<T>::operator()(Source<T>& data, std::size_t batch) {
   if (batch == 0 || samples == 0)
     fail<ValueError>("evaluate", "needs samples, and at least one in a batch: ", samples, " and ", batch);
   look_at_model();
-  if (inputs_ != data.input_shapes().size() || weighted_ != data.weighted()) judge_ = program(true);
-  inputs_ = data.input_shapes().size(), weighted_ = data.weighted();
+  if (inputs_ != data.input_shapes().size() || targets_ != data.target_shapes().size() || weighted_ != data.weighted())
+    judge_ = program(true);
+  inputs_ = data.input_shapes().size(), targets_ = data.target_shapes().size(), weighted_ = data.weighted();
 
   const std::size_t results = loss_ ? 1 + loss_.parts().size() : 0;
   std::vector<double> totals(results);
@@ -112,7 +125,7 @@ Evaluation<T> Evaluator<T>::operator()(Source<T>& data, std::size_t batch) {
     std::iota(numbers.begin(), numbers.end(), begin);
     const auto& part = arrays(numbers);
     const auto given = part.arrays();
-    const auto& outputs = loss_ ? judge_.run(given) : predict_.run(std::span(given).first(inputs_));
+    const auto& outputs = loss_ ? judge_.run(given) : predict(std::span(given).first(inputs_));
     predictions.resize(outputs.size() - results, Gathered<T>(samples));
     targets.resize(part.targets.size(), Gathered<T>(samples));
     for (std::size_t k = 0; k < predictions.size(); ++k) predictions[k].add(outputs[k], numbers.size());
@@ -123,6 +136,7 @@ Evaluation<T> Evaluator<T>::operator()(Source<T>& data, std::size_t batch) {
       totals[k] += static_cast<double>(*outputs[predictions.size() + k].data()) * share;
   }
 
+  if (loss_ && weight == 0) fail<ValueError>("evaluate", "the weights of all samples are 0");
   Evaluation<T> result;
   result.predictions = predictions[0].take(), result.targets = targets[0].take();
   for (std::size_t k = 1; k < predictions.size(); ++k) result.further_predictions.push_back(predictions[k].take());

@@ -48,6 +48,7 @@ class Evaluator {
 
  private:
   autodiff::ShapedProgram<T> program(bool judged);
+  const std::vector<Array<T>>& predict(std::span<const Array<T>* const> inputs);
   void look_at_model();  // whether it has the modules that the programs were recorded with
 
   Module<T>& model_;
@@ -55,8 +56,9 @@ class Evaluator {
   autodiff::CompileOptions options_;
   std::shared_ptr<const detail::Everything<T>> made_for_;
   autodiff::ShapedProgram<T> predict_, judge_;  // of inputs; of all that a batch has
-  std::size_t inputs_ = 0;                      // of a batch to judge, where there are targets
+  std::size_t inputs_ = 0, targets_ = 0;        // of a batch to judge
   bool weighted_ = false;
+  std::size_t predicts_ = 0;  // from so many inputs
 };
 
 extern template class Evaluator<float>;

@@ -60,8 +60,9 @@ template <Real T>
 void Run<T>::check_metrics() {
   if (std::ranges::none_of(options_.metrics, [](const auto& metric) { return bool(metric.check); })) return;
   if (options_.validation->size() == 0) return;
-  const std::size_t first[] = {0};
-  const auto sample = options_.validation->batch(first);
+  const std::size_t first[] = {0, 1};
+  const auto sample =
+      options_.validation->batch(std::span(first).first(std::min<std::size_t>(options_.validation->size(), 2)));
   std::vector<Shape> shapes;
   for (const auto& input : sample.inputs) shapes.push_back(input.shape());
   const Shape predictions = evaluator_.shape_of(shapes);
@@ -131,18 +132,24 @@ Moment Run<T>::moment(std::size_t epoch, double loss) {
   return {epoch, state_.step, steps_, loss, history_, [] {}};
 }
 
-/// What a callback throws loses no step.
+/// What it throws loses no step.
 template <Real T>
-void Run<T>::call(const Callback& callback, Moment& now) try {
-  if (callback) callback(now);
+template <class F>
+void Run<T>::guard(F&& f) try {
+  f();
 } catch (...) {
   try {
     check_finite();
     save_rest();
-  } catch (...) {  // that of the callback comes first
+  } catch (...) {  // that of f comes first
   }
   take_best();
   throw;
+}
+
+template <Real T>
+void Run<T>::call(const Callback& callback, Moment& now) {
+  if (callback) guard([&] { callback(now); });
 }
 
 /// Saves what is not saved yet.
@@ -224,18 +231,21 @@ void Run<T>::watch(double watched) {
 
 template <Real T>
 void Run<T>::finish_epoch() {
+  if (state_.weight == 0) fail<ValueError>("fit", "the weights of all samples are 0");
   const double loss = state_.total / state_.weight;
-  ++state_.epochs;
-  std::vector<double> numbers{static_cast<double>(state_.epochs), loss};
+  auto now = moment(state_.epochs + 1, loss);
+  std::vector<double> numbers{static_cast<double>(now.epoch), loss};
   for (const double part : state_.parts) numbers.push_back(part / state_.weight);
-  if (options_.validation) {
-    const auto result = evaluator_(*options_.validation);
-    numbers.push_back(result.loss);
-    numbers.insert(numbers.end(), result.parts.begin(), result.parts.end());
-    for (const auto& metric : options_.metrics) numbers.push_back(metric(result.predictions, result.targets));
-  }
-  auto now = moment(state_.epochs, loss);
-  for (const auto& quantity : options_.quantities) numbers.push_back(quantity.value(now));
+  guard([&] {
+    if (options_.validation) {
+      const auto result = evaluator_(*options_.validation);
+      numbers.push_back(result.loss);
+      numbers.insert(numbers.end(), result.parts.begin(), result.parts.end());
+      for (const auto& metric : options_.metrics) numbers.push_back(metric(result.predictions, result.targets));
+    }
+    for (const auto& quantity : options_.quantities) numbers.push_back(quantity.value(now));
+  });
+  ++state_.epochs;
   numbers.insert(numbers.end(), {optimiser_.learning_rate(), state_.seconds + seconds()});
   history_.append(row(numbers));
   watch(history_.column(watched_).back());

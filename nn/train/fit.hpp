@@ -69,7 +69,8 @@ struct FitOptions {
   /// In the end, the model gets the parameters and states of the best epoch.
   bool keep_best = false;
 
-  /// What they throw ends training, with all in the model and the checkpoint as after Ctrl-C.
+  /// What they throw ends training, as what metrics and quantities do, with all in the model and the checkpoint as
+  /// after Ctrl-C.
   Callback after_step = {}, after_epoch = {};
 
   /// Where the history is written, line by line; as JSON lines if its name ends in .jsonl or .json, or else as CSV: a

@@ -14,7 +14,8 @@ Outcome<T> outcome(Module<T>& model, const std::vector<Variable<T>>& given, std:
   Outcome<T> result;
   const std::size_t targets = given.size() - (weighted ? 1 : 0);
   for (std::size_t k = 0; k < targets; ++k) (k < inputs ? result.inputs : result.targets).push_back(part(given[k]));
-  if (weighted) result.weights = part(given.back()), result.divisor = sum(given.back());
+  if (weighted) result.weights = part(given.back());
+  if (weighted && !std::same_as<Part, std::identity>) result.divisor = sum(given.back());
   result.predictions = model(result.inputs);
   return result;
 }
@@ -26,11 +27,17 @@ std::vector<Variable<T>> judge(Module<T>& model, const Loss<T>& loss, const std:
   return loss(outcome(model, given, inputs, weighted, part));
 }
 
-/// Throws ValueError for a batch without inputs, and for weights that are not one a sample, negative, not finite or all
-/// 0.
+/// Throws ValueError for a batch without inputs, ShapeError for arrays that have not a row a sample, and one or the
+/// other for weights that are not one a sample, negative, not finite or all 0.
 template <Real T>
 void check_batch(std::string_view caller, const Batch<T>& batch) {
   if (batch.inputs.empty()) autodiff::fail<autodiff::ValueError>(caller, "a batch needs inputs");
+  for (const auto* list : {&batch.inputs, &batch.targets})
+    for (const auto& array : *list)
+      if (array.dimension() == 0 || array.shape(0) != batch.size())
+        autodiff::fail<autodiff::ShapeError>(caller,
+                                             "needs a row a sample in all arrays: ", autodiff::Dims(array.shape()),
+                                             " for ", batch.size(), " samples");
   if (!batch.weights) return;
   if (batch.weights->dimension() != 1 || batch.weights->size() != batch.size())
     autodiff::fail<autodiff::ShapeError>(caller, "needs a weight a sample: ", autodiff::Dims(batch.weights->shape()),

@@ -58,6 +58,8 @@ class Run {
   void finish_epoch();
   void watch(double watched);
   Moment moment(std::size_t epoch, double loss);
+  template <class F>
+  void guard(F&& f);
   void call(const Callback& callback, Moment& now);
   void save_rest();
   void take_best();

@@ -32,7 +32,8 @@ bool has(const Texts& metadata, const char* name, std::string_view text) {
   return found != metadata.end() && found->second == text;
 }
 bool says_ours(const Texts& metadata) {
-  return has(metadata, layout_name, our_layout) || metadata.contains(checkpoint_sign);
+  return has(metadata, layout_name, our_layout) ||
+         (metadata.contains(checkpoint_sign) && !metadata.contains(layout_name));
 }
 bool says_pytorch(const Texts& metadata) {
   return has(metadata, layout_name, pytorch_layout) || has(metadata, "format", "pt");

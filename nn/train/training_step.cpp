@@ -39,15 +39,12 @@ class Recorded {
 
 template <Real T>
 TrainingStep<T>::TrainingStep(Module<T>& model, Optimiser<T>& optimiser, Loss<T> loss, const StepOptions& options)
-    : model_(model),
-      optimiser_(optimiser),
-      loss_(std::move(loss)),
-      options_(options),
-      program_([this](Tape&, const auto& inputs) { return record(inputs); }, options.compile) {
+    : model_(model), optimiser_(optimiser), loss_(std::move(loss)), options_(options), program_(program()) {
   if (model.parameters().empty())
     fail<ValueError>("training_step", "the model lists no parameters in members(): there is nothing to train");
   for (const auto& [name, parameter] : model.parameters()) trains_.emplace_back(name, parameter.trainable());
   made_for_ = std::make_shared<const detail::Everything<T>>(model);
+  optimiser_changes_ = optimiser.changes();
   if (std::ranges::none_of(trains_, [](const auto& entry) { return entry.second; }))
     fail<ValueError>("training_step", "all parameters of the model are frozen: there is nothing to train");
   optimiser.check_groups(model);
@@ -75,8 +72,9 @@ autodiff::Recording<T> TrainingStep<T>::record(const std::vector<Variable<T>>& g
   for (std::size_t i = 0; i < parts; ++i) {
     const auto from = static_cast<std::ptrdiff_t>(i * samples / parts);
     const auto to = static_cast<std::ptrdiff_t>((i + 1) * samples / parts);
-    const auto part = [&](const Variable<T>& x) { return parts == 1 ? x : take_range(x, 0, from, to); };
-    auto shares = detail::judge(model_, loss_, given, inputs_, weighted_, part);
+    const auto part = [&](const Variable<T>& x) { return take_range(x, 0, from, to); };
+    auto shares = parts == 1 ? detail::judge(model_, loss_, given, inputs_, weighted_)
+                             : detail::judge(model_, loss_, given, inputs_, weighted_, part);
     if (parts > 1 && !weighted_)
       for (auto& share : shares) share = share * (static_cast<double>(to - from) / static_cast<double>(samples));
     add(losses, shares);
@@ -95,6 +93,22 @@ autodiff::Recording<T> TrainingStep<T>::record(const std::vector<Variable<T>>& g
 }
 
 template <Real T>
+autodiff::ShapedProgram<T> TrainingStep<T>::program() {
+  return autodiff::ShapedProgram<T>([this](Tape&, const auto& given) { return record(given); }, options_.compile);
+}
+
+/// What was assigned where it is may compute something else, and so is recorded anew.
+template <Real T>
+void TrainingStep<T>::look_at_model() {
+  if (made_for_->still(model_) && optimiser_changes_ == optimiser_.changes()) return;
+  if (!made_for_->same(model_)) refuse_model();
+  optimiser_.check_groups(model_);
+  made_for_ = std::make_shared<const detail::Everything<T>>(model_);
+  optimiser_changes_ = optimiser_.changes();
+  program_ = program();
+}
+
+template <Real T>
 void TrainingStep<T>::refuse_model() {
   std::size_t k = 0;
   for (const auto& [name, parameter] : model_.parameters())
@@ -109,13 +123,14 @@ void TrainingStep<T>::refuse_model() {
 
 template <Real T>
 T TrainingStep<T>::run(std::size_t inputs, bool weighted, std::span<const Array<T>* const> given) {
-  if (!made_for_->still(model_)) refuse_model();
+  look_at_model();
   if (given_ != 0 && (inputs != inputs_ || weighted != weighted_ || given.size() != given_))
     fail<ValueError>(
         "training_step",
         "batches of one step have all as many inputs and targets, with weights or without: ", "make another step");
-  inputs_ = inputs, weighted_ = weighted, given_ = given.size();
+  inputs_ = inputs, weighted_ = weighted;
   const auto& losses = program_.run(given);
+  given_ = given.size();  // which holds for all that follow, once it was right
   parts_.resize(losses.size() - 1);
   for (std::size_t k = 0; k < parts_.size(); ++k) parts_[k] = *losses[k + 1].data();
   return *losses[0].data();

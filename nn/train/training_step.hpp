@@ -55,6 +55,8 @@ class TrainingStep {
   using Tape = autodiff::Tape<T>;
   autodiff::Recording<T> record(const std::vector<Variable<T>>& given);
   T run(std::size_t inputs, bool weighted, std::span<const Array<T>* const> given);
+  autodiff::ShapedProgram<T> program();
+  void look_at_model();
   [[noreturn]] void refuse_model();
 
   Module<T>& model_;
@@ -63,6 +65,7 @@ class TrainingStep {
   StepOptions options_;
   std::vector<std::pair<std::string, bool>> trains_;  // all parameters, and whether each is trained
   std::shared_ptr<const detail::Everything<T>> made_for_;
+  std::size_t optimiser_changes_ = 0;
   std::size_t inputs_ = 0;  // of what is given, targets and weights behind them
   bool weighted_ = false;
   std::size_t given_ = 0;  // all of it; 0 before the first step
