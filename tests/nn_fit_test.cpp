@@ -303,7 +303,7 @@ TEST_CASE("a metric that cannot fit is refused before training") {
   const auto before = run.model.parameters()[0].parameter.value();
   run.opts.metrics.push_back(nn::metric<float>("r2"));
   CHECK(test::error_of([&] { run.fit(); }) ==
-        "metric r2: [r2] needs predictions and targets of one shape, (samples, outputs) or (samples): (1, 3) and (1)");
+        "metric r2: [r2] needs predictions and targets of one shape, (samples, outputs) or (samples): (2, 3) and (2)");
   run.opts.metrics = {nn::metric<float>("top-5-accuracy")};
   run.opts.watch = "";
   CHECK(test::error_of([&] { run.fit(); }) == "metric top-5-accuracy: [top_k_accuracy] k is not from 1 to 3: 5");
