@@ -1,30 +1,19 @@
 // Weights of PyTorch's: files as its tools write them, built by hand, and what they mean here.
-#include <doctest/doctest.h>
-
 #include <bit>
 #include <limits>
-#include <nn/nn.hpp>
 
+#include "nn_support.hpp"
 #include "scratch.hpp"
 
 using autodiff::Array;
 using autodiff::Shape;
 using nn::Dtype;
 using nn::Tensor;
+using test::error_of;
 using Tensors = std::map<std::string, Tensor>;
 using Texts = std::map<std::string, std::string>;
 
 namespace {
-
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const autodiff::Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
 
@@ -348,4 +337,14 @@ TEST_CASE("a layer of one's own says how it lies in PyTorch, in any order of axe
                      Parameter<float>({2, 2}, nn::zeros(), nn::PyTorchLayout{.axes = axes});
                    }),
                    "[parameter] the axes in PyTorch must be an order of all axes: (2, 2)"));
+}
+
+TEST_CASE("pytorch: what a file says of its layout counts before any other sign") {
+  const Scratch scratch;
+  nn::Linear<float> model(2, 2), other(2, 2);
+  model.initialise(1), other.initialise(2);
+  nn::save_pytorch(model, scratch / "w.safetensors", {.metadata = {{"xtensor-autodiff", "0.2.0"}}});
+  CHECK(contains(error_of([&] { nn::load(other, scratch / "w.safetensors"); }), "load_pytorch"));
+  nn::load_pytorch(other, scratch / "w.safetensors");
+  CHECK(other.weight.value() == model.weight.value());
 }

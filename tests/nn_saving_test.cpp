@@ -1,8 +1,6 @@
-#include <doctest/doctest.h>
-
 #include <limits>
-#include <nn/nn.hpp>
 
+#include "nn_support.hpp"
 #include "scratch.hpp"
 
 using autodiff::Array;
@@ -10,18 +8,9 @@ using autodiff::Shape;
 using autodiff::Tape;
 using autodiff::Variable;
 using nn::Checkpoint;
+using test::error_of;
 
 namespace {
-
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const autodiff::Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 template <class T = float>
 nn::Sequential<T> network(std::size_t hidden = 5) {

@@ -491,3 +491,13 @@ TEST_CASE("several: a quantity that throws loses no epoch") {
   nn::fit(whole, again, of_heads(), source, options);
   CHECK(values(resumed) == values(whole));
 }
+
+TEST_CASE("several: a source that says it has weights, but copies none, is refused") {
+  struct Forgetful : nn::MemorySource<double> {
+    Forgetful() : nn::MemorySource<double>({some({4, 2}, 0), some({4, 1}, 1)}) {}
+    bool weighted() const override { return true; }
+  } source;
+  const std::vector<std::size_t> numbers{0, 1};
+  CHECK(
+      test::error_of([&] { source.batch(numbers); }).starts_with("[source] has several inputs or targets, or weights"));
+}
