@@ -12,9 +12,10 @@ namespace {
 constexpr double same_bits = 1e-300;
 const Array<double> inputs = sample({6, 2}, -1, 1), classes = xt::xarray<double>{0, 1, 1, 0, 1, 0};
 
-/// No bias stands right before the normalisation: its gradient would be rounding alone, which Adam makes whole steps of.
+/// No bias stands right before the normalisation: its gradient would be rounding alone, of which Adam makes whole
+/// steps.
 nn::Sequential<double> network() {
-  nn::Sequential<double> model(nn::Linear<double>(2, 5), nn::Activation<double>("tanh"), nn::BatchNorm<double>(5),
+  nn::Sequential<double> model(nn::Linear<double>(2, 5), nn::Activation<double>("softplus"), nn::BatchNorm<double>(5),
                                nn::Linear<double>(5, 2));
   model.initialise(1);
   return model;
