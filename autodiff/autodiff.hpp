@@ -5,6 +5,8 @@
 #include "axes.hpp"
 #include "check.hpp"
 #include "error.hpp"
+#include "functions/checkpoint.hpp"
+#include "functions/scan.hpp"
 #include "ops/activations.hpp"
 #include "ops/arithmetic.hpp"
 #include "ops/elementary.hpp"

@@ -55,6 +55,8 @@ void check_reduction(std::string_view operation, kernels::Reduce<T> kernel);
 
 template <Real T>
 class Primitive;
+template <Real T>
+class RecordedFunction;
 
 /// What flows back to an input: an array; or, where it is zero but for a part, what an operation adds there, so that it
 /// costs what the part costs. Such an operation accumulates, is linear in what it has derivatives by, and does not look
@@ -145,6 +147,12 @@ class Primitive {
   virtual void accumulate(Operand<T>, std::span<const Operand<const T>>, T, T) const {}
   /// Of an operation that is a sum, its parts, which accumulate: a program adds each as soon as it can, in order.
   virtual std::span<const AssemblyTerm<T>> terms() const { return {}; }
+  /// Of an operation that is made of others, these: a program has them in its place.
+  virtual const RecordedFunction<T>* made_of() const { return nullptr; }
+  /// Whether what it is made of is computed there, also where the same was computed elsewhere.
+  virtual bool apart() const { return false; }
+  /// Whether forward takes null for a result that nobody reads.
+  virtual bool leaves_out_results() const { return false; }
 };
 
 }  // namespace autodiff

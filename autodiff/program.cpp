@@ -178,11 +178,11 @@ class ProgramCache {
 
   /// Throws TapeError for what a recording replaces, and the program would leave as it is.
   static void check_replaced(const Tape<T>& tape, const Recording<T>& recording) {
-    for (const auto& [cell, name] : tape.replaced())
-      if (std::ranges::none_of(recording.updates, [&, &cell = cell](const auto& update) {
-            return update.state.recorded() && tape.cell(update.state.index()) == cell;
+    for (const auto& replaced : tape.replaced())
+      if (std::ranges::none_of(recording.updates, [&](const auto& update) {
+            return update.state.recorded() && tape.cell(update.state.index()) == replaced.cell;
           }))
-        fail<TapeError>("program", "the recording replaces ", name,
+        fail<TapeError>("program", "the recording replaces ", replaced.name,
                         ", which is no state of the program and would stay as it is: make it an update, or call its "
                         "module in inference");
   }

@@ -14,7 +14,6 @@ namespace {
 template <Real T>
 void check(std::string_view caller, Sweep mode, const Variable<T>& y, const Variable<T>& cotangent,
            std::span<const Variable<T>> xs) {
-  if (!y.recorded()) fail<PlainError>(caller, "y is a plain value, recorded on no tape: ", Dims(y.shape()));
   if (const auto& node = y.tape().node(y.index()); node.operation && node.constant)
     fail<PlainError>(caller,
                      "y was recorded while the tape was paused: no gradient flows through it: ", Dims(y.shape()));
@@ -38,8 +37,11 @@ void check(std::string_view caller, Sweep mode, const Variable<T>& y, const Vari
 template <Real T>
 class Sweeper {
  public:
-  Sweeper(Sweep mode, const Variable<T>& y, std::span<const Variable<T>> xs)
-      : mode_(mode), tape_(y.tape()), last_(y.index()), first_(y.index() + 1) {
+  Sweeper(Sweep mode, std::span<const Variable<T>> ys, std::span<const Variable<T>> xs)
+      : mode_(mode),
+        tape_(ys[0].tape()),
+        last_(std::ranges::max(ys, {}, &Variable<T>::index).index()),
+        first_(last_ + 1) {
     for (const auto& x : xs) first_ = std::min(first_, x.index());
     const std::size_t nodes = last_ + 1 - first_;
     wanted_.resize(nodes), leads_.resize(nodes), cotangents_.resize(nodes);
@@ -49,9 +51,12 @@ class Sweeper {
       if (!leads_[i - first_]) leads_[i - first_] = leads(i);
   }
 
-  void run(const Variable<T>& cotangent) {
-    if (cotangents_.empty() || !leads_.back()) return;
-    cotangents_.back() = entered(cotangent);
+  void run(std::span<const Variable<T>> ys, std::span<const Variable<T>> cotangents) {
+    for (std::size_t k = 0; k < ys.size(); ++k) {
+      if (ys[k].index() < first_ || !leads_[ys[k].index() - first_]) continue;
+      auto& sum = cotangents_[ys[k].index() - first_];
+      sum = sum.alive() ? sum + entered(cotangents[k]) : entered(cotangents[k]);
+    }
     for (std::size_t i = last_ + 1; i-- > first_;)
       if (tape_.node(i).operation && tape_.node(i).result == 0) pull_back(i);
   }
@@ -188,10 +193,23 @@ class Sweeper {
 template <Real T>
 std::vector<Variable<T>> sweep(std::string_view caller, Sweep mode, const Variable<T>& y, const Variable<T>& cotangent,
                                std::span<const Variable<T>> xs) {
-  check(caller, mode, y, cotangent, xs);
-  const typename Tape<T>::Attempt attempt({&y});
-  Sweeper<T> sweeper(mode, y, xs);
-  sweeper.run(cotangent);
+  return sweep<T>(caller, mode, std::span(&y, 1), std::span(&cotangent, 1), xs);
+}
+
+template <Real T>
+std::vector<Variable<T>> sweep(std::string_view caller, Sweep mode, std::span<const Variable<T>> ys,
+                               std::span<const Variable<T>> cotangents, std::span<const Variable<T>> xs) {
+  for (const auto& y : ys)
+    if (!y.recorded()) fail<PlainError>(caller, "y is a plain value, recorded on no tape: ", Dims(y.shape()));
+  const typename Tape<T>::Attempt attempt({&ys[0]});
+  std::vector<Variable<T>> own;  // in the body of a function, for variables of the tapes around it
+  if (ys[0].tape().of_function()) {
+    for (const auto& x : xs) own.push_back(x.recorded() && x.alive() ? ys[0].tape().own(x) : x);
+    xs = own;
+  }
+  for (std::size_t k = 0; k < ys.size(); ++k) check<T>(caller, mode, ys[k], cotangents[k], xs);
+  Sweeper<T> sweeper(mode, ys, xs);
+  sweeper.run(ys, cotangents);
   std::vector<Variable<T>> result;
   for (const auto& x : xs) {
     result.push_back(sweeper.cotangent(x.index()));
@@ -200,9 +218,12 @@ std::vector<Variable<T>> sweep(std::string_view caller, Sweep mode, const Variab
   return result;
 }
 
-template std::vector<Variable<float>> sweep(std::string_view, Sweep, const Variable<float>&, const Variable<float>&,
-                                            std::span<const Variable<float>>);
-template std::vector<Variable<double>> sweep(std::string_view, Sweep, const Variable<double>&, const Variable<double>&,
-                                             std::span<const Variable<double>>);
+#define AUTODIFF_SWEEP(T)                                                                                  \
+  template std::vector<Variable<T>> sweep(std::string_view, Sweep, const Variable<T>&, const Variable<T>&, \
+                                          std::span<const Variable<T>>);                                   \
+  template std::vector<Variable<T>> sweep(std::string_view, Sweep, std::span<const Variable<T>>,           \
+                                          std::span<const Variable<T>>, std::span<const Variable<T>>);
+AUTODIFF_SWEEP(float)
+AUTODIFF_SWEEP(double)
 
 }  // namespace autodiff

@@ -19,4 +19,10 @@ template <Real T>
 std::vector<Variable<T>> sweep(std::string_view caller, Sweep mode, const Variable<T>& y, const Variable<T>& cotangent,
                                std::span<const Variable<T>> xs);
 
+/// The same from several ys of one tape, each with its cotangent: what flows back from all of them, added up. There
+/// must be one at least.
+template <Real T>
+std::vector<Variable<T>> sweep(std::string_view caller, Sweep mode, std::span<const Variable<T>> ys,
+                               std::span<const Variable<T>> cotangents, std::span<const Variable<T>> xs);
+
 }  // namespace autodiff

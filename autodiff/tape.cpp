@@ -1,6 +1,7 @@
 #include "tape.hpp"
 
 #include <mutex>
+#include <utility>
 
 #include "finite.hpp"
 
@@ -34,10 +35,14 @@ class Few {
   std::span<E> all_;
 };
 
+/// How many functions are being recorded in this thread, one inside the other.
+thread_local int recorded_functions = 0;
+
 }  // namespace
 
 template <Real T>
-Tape<T>::Tape(TapeMode mode) : mode_(mode) {
+Tape<T>::Tape(TapeMode mode, Tape* outer)
+    : mode_(mode), outer_(outer), depth_(mode == TapeMode::function ? ++recorded_functions : 0) {
   auto& anchors = Anchors<T>::all();
   std::lock_guard lock(anchors.mutex);
   if (anchors.free.empty()) {
@@ -52,6 +57,7 @@ Tape<T>::Tape(TapeMode mode) : mode_(mode) {
 
 template <Real T>
 Tape<T>::~Tape() {
+  if (depth_ > 0) --recorded_functions;
   ++anchor_->life;
   anchor_->tape = nullptr;
   auto& anchors = Anchors<T>::all();
@@ -119,6 +125,17 @@ Variable<T> Tape<T>::input(const Shape& shape) {
 }
 
 template <Real T>
+Variable<T> Tape<T>::own(const Variable<T>& v) {
+  if (v.anchor_ == anchor_) return v;
+  if (mode_ != TapeMode::function || v.tape().depth_ >= depth_)
+    fail<TapeError>("tape", "the variable belongs to another one: ", Dims(v.shape()));
+  const auto known = std::ranges::find_if(
+      captured_, [&](const auto& pair) { return pair.first.anchor_ == v.anchor_ && pair.first.index_ == v.index_; });
+  if (known != captured_.end()) return known->second;
+  return captured_.emplace_back(v, input(v.shape())).second;
+}
+
+template <Real T>
 Variable<T> Tape<T>::recorded(std::size_t index) const {
   const Node<T>& node = nodes_[index];
   return Variable<T>(node.value, anchor_, anchor_->life, static_cast<std::uint32_t>(index), node.abstract);
@@ -171,10 +188,10 @@ Tape<T>* Tape<T>::common(std::string_view operation, std::span<const Variable<T>
       fail<TapeError>(operation, "argument ", i + 1,
                       " belongs to a tape that has been cleared or is gone: ", Dims(x.value_->shape()));
     Tape* const its_tape = x.anchor_->tape;
-    if (tape && tape != its_tape)
+    if (tape && tape != its_tape && tape->depth_ == its_tape->depth_)
       fail<TapeError>(operation, "variables of two tapes cannot be mixed: ", Dims(operands[0].value_->shape()), " and ",
                       Dims(x.value_->shape()));
-    tape = its_tape;
+    if (!tape || its_tape->depth_ > tape->depth_) tape = its_tape;  // the innermost function takes the others as inputs
   }
   return tape;
 }
@@ -201,7 +218,7 @@ void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     operands[i] = operand(std::as_const(*inputs[i].value_));
     shapes[i] = operands[i].shape;
-    abstract |= inputs[i].abstract_;
+    abstract |= inputs[i].abstract_ || (inputs[i].recorded() && inputs[i].anchor_ != tape->anchor_);
   }
   Few<std::shared_ptr<Array<T>>> values(results.size());
   Few<Operand<T>> ys(results.size());
@@ -228,7 +245,8 @@ void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::
   // Plain values become constants here, after all that can fail; then the node's own inputs follow each other.
   Few<std::uint32_t> indices(inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i)
-    indices[i] = inputs[i].recorded() ? inputs[i].index_ : tape->append({.value = inputs[i].value_, .constant = true});
+    indices[i] = inputs[i].recorded() ? tape->own(inputs[i]).index_
+                                      : tape->append({.value = inputs[i].value_, .constant = true});
   for (std::uint32_t k = 0; k < results.size(); ++k) {
     const auto index = tape->append({.operation = operation,
                                      .value = std::move(values[k]),
@@ -251,13 +269,27 @@ std::string Tape<T>::scope_path(std::uint32_t scope, bool also) const {
 }
 
 template <Real T>
+std::uint32_t Tape<T>::open(std::string_view name, std::string_view also) {
+  const ScopeName scope{scope_, std::string(name)};
+  const auto [entry, fresh] = scope_index_.try_emplace(scope, static_cast<std::uint32_t>(scopes_.size()));
+  if (fresh) scopes_.push_back(scope);
+  if (!also.empty()) scope_also_.try_emplace(entry->second, also);
+  return std::exchange(scope_, entry->second);
+}
+
+template <Real T>
 Tape<T>::Scope::Scope(Tape& tape, std::string_view name, std::string_view also)
-    : tape_(tape), outer_(tape.scope_), where_(name) {
-  const ScopeName scope{outer_, std::string(name)};
-  const auto [entry, fresh] = tape.scope_index_.try_emplace(scope, static_cast<std::uint32_t>(tape.scopes_.size()));
-  if (fresh) tape.scopes_.push_back(scope);
-  tape.scope_ = entry->second;
-  if (!also.empty()) tape.scope_also_.try_emplace(tape.scope_, also);
+    : tape_(tape),
+      outermost_(tape.outermost()),
+      before_(tape.open(name, also)),
+      outermost_before_(&tape == &outermost_ ? before_ : outermost_.open(name, also)),
+      where_(name) {}
+
+template <Real T>
+Tape<T>::Scope::~Scope() {
+  tape_.scope_ = before_, outermost_.scope_ = outermost_before_;
+  tape_.forget_scopes();
+  if (&tape_ != &outermost_) outermost_.forget_scopes();
 }
 
 // ---- Variable: what it asks its tape ----

@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <initializer_list>
 #include <map>
 #include <memory>
@@ -37,8 +38,17 @@ using ValueCell = std::shared_ptr<const Variable<T>>;
 template <Real T>
 using StateCell = std::shared_ptr<Variable<T>>;
 
-/// Whether operations compute as they are recorded, or are recorded alone.
-enum class TapeMode { eager, abstract };
+/// Whether operations compute as they are recorded, or are recorded alone; alone, as the body of a function.
+enum class TapeMode { eager, abstract, function };
+
+/// What a recording replaces of what a cell holds, and how to put another variable of the same value in its place.
+template <Real T>
+struct Replaced {
+  ValueCell<T> cell;
+  std::string name;
+  Variable<T> next;
+  std::function<void(const Variable<T>&)> assign;
+};
 
 /// Records operations as they run. Belongs to one thread; any number of tapes live side by side.
 ///
@@ -46,11 +56,14 @@ enum class TapeMode { eager, abstract };
 /// nothing is computed and no memory is taken for it, nothing of the first run can be frozen into the program. What
 /// follows from constants alone is computed at once. Where such a tape is paused, operations are recorded all the same,
 /// and no gradient flows through them.
+///
+/// A tape for the body of a function is abstract, too; variables of tapes around it that are used there become inputs.
 template <Real T>
 class Tape {
  public:
   Tape() : Tape(TapeMode::eager) {}
-  explicit Tape(TapeMode mode);
+  /// The tape around that of a function, if it is known, is where cells are entered.
+  explicit Tape(TapeMode mode, Tape* outer = nullptr);
   ~Tape();
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
@@ -117,12 +130,12 @@ class Tape {
   class [[nodiscard]] Scope {
    public:
     Scope(Tape& tape, std::string_view name, std::string_view also = {});
-    ~Scope() { tape_.scope_ = outer_, tape_.forget_scopes(); }
+    ~Scope();
     Scope(const Scope&) = delete;
 
    private:
-    Tape& tape_;
-    std::uint32_t outer_;
+    Tape &tape_, &outermost_;  // parameters are entered, and named, there
+    std::uint32_t before_, outermost_before_;
     ErrorScope where_;
   };
   Scope scope(std::string_view name, std::string_view also = {}) { return Scope(*this, name, also); }
@@ -141,7 +154,7 @@ class Tape {
   };
   Pause pause() { return Pause(*this); }
   bool recording() const { return recording_; }
-  bool abstract() const { return mode_ == TapeMode::abstract; }
+  bool abstract() const { return mode_ != TapeMode::eager; }
 
   /// Hunts for the first value that is not finite: from now on, entering one, an operation that gives one, and a sweep
   /// that meets one throw ValueError, which names scope, operation, shapes and the index. Arrays and numbers beside
@@ -173,8 +186,18 @@ class Tape {
   /// The same where programs may change it, or null.
   StateCell<T> state_cell(std::size_t index) const { return cells_of(index).changed; }
   /// Notes that a recording replaces what a cell holds: a program must have it as a state. Of an abstract tape.
-  void replaces(const ValueCell<T>& cell, const std::string& name) { replaced_.emplace_back(cell, name); }
-  const std::vector<std::pair<ValueCell<T>, std::string>>& replaced() const { return replaced_; }
+  void replaces(Replaced<T> replaced) { replaced_.push_back(std::move(replaced)); }
+  const std::vector<Replaced<T>>& replaced() const { return replaced_; }
+  /// Whether a node is of this tape, in this life of it.
+  bool holds(const detail::NodePlace<T>& place) const { return place.anchor == anchor_ && place.alive(); }
+  bool of_function() const { return mode_ == TapeMode::function; }
+  /// The tape around that of a function, or null; and the last of these, or the tape itself.
+  Tape* outer() const { return outer_; }
+  Tape& outermost() { return outer_ ? outer_->outermost() : *this; }
+  /// A variable of a tape around this one, of a function, as an input of it; one of its own is itself.
+  Variable<T> own(const Variable<T>& v);
+  /// The variables of other tapes that became inputs, and as what.
+  const std::vector<std::pair<Variable<T>, Variable<T>>>& captured() const { return captured_; }
   /// What the value of a node depends on and only a run knows: "input 0, variable layer1/W".
   std::string origins(std::size_t index) const;
   /// "layer1/W", or "" for a node without a name.
@@ -258,6 +281,7 @@ class Tape {
   Variable<T> leaf(const Variable<T>& value, const std::string& name, bool constant, const Cells& cells = {});
   Cells cells_of(std::size_t index) const;
   std::uint32_t append(Node<T> node);
+  std::uint32_t open(std::string_view scope, std::string_view also);
   std::string scope_path(std::uint32_t scope, bool also = false) const;
   std::string full(const NodeName& name, bool also = false) const;
   bool is_spelled(std::string_view text, const NodeName& name) const;
@@ -267,6 +291,8 @@ class Tape {
   void forget_scopes();
 
   const TapeMode mode_;
+  Tape* const outer_;
+  const int depth_;  // of functions within functions; 0 of other tapes
   detail::Anchor<T>* anchor_;
   std::vector<Node<T>> nodes_;
   std::vector<std::uint32_t> inputs_;
@@ -280,7 +306,8 @@ class Tape {
   mutable std::uint32_t indexed_ = 0;
   std::unordered_map<std::uint32_t, Cells> cells_;
   std::vector<std::uint32_t> entered_;  // the inputs
-  std::vector<std::pair<ValueCell<T>, std::string>> replaced_;
+  std::vector<Replaced<T>> replaced_;
+  std::vector<std::pair<Variable<T>, Variable<T>>> captured_;
 };
 
 /// What flows back to an input as an array, recorded where it has to be computed.

@@ -70,6 +70,7 @@ void Executor<T>::bind_instructions() {
   std::vector<Followers*> moving(pointers_.size());  // where each buffer stays, null
   for (const auto& input : inputs_) moving[input.buffer] = &of_inputs_;
   for (const auto& state : cells_) moving[state.buffer] = &of_cells_;
+  for (auto buffer : compiled_->memory.outputs) moving[buffer] = &of_outputs_;
   for (const auto& [buffer, view] : compiled_->operands) {
     if (moving[buffer]) moving[buffer]->operands.push_back(static_cast<std::uint32_t>(operands_.size()));
     const T* data = moving[buffer] ? nullptr : pointers_[buffer] + view.offset;
@@ -89,7 +90,7 @@ void Executor<T>::bind_instructions() {
     const auto& code = compiled_->code[instruction.code];
     auto& made = blocks_.emplace_back(code);
     bool stays = true;
-    for (auto* followers : {&of_inputs_, &of_cells_})
+    for (auto* followers : {&of_inputs_, &of_cells_, &of_outputs_})
       if (std::ranges::any_of(
               code.bases, [&](const Base& base) { return base.buffer != nowhere && moving[base.buffer] == followers; }))
         followers->blocks.push_back(last.code), stays = false;
@@ -144,6 +145,7 @@ void Executor<T>::bind(std::span<const Array<T>* const> inputs) {
   // Only now, and if an error ends a call before that, at the next one.
   if (of_cells_.moved) follow(of_cells_);
   if (of_inputs_.moved) follow(of_inputs_);
+  if (of_outputs_.moved) follow(of_outputs_);
 }
 
 /// Where states are that others may replace: each in an array that nobody shares.
@@ -237,11 +239,28 @@ template <Real T>
 
 template <Real T>
 const std::vector<Array<T>>& Executor<T>::run(std::span<const Array<T>* const> inputs) {
+  bind(inputs);
+  if (compiled_->options.stop_at_non_finite) check_given(inputs);
+  const kernels::UseThreads guard(compiled_->threads);
+  run_instructions();
+  return outputs_;
+}
+
+template <Real T>
+void Executor<T>::run_on(std::span<const T* const> inputs, std::span<T* const> outputs) {
+  for (std::size_t k = 0; k < inputs.size(); ++k) point_input(inputs_[k].buffer, inputs[k]);
+  for (std::size_t k = 0; k < outputs.size(); ++k)
+    if (std::exchange(pointers_[compiled_->memory.outputs[k]], outputs[k]) != outputs[k]) of_outputs_.moved = true;
+  if (of_inputs_.moved) follow(of_inputs_);
+  if (of_outputs_.moved) follow(of_outputs_);
+  const kernels::UseThreads guard(std::min(compiled_->threads, kernels::threads()));
+  run_instructions();
+}
+
+template <Real T>
+void Executor<T>::run_instructions() {
   const auto& options = compiled_->options;
   const bool watched = options.stop_at_non_finite || options.profile;
-  bind(inputs);
-  if (options.stop_at_non_finite) check_given(inputs);
-  const kernels::UseThreads guard(compiled_->threads);
   for (const auto& move : compiled_->memory.before) copy(move);
   const Bound* at = nullptr;
   try {
@@ -259,7 +278,6 @@ const std::vector<Array<T>>& Executor<T>::run(std::span<const Array<T>* const> i
   }
   if (options.profile) ++report_->profiled_runs;
   for (const auto& move : compiled_->memory.after) copy(move);
-  return outputs_;
 }
 
 template <Real T>

@@ -18,6 +18,11 @@ class Executor {
 
   /// One run on inputs of the shapes that were compiled for.
   const std::vector<Array<T>>& run(std::span<const Array<T>* const> inputs);
+  /// One run, inside an operation, of a program that has no cells and none of the options that watch runs: on plain
+  /// memory, results where they are wanted. Uses no more threads than the operation may.
+  void run_on(std::span<const T* const> inputs, std::span<T* const> outputs);
+  /// Memory of its own for an output that nobody wants.
+  T* output(std::size_t number) { return outputs_[number].data(); }
   const std::shared_ptr<const Compiled<T>>& compiled() const { return compiled_; }
   States<T>& states() const { return *states_; }
   /// That of the compiler, with the times of this executor's runs.
@@ -87,6 +92,7 @@ class Executor {
   void check_cell(const Variable<T>& cell, std::uint32_t node) const;
   const Array<T>& value_of_cell(std::size_t number) const;
   const T* data_of(std::size_t input, const Array<T>& given);
+  void run_instructions();
   void run(const Bound& instruction);
   void run_cluster(const BlockCode<T>& code);
   void run_watched(const Bound& instruction);
@@ -108,7 +114,7 @@ class Executor {
   std::vector<SingleBlock<T>> blocks_;
   std::vector<BoundInput> inputs_;
   std::vector<BoundCell> cells_;
-  Followers of_inputs_, of_cells_;
+  Followers of_inputs_, of_cells_, of_outputs_;
 
   std::optional<ProgramReport> report_;  // where it differs from the compiler's
 };

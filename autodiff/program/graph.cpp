@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
+
+#include "../function.hpp"
 
 namespace autodiff::detail {
 
@@ -57,6 +60,8 @@ class Builder {
       if (!needed[i]) continue;
       if (is_sum_of_terms(i))
         ;  // made of its terms, here or earlier
+      else if (tape_->node(i).operation && tape_->node(i).operation->made_of())
+        add_function(i);
       else if (tape_->node(i).operation)
         add_operation(i);
       else
@@ -106,11 +111,8 @@ class Builder {
   }
 
   GraphNode<T>& add(std::size_t i) {
-    auto& made = graph_.nodes.emplace_back();
-    made.shape = tape_->node(i).value->shape();
-    made.where = tape_->name(i).empty() ? tape_->scope_of(i) : tape_->name(i);
-    place_[i] = static_cast<std::uint32_t>(graph_.nodes.size() - 1);
-    return made;
+    place_[i] = append(tape_->node(i).value->shape(), tape_->name(i).empty() ? tape_->scope_of(i) : tape_->name(i));
+    return graph_.nodes.back();
   }
 
   /// Of a cell that is a state, all that was entered is the value before the run, and so one node.
@@ -143,13 +145,75 @@ class Builder {
   void add_operation(std::size_t i) {
     const auto& node = tape_->node(i);
     auto& made = add(i);
-    made.source = Source::operation, made.operation = node.operation, made.result = node.result;
     if (has_elements(*node.value)) made.recorded = node.value;
     for (auto j : tape_->inputs(i)) made.inputs.push_back({place_[j]});
+    become(made, node.operation, node.result);
+  }
+
+  void become(GraphNode<T>& made, const std::shared_ptr<const Primitive<T>>& operation, std::uint32_t result) const {
+    made.source = Source::operation, made.operation = operation, made.result = result;
     made.arity = static_cast<std::uint32_t>(made.inputs.size());
     if (made.arity != 1) return;
-    if (const auto reduction = made.operation->reduction(graph_.nodes[made.inputs[0].node].shape))
-      check_reduction(made.operation->name(), reduction->kernel);
+    if (const auto reduction = operation->reduction(graph_.nodes[made.inputs[0].node].shape))
+      check_reduction(operation->name(), reduction->kernel);
+  }
+
+  /// Puts what an operation is made of in its place.
+  void add_function(std::size_t i) {
+    const auto& node = tape_->node(i);
+    if (node.result != 0) return;
+    std::vector<std::uint32_t> inputs;
+    for (auto j : tape_->inputs(i)) inputs.push_back(place_[j]);
+    const auto results = expand(*node.operation, std::move(inputs), tape_->scope_of(i), 0);
+    std::ranges::copy(results, place_.begin() + std::ptrdiff_t(i));
+  }
+
+  /// The nodes of the results.
+  std::vector<std::uint32_t> expand(const Primitive<T>& call, std::vector<std::uint32_t> place,
+                                    const std::string& scope, std::uint32_t apart) {
+    if (call.apart()) apart = ++calls_apart_;
+    const auto& nodes = call.made_of()->nodes();
+    for (std::size_t k = place.size(); k < nodes.size(); ++k) {
+      const auto& node = nodes[k];
+      std::vector<std::uint32_t> inputs;
+      for (auto j : node.inputs) inputs.push_back(place[j]);
+      const std::string where = scope.empty() || node.where.empty() ? scope + node.where : scope + "/" + node.where;
+      if (node.operation && node.operation->made_of()) {
+        if (node.result != 0) continue;
+        for (auto result : expand(*node.operation, inputs, where, apart)) place.push_back(result);
+      } else if (node.operation && !node.operation->terms().empty()) {
+        place.push_back(expand_terms(node, inputs, where, apart));
+      } else {
+        place.push_back(append(node.shape, where, apart));
+        auto& made = graph_.nodes.back();
+        for (auto input : inputs) made.inputs.push_back({input});
+        if (node.operation)
+          become(made, node.operation, node.result);
+        else
+          made.recorded = std::make_shared<const Array<T>>(node.value.value());
+      }
+    }
+    std::vector<std::uint32_t> results;
+    for (auto r : call.made_of()->results()) results.push_back(place[r]);
+    return results;
+  }
+
+  std::uint32_t expand_terms(const typename RecordedFunction<T>::Node& node, std::span<const std::uint32_t> inputs,
+                             const std::string& where, std::uint32_t apart) {
+    std::uint32_t sum = nowhere;
+    for (const auto& term : node.operation->terms()) {
+      const auto before = std::exchange(sum, append(node.shape, where, apart));
+      for (auto input : inputs.first(term.inputs)) graph_.nodes.back().inputs.push_back({input});
+      accumulate(graph_.nodes.back(), term.operation, before);
+      inputs = inputs.subspan(term.inputs);
+    }
+    return sum;
+  }
+
+  std::uint32_t append(const Shape& shape, const std::string& where, std::uint32_t apart = 0) {
+    auto& made = graph_.nodes.emplace_back();
+    made.shape = shape, made.where = where, made.apart = apart;
+    return static_cast<std::uint32_t>(graph_.nodes.size() - 1);
   }
 
   /// The first term is where the sum begins; each of the others is added to what is there.
@@ -157,11 +221,15 @@ class Builder {
     const auto before = place_[planned.sum];
     const auto& term = tape_->node(planned.sum).operation->terms()[planned.number];
     auto& made = add(planned.sum);
-    made.source = Source::operation, made.operation = term.operation;
     for (auto j : tape_->inputs(planned.sum).subspan(planned.first_input, term.inputs))
       made.inputs.push_back({place_[j]});
+    accumulate(made, term.operation, planned.number == 0 ? nowhere : before);
+  }
+
+  static void accumulate(GraphNode<T>& made, const std::shared_ptr<const Primitive<T>>& term, std::uint32_t before) {
+    made.source = Source::operation, made.operation = term;
     made.arity = static_cast<std::uint32_t>(made.inputs.size());
-    if (planned.number == 0) return;
+    if (before == nowhere) return;
     made.addend = made.arity;
     made.inputs.push_back({before});
   }
@@ -187,6 +255,7 @@ class Builder {
   std::map<const Variable<T>*, std::size_t> state_of_;  // by its cell
   std::multimap<std::size_t, PlannedTerm> terms_at_;    // behind which node each is added
   std::vector<std::uint32_t> place_;                    // of each node of the tape in the graph
+  std::uint32_t calls_apart_ = 0;
   Graph<T> graph_;
 };
 

@@ -39,6 +39,7 @@ struct GraphNode {
   bool live = true;          // whether anybody needs it
   bool single = false;       // a constant whose elements are all equal
   bool variable = false;     // of the tape; here a constant, unless it is an input or state
+  std::uint32_t apart = 0;   // not 0: stands for no equal node but of the same number
 
   // alpha operation(inputs) + beta addend, where the addend is an input of the node behind those of the operation.
   std::uint32_t arity = 0;

@@ -102,7 +102,7 @@ std::size_t hash(const GraphNode<T>& node) {
   std::size_t h = 0;
   const auto mix = [&](std::size_t x) { h = (h ^ x) * 0x9e3779b97f4a7c15 + (h >> 29); };
   if (node.operation) mix(std::hash<std::string_view>()(node.operation->name()));
-  mix(node.result);
+  mix(node.result), mix(node.apart);
   if (node.source == Source::constant) mix(node.recorded->size()), mix(std::hash<T>()(*node.recorded->data()));
   for (const auto& input : node.inputs) mix(input.node);
   return h;
@@ -111,7 +111,7 @@ std::size_t hash(const GraphNode<T>& node) {
 /// Operations that compute the same, and constants: literals in rules come again and again.
 template <Real T>
 bool equal(const GraphNode<T>& a, const GraphNode<T>& b) {
-  if (a.source != b.source || !std::ranges::equal(a.shape, b.shape)) return false;
+  if (a.source != b.source || a.apart != b.apart || !std::ranges::equal(a.shape, b.shape)) return false;
   if (a.result != b.result || a.arity != b.arity || a.addend != b.addend) return false;
   if (a.source == Source::constant)
     return std::memcmp(a.recorded->data(), b.recorded->data(), a.size() * sizeof(T)) == 0;
@@ -167,6 +167,11 @@ void drop_dead(Graph<T>& graph) {
   }
   for (auto& node : graph.nodes)
     if (!node.live) node.recorded = nullptr, node.operation = nullptr, node.inputs.clear();
+  const auto uses = count_uses(graph);
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+    if (auto& node = graph.nodes[i];
+        node.live && uses[i] == 0 && node.operation && node.operation->leaves_out_results())
+      node.shape = Shape{0};  // takes no memory
 }
 
 #define AUTODIFF_FOLD(T)                                \

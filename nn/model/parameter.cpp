@@ -75,7 +75,8 @@ void Parameter<T>::assign(const Variable<T>& value) {
                                          "cannot take a value of another shape: ", autodiff::Dims(shape_), " and ",
                                          autodiff::Dims(value.shape()));
   if (!value_) value_ = std::make_shared<Variable<T>>();  // it was moved from
-  if (value.abstract() && value.recorded()) value.tape().replaces(value_, name_.text());
+  if (value.abstract() && value.recorded())
+    value.tape().replaces({value_, name_.text(), value, [this](const auto& next) { assign(next); }});
   if (!value.abstract()) *value_ = value.recorded() ? value.tape().plain(value.index()) : value;
   entered_.clear();
   if (value.recorded()) entered_.push_back(value.place());
@@ -84,16 +85,17 @@ void Parameter<T>::assign(const Variable<T>& value) {
 template <Real T>
 Variable<T> Parameter<T>::beside(const Variable<T>& x) {
   if (name_.text().empty()) detail::check_listed(*this);
-  if (!x.recorded() || !(x.tape().recording() || x.tape().abstract())) return plain();
+  if (!x.recorded()) return plain();
+  auto& tape = x.tape().outermost();  // the body of a function takes it from there
+  if (!tape.recording() && !tape.abstract()) return plain();
   const std::lock_guard lock(guard_of(this));
-  auto& tape = x.tape();
   const auto* now = &plain().value();  // throws where there is none
   std::erase_if(entered_, [&](const auto& place) {
-    const bool here = place.alive() && place.beside(x.place());
-    return here ? !tape.abstract() && tape.node(place.index).value.get() != now : !place.alive();
+    return tape.holds(place) ? !tape.abstract() && tape.node(place.index).value.get() != now : !place.alive();
   });
-  const auto there = std::ranges::find_if(entered_, [&](const auto& place) { return place.beside(x.place()); });
-  if (there != entered_.end()) return tape.recorded(there->index);
+  for (auto* around = &x.tape(); around; around = around->outer())
+    for (const auto& place : entered_)
+      if (around->holds(place)) return around->recorded(place.index);
   const std::string &name = name_.text(), &also = name_.also();
   const auto entered = is_state() ? tape.constant(value_, name) : tape.variable(value_, name);
   if (!also.empty()) tape.name(entered.index(), name, also);

@@ -1,0 +1,315 @@
+#include "loop.hpp"
+
+#include <algorithm>
+
+#include "../kernels/processors.hpp"
+#include "../kernels/threads.hpp"
+#include "../ops/arithmetic.hpp"  // for sums of cotangents
+
+namespace autodiff::detail {
+
+template <Real T>
+LoopBody<T>::LoopBody(std::shared_ptr<const RecordedFunction<T>> function, std::size_t carries, std::size_t elements)
+    : function_(std::move(function)), carries_(carries), elements_(elements) {}
+
+template <Real T>
+Compilation<T> LoopBody<T>::compile() const {
+  Tape<T> tape(TapeMode::abstract);
+  std::vector<Variable<T>> all, inputs;
+  for (std::size_t i = 0; i < function_->inputs(); ++i) {
+    const Shape& shape = function_->input_shape(i);
+    all.push_back(i < carries_ ? tape.variable(Array<T>(shape, T(0))) : tape.input(shape));
+    if (i >= carries_) inputs.push_back(all.back());
+  }
+  auto outputs = function_->results_of(function_->record(tape, all));
+  std::vector<Update<T>> updates;
+  for (std::size_t k = 0; k < carries_; ++k) updates.push_back({all[k], outputs[k]});
+  outputs.erase(outputs.begin(), outputs.begin() + std::ptrdiff_t(carries_));
+  CompileOptions options;
+  options.threads = std::max(kernels::threads(), kernels::default_threads());  // each run says how many of them
+  return compile_recording<T>(inputs, outputs, updates, options);
+}
+
+template <Real T>
+LoopBody<T>::Lease::Lease(const LoopBody& body) : body_(body) {
+  const std::lock_guard lock(body.mutex_);
+  if (!body.free_.empty()) {
+    executor_ = std::move(body.free_.back());
+    body.free_.pop_back();
+    return;
+  }
+  if (!body.compiled_) body.compiled_ = body.compile().compiled;
+  auto states = std::make_shared<States<T>>();
+  for (std::size_t k = 0; k < body.carries_; ++k)
+    states->push_back({std::make_shared<Variable<T>>(Array<T>(body.function_->input_shape(k), T(0))), false});
+  executor_ = std::make_unique<Executor<T>>(body.compiled_, std::move(states));
+}
+
+template <Real T>
+LoopBody<T>::Lease::~Lease() {
+  const std::lock_guard lock(body_.mutex_);
+  body_.free_.push_back(std::move(executor_));
+}
+
+/// A step and its gradient, recorded: what of the one does the other need?
+template <Real T>
+struct LoopBody<T>::Sweeping {
+  Tape<T> tape{TapeMode::abstract};
+  std::vector<Variable<T>> inputs, nodes, results, cotangents;  // of the function; of its results, or empty
+  std::vector<Variable<T>> sums;                                // of cotangents of what is shared, so far
+  std::vector<Variable<T>> found;                               // next carries and outputs of the reverse step
+  std::size_t end_of_step = 0;
+  std::vector<std::uint32_t> node_of;  // of what is recorded of the step, the node of the function
+
+  Sweeping(const LoopBody& body, const std::vector<bool>& exists, const std::vector<bool>& wanted) {
+    const auto& function = *body.function_;
+    for (std::size_t i = 0; i < function.inputs(); ++i) inputs.push_back(tape.input(function.input_shape(i)));
+    nodes = function.record(tape, inputs);
+    results = function.results_of(nodes);
+    end_of_step = tape.size();
+    node_of.assign(end_of_step, nowhere);
+    for (std::uint32_t k = 0; k < nodes.size(); ++k) node_of[nodes[k].index()] = k;
+    std::vector<Variable<T>> ys, cts, xs;
+    for (std::size_t k = 0; k < results.size(); ++k) {
+      cotangents.emplace_back();
+      if (k >= body.carries_ && !exists[k]) continue;
+      cotangents.back() = tape.input(results[k].shape());
+      if (results[k].abstract() && !tape.node(results[k].index()).constant)
+        ys.push_back(results[k]), cts.push_back(cotangents.back());
+    }
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      if (i < body.carries_ || wanted[i]) xs.push_back(inputs[i]);
+    std::vector<Variable<T>> slopes;
+    if (!ys.empty())
+      slopes = sweep<T>("scan", Sweep::recorded, ys, cts, xs);
+    else
+      for (const auto& x : xs) slopes.push_back(tape.constant(Array<T>(x.shape(), T(0))));
+    // In the order of the reverse step: carries, sums, elements.
+    found.assign(slopes.begin(), slopes.begin() + std::ptrdiff_t(body.carries_));
+    const auto of_elements = std::ptrdiff_t(
+        body.carries_ + std::size_t(std::count(wanted.begin() + std::ptrdiff_t(body.carries_),
+                                               wanted.begin() + std::ptrdiff_t(body.carries_ + body.elements_), true)));
+    for (auto slope = slopes.begin() + of_elements; slope != slopes.end(); ++slope) {
+      sums.push_back(tape.input(slope->shape()));
+      found.push_back(sums.back() + *slope);
+    }
+    found.insert(found.end(), slopes.begin() + std::ptrdiff_t(body.carries_), slopes.begin() + of_elements);
+  }
+
+  /// The nodes of the function that the gradient reads, where `stops` says at which to stop asking what they are
+  /// computed from.
+  template <class F>
+  std::vector<std::uint32_t> reads(const F& stops) const {
+    std::vector<bool> needed(tape.size());
+    for (const auto& v : found) needed[v.index()] = true;
+    std::vector<std::uint32_t> read;
+    for (std::size_t i = tape.size(); i-- > 0;) {
+      if (!needed[i]) continue;
+      if (i < end_of_step && node_of[i] != nowhere && stops(node_of[i]))
+        read.push_back(node_of[i]);
+      else
+        for (auto j : tape.inputs(i)) needed[j] = true;
+    }
+    return read;
+  }
+};
+
+template <Real T>
+std::shared_ptr<const LoopBody<T>> LoopBody<T>::keeping() const {
+  const std::lock_guard lock(mutex_);
+  if (keeping_) return keeping_;
+  const auto& nodes = function_->nodes();
+  const Sweeping swept(*this, std::vector<bool>(function_->results().size(), true),
+                       std::vector<bool>(function_->inputs(), true));
+  // Views cost nothing: what they are views of is kept.
+  const auto worth_keeping = [&](std::uint32_t k) {
+    const auto& node = nodes[k];
+    if (!node.operation) return k < function_->inputs();
+    return !(node.inputs.size() == 1 && node.operation->view(dense(nodes[node.inputs[0]].shape)));
+  };
+  auto results = swept.results;
+  std::map<std::uint32_t, std::size_t> kept;
+  for (std::size_t k = carries_; k < results.size(); ++k) kept.emplace(function_->results()[k], k - carries_);
+  for (auto k : swept.reads(worth_keeping)) {
+    if (k >= carries_ && k < function_->inputs()) continue;  // is there anyway
+    if (kept.emplace(k, results.size() - carries_).second) results.push_back(swept.nodes[k]);
+  }
+  auto made = std::make_shared<LoopBody>(
+      std::make_shared<const RecordedFunction<T>>("scan", swept.tape, swept.inputs, results), carries_, elements_);
+  // The same values have other numbers there.
+  for (const auto& [node, output] : kept) made->kept_[made->function_->results()[carries_ + output]] = output;
+  return keeping_ = made;
+}
+
+template <Real T>
+const typename LoopBody<T>::Reverse& LoopBody<T>::reverse(const std::vector<bool>& exists,
+                                                          const std::vector<bool>& wanted) const {
+  const std::lock_guard lock(mutex_);
+  auto& made = reverses_[{exists, wanted}];
+  if (!made) made = make_reverse(exists, wanted);
+  return *made;
+}
+
+template <Real T>
+std::unique_ptr<typename LoopBody<T>::Reverse> LoopBody<T>::make_reverse(const std::vector<bool>& exists,
+                                                                         const std::vector<bool>& wanted) const {
+  const Sweeping swept(*this, exists, wanted);
+  auto made = std::make_unique<Reverse>();
+  auto read = swept.reads([&](std::uint32_t k) { return k < function_->inputs() || kept_.contains(k); });
+  std::ranges::sort(read);
+  std::vector<Variable<T>> inputs;
+  for (std::size_t k = 0; k < carries_; ++k) inputs.push_back(swept.cotangents[k]);
+  inputs.insert(inputs.end(), swept.sums.begin(), swept.sums.end());
+  const std::size_t carries = inputs.size();
+  for (auto k : read)
+    if (const auto found = kept_.find(k); found != kept_.end())
+      made->kept.push_back(carries_ + found->second), inputs.push_back(swept.nodes[k]);
+  for (auto k : read)
+    if (k < carries_ && !kept_.contains(k)) made->carries.push_back(k), inputs.push_back(swept.nodes[k]);
+  for (auto k : read)
+    if (k >= carries_ && k < carries_ + elements_ && !kept_.contains(k))
+      made->elements.push_back(k), inputs.push_back(swept.nodes[k]);
+  for (std::size_t k = carries_; k < swept.cotangents.size(); ++k)
+    if (swept.cotangents[k].alive()) made->cotangents.push_back(k), inputs.push_back(swept.cotangents[k]);
+  const std::size_t elements = inputs.size() - carries;
+  for (auto k : read)
+    if (k >= carries_ + elements_ && k < function_->inputs() && !kept_.contains(k))
+      made->shared.push_back(k), inputs.push_back(swept.nodes[k]);
+  made->body = std::make_shared<const LoopBody>(
+      std::make_shared<const RecordedFunction<T>>("scan", swept.tape, inputs, swept.found), carries, elements);
+  if (!made->carries.empty()) {
+    std::vector<Variable<T>> results(swept.results.begin(), swept.results.begin() + std::ptrdiff_t(carries_));
+    for (auto k : made->carries) results.push_back(swept.inputs[k]);
+    made->of_carries = std::make_shared<const LoopBody>(
+        std::make_shared<const RecordedFunction<T>>("scan", swept.tape, swept.inputs, results), carries_, elements_);
+  }
+  return made;
+}
+
+template <Real T>
+std::vector<Shape> Loop<T>::shapes(std::span<const Dims>) const {
+  std::vector<Shape> all;
+  for (std::size_t k = 0; k < results(); ++k) {
+    Shape shape = body_->function().result_shape(k);
+    if (k >= body_->carries()) shape.insert(shape.begin(), length_);
+    all.push_back(std::move(shape));
+  }
+  return all;
+}
+
+template <Real T>
+void Loop<T>::forward(std::span<const Operand<T>> y, std::span<const Operand<const T>> x) const {
+  const std::size_t carries = body_->carries(), elements = body_->elements();
+  const typename LoopBody<T>::Lease lease(*body_);
+  Executor<T>& executor = *lease;
+  const auto carry = [&](std::size_t k) { return executor.states()[k].cell->exclusive()->data(); };
+  for (std::size_t k = 0; k < carries; ++k) std::copy_n(x[k].data, count(x[k].shape), carry(k));
+
+  std::vector<const T*> inputs;
+  std::vector<T*> outputs;
+  std::vector<std::ptrdiff_t> input_steps, output_steps;
+  const std::ptrdiff_t first = reverse_ && length_ > 0 ? std::ptrdiff_t(length_) - 1 : 0, direction = reverse_ ? -1 : 1;
+  for (std::size_t i = carries; i < x.size(); ++i) {
+    const bool moves = i < carries + elements;
+    const auto size = moves ? std::ptrdiff_t(count(Dims(body_->function().input_shape(i)))) : 0;
+    inputs.push_back(x[i].data + first * size);
+    input_steps.push_back(direction * size);
+  }
+  for (std::size_t k = carries; k < y.size(); ++k) {
+    const std::size_t size = count(Dims(body_->function().result_shape(k)));
+    const bool left_out = count(y[k].shape) != size * length_;
+    outputs.push_back(left_out ? executor.output(k - carries) : y[k].data + first * std::ptrdiff_t(size));
+    output_steps.push_back(left_out ? 0 : direction * std::ptrdiff_t(size));
+  }
+  for (std::size_t t = 0; t < length_; ++t) {
+    try {
+      executor.run_on(inputs, outputs);
+    } catch (const Error&) {
+      // Once more, so that the error says where: what throws changes no state.
+      const ErrorScope scope("step " + std::to_string(reverse_ ? length_ - 1 - t : t));
+      executor.run_on(inputs, outputs);
+      throw;
+    }
+    for (std::size_t i = 0; i < inputs.size(); ++i) inputs[i] += input_steps[i];
+    for (std::size_t k = 0; k < outputs.size(); ++k) outputs[k] += output_steps[k];
+  }
+  for (std::size_t k = 0; k < carries; ++k)
+    if (const auto size = count(y[k].shape)) std::copy_n(carry(k), size, y[k].data);
+}
+
+template <Real T>
+void Loop<T>::pull_back(Pullback<T>& step) const {
+  const std::size_t carries = body_->carries(), elements = body_->elements();
+  std::vector<bool> exists;
+  for (const auto& ct : step.cotangents) exists.push_back(ct.alive());
+  const auto& reverse = body_->reverse(exists, step.wanted);
+  const auto zeros = [](const Shape& shape) { return Variable<T>(Array<T>(shape, T(0))); };
+  std::vector<Variable<T>> inputs;
+  for (std::size_t k = 0; k < carries; ++k)
+    inputs.push_back(exists[k] ? step.cotangents[k] : zeros(body_->function().result_shape(k)));
+  for (std::size_t i = carries + elements; i < step.x.size(); ++i)
+    if (step.wanted[i]) inputs.push_back(zeros(step.x[i].shape()));
+  for (auto k : reverse.kept) inputs.push_back(step.y[k]);
+  if (reverse.of_carries) {
+    const std::vector<Variable<T>> again(step.x.begin(), step.x.end());
+    const auto found = record(reverse.of_carries, length_, reverse_, again);
+    inputs.insert(inputs.end(), found.begin() + std::ptrdiff_t(carries), found.end());
+  }
+  for (auto i : reverse.elements) inputs.push_back(step.x[i]);
+  for (auto k : reverse.cotangents) inputs.push_back(step.cotangents[k]);
+  for (auto i : reverse.shared) inputs.push_back(step.x[i]);
+  const auto found = record(reverse.body, length_, !reverse_, inputs);
+  // Cotangents of the carries, of what is shared, and of the elements.
+  std::size_t next = carries;
+  for (std::size_t k = 0; k < carries; ++k)
+    if (step.wanted[k]) step.found[k] = found[k];
+  for (std::size_t i = carries + elements; i < step.x.size(); ++i)
+    if (step.wanted[i]) step.found[i] = found[next++];
+  for (std::size_t i = carries; i < carries + elements; ++i)
+    if (step.wanted[i]) step.found[i] = found[next++];
+}
+
+template <Real T>
+Variable<T> Loop<T>::pullback(std::size_t i, const Variable<T>& ct, const Variable<T>& y,
+                              std::span<const Variable<T>> x) const {
+  Pullback<T> step{std::span(&ct, 1), std::span(&y, 1), x, std::vector<bool>(x.size()), {}};
+  step.wanted[i] = true;
+  step.found.resize(x.size());
+  pull_back(step);
+  return step.found[i].value;
+}
+
+template <Real T>
+const void* Loop<T>::kind() const {
+  static const char mark = 0;
+  return &mark;
+}
+
+template <Real T>
+bool Loop<T>::equals(const Primitive<T>& other) const {
+  if (this == &other) return true;
+  if (kind() != other.kind()) return false;
+  const auto& that = *static_cast<const Loop*>(other.self());
+  return length_ == that.length_ && reverse_ == that.reverse_ && body_->carries() == that.body_->carries() &&
+         body_->elements() == that.body_->elements() && body_->function() == that.body_->function();
+}
+
+template <Real T>
+std::vector<Variable<T>> Loop<T>::record(const std::shared_ptr<const LoopBody<T>>& body, std::size_t length,
+                                         bool reverse, const std::vector<Variable<T>>& inputs) {
+  const bool differentiable = std::ranges::any_of(
+      inputs, [](const auto& v) { return v.recorded() && v.tape().recording() && !v.tape().node(v.index()).constant; });
+  const auto loop = std::make_shared<const Loop>(differentiable ? body->keeping() : body, length, reverse);
+  std::vector<Variable<T>> results(loop->results());
+  Tape<T>::record(loop, inputs, results);
+  results.resize(body->function().results().size());
+  return results;
+}
+
+#define AUTODIFF_LOOP(T)      \
+  template class LoopBody<T>; \
+  template class Loop<T>;
+AUTODIFF_LOOP(float)
+AUTODIFF_LOOP(double)
+
+}  // namespace autodiff::detail

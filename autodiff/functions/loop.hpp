@@ -1,0 +1,103 @@
+// Loop<T>: the operation behind scan, and the bodies that it shares with its gradients.
+#pragma once
+
+#include <map>
+#include <mutex>
+
+#include "../function.hpp"
+#include "../program/executor.hpp"
+
+namespace autodiff::detail {
+
+/// One step of a loop. Of its function, inputs are carries, elements, and what all steps share; results are the next
+/// carries, then outputs.
+template <Real T>
+class LoopBody {
+ public:
+  LoopBody(std::shared_ptr<const RecordedFunction<T>> function, std::size_t carries, std::size_t elements);
+
+  const RecordedFunction<T>& function() const { return *function_; }
+  std::size_t carries() const { return carries_; }
+  std::size_t elements() const { return elements_; }
+  std::size_t shared() const { return function_->inputs() - carries_ - elements_; }
+  std::size_t outputs() const { return function_->results().size() - carries_; }
+
+  /// The same step with further outputs: the values that the gradients need.
+  std::shared_ptr<const LoopBody> keeping() const;
+
+  /// The step of the loop that runs the other way and gives cotangents. Its carries are the cotangents of the carries,
+  /// then the sums of those that are shared and wanted; its elements and what it shares are listed, by their places
+  /// among results, inputs and cotangents of the loop; its outputs are the cotangents of the elements that are wanted.
+  struct Reverse {
+    std::shared_ptr<const LoopBody> body;
+    std::vector<std::size_t> kept, elements, cotangents, shared;
+    std::vector<std::size_t> carries;  // of which each step's are needed and were not kept: another loop gives them
+    std::shared_ptr<const LoopBody> of_carries;
+  };
+  /// `exists` is by result, `wanted` by input. Made when it is first asked for, and kept.
+  const Reverse& reverse(const std::vector<bool>& exists, const std::vector<bool>& wanted) const;
+
+  /// An executor of the step, whose states are the carries, for as long as it lives.
+  class Lease {
+   public:
+    explicit Lease(const LoopBody& body);
+    ~Lease();
+    Lease(const Lease&) = delete;
+    Executor<T>& operator*() const { return *executor_; }
+
+   private:
+    const LoopBody& body_;
+    std::unique_ptr<Executor<T>> executor_;
+  };
+
+ private:
+  struct Sweeping;
+  std::unique_ptr<Reverse> make_reverse(const std::vector<bool>& exists, const std::vector<bool>& wanted) const;
+  Compilation<T> compile() const;
+
+  std::shared_ptr<const RecordedFunction<T>> function_;
+  std::size_t carries_, elements_;
+  std::map<std::uint32_t, std::size_t> kept_;  // of nodes of the function, the output
+  mutable std::mutex mutex_;
+  mutable std::shared_ptr<const Compiled<T>> compiled_;
+  mutable std::vector<std::unique_ptr<Executor<T>>> free_;
+  mutable std::shared_ptr<const LoopBody> keeping_;
+  mutable std::map<std::pair<std::vector<bool>, std::vector<bool>>, std::unique_ptr<Reverse>> reverses_;
+};
+
+/// Runs a step so many times. Inputs are the first carries, sequences of elements, and what all steps share; results
+/// the last carries, then the outputs of all steps.
+template <Real T>
+class Loop final : public Primitive<T> {
+ public:
+  Loop(std::shared_ptr<const LoopBody<T>> body, std::size_t length, bool reverse)
+      : body_(std::move(body)), length_(length), reverse_(reverse) {}
+
+  std::string_view name() const override { return "scan"; }
+  std::size_t results() const override { return body_->function().results().size(); }
+  std::vector<Shape> shapes(std::span<const Dims>) const override;
+  Shape shape(std::span<const Dims> x) const override { return shapes(x)[0]; }
+  void forward(std::span<const Operand<T>> y, std::span<const Operand<const T>> x) const override;
+  void forward(Operand<T> y, std::span<const Operand<const T>> x) const override { forward(std::span(&y, 1), x); }
+  void pull_back(Pullback<T>& step) const override;
+  Variable<T> pullback(std::size_t i, const Variable<T>& ct, const Variable<T>& y,
+                       std::span<const Variable<T>> x) const override;
+  bool differentiable(std::size_t i) const override { return body_->function().input_differentiable(i); }
+  bool result_differentiable(std::size_t k) const override { return body_->function().result_differentiable(k); }
+  bool fails() const override { return body_->function().fails(); }
+  const void* kind() const override;
+  const void* self() const override { return this; }
+  bool equals(const Primitive<T>& other) const override;
+  bool leaves_out_results() const override { return true; }
+
+  /// Records a loop, and what its gradient needs along with it where there can be one.
+  static std::vector<Variable<T>> record(const std::shared_ptr<const LoopBody<T>>& body, std::size_t length,
+                                         bool reverse, const std::vector<Variable<T>>& inputs);
+
+ private:
+  std::shared_ptr<const LoopBody<T>> body_;
+  std::size_t length_;
+  bool reverse_;
+};
+
+}  // namespace autodiff::detail
