@@ -6,6 +6,7 @@
 #include "check.hpp"
 #include "error.hpp"
 #include "functions/checkpoint.hpp"
+#include "functions/control.hpp"
 #include "functions/scan.hpp"
 #include "ops/activations.hpp"
 #include "ops/arithmetic.hpp"

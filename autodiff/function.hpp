@@ -89,6 +89,25 @@ template <Real T>
 BodyOf<T> record_body(std::string_view caller, const Body<T>& body, const std::vector<Shape>& shapes,
                       std::span<const Variable<T>> around);
 
+/// An operation that is defined for any number of results; one is a case of that.
+template <Real T>
+class SeveralResults : public Primitive<T> {
+ public:
+  Shape shape(std::span<const Dims> x) const override { return this->shapes(x)[0]; }
+  void forward(Operand<T> y, std::span<const Operand<const T>> x) const override { forward(std::span(&y, 1), x); }
+  using Primitive<T>::forward;
+  void forward(std::span<const Operand<T>> y, std::span<const Operand<const T>> x) const override = 0;
+  Variable<T> pullback(std::size_t i, const Variable<T>& ct, const Variable<T>& y,
+                       std::span<const Variable<T>> x) const override {
+    Pullback<T> step{std::span(&ct, 1), std::span(&y, 1), x, std::vector<bool>(x.size()), {}};
+    step.wanted[i] = true;
+    step.found.resize(x.size());
+    this->pull_back(step);
+    return step.found[i].value;
+  }
+  void pull_back(Pullback<T>& step) const override = 0;
+};
+
 }  // namespace detail
 
 extern template class RecordedFunction<float>;

@@ -151,7 +151,7 @@ class Primitive {
   virtual const RecordedFunction<T>* made_of() const { return nullptr; }
   /// Whether what it is made of is computed there, also where the same was computed elsewhere.
   virtual bool apart() const { return false; }
-  /// Whether forward takes null for a result that nobody reads.
+  /// Whether forward leaves out a result that nobody reads: it is given one without elements then.
   virtual bool leaves_out_results() const { return false; }
 };
 

@@ -16,9 +16,9 @@ forbid() {
 }
 include='^[[:space:]]*#[[:space:]]*include[[:space:]]*'
 
-# The engine is autodiff/ itself, less what operations are written with, what includes all, and what checks them.
+# The engine is autodiff/ itself, less what operations are written with, what includes all, and what is made of both.
 engine=
-for file in $(find autodiff -name '*.[hc]pp' -not -path '*/ops/*' -not -path '*/kernels/*'); do
+for file in $(find autodiff -name '*.[hc]pp' -not -path '*/ops/*' -not -path '*/kernels/*' -not -path '*/functions/*'); do
   case $file in
     autodiff/op.* | autodiff/autodiff.hpp) ;;
     *) engine="$engine $file" ;;
@@ -32,6 +32,10 @@ either() { echo "$1" | paste -sd '|'; }
 forbid "the engine includes no operations, but + for cotangents, sum for products and stack for rows" \
   "${include}[\"<](\.\./)*(autodiff/)?(ops/|op\.hpp)" \
   '^autodiff/sweep.cpp:.*"ops/arithmetic.hpp"|^autodiff/transforms.cpp:.*"ops/(reduce|slice).hpp"' $engine
+forbid "neither the engine nor operations include functions of recorded functions" \
+  "${include}[\"<](\.\./)*(autodiff/)?functions/" '' $engine $(find autodiff/ops autodiff/kernels -name '*.[hc]pp')
+forbid "functions of recorded functions do not see the structs of operations" "${include}.*(structs|op\.hpp)" '' \
+  $(find autodiff/functions -name '*.[hc]pp')
 forbid "the engine asks no operation what it is" 'typeid|dynamic_cast|dynamic_pointer_cast|<typeinfo>|<typeindex>' '' \
   $engine autodiff/op.hpp autodiff/op.cpp
 forbid "the engine names no operation" "\"($(either "$operations"))\"|\b($(either "$structs"))\b *[{(<>,]" '' $engine

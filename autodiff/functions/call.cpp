@@ -41,16 +41,6 @@ void Call<T>::pull_back(Pullback<T>& step) const {
 }
 
 template <Real T>
-Variable<T> Call<T>::pullback(std::size_t i, const Variable<T>& ct, const Variable<T>& y,
-                              std::span<const Variable<T>> x) const {
-  Pullback<T> step{std::span(&ct, 1), std::span(&y, 1), x, std::vector<bool>(x.size()), {}};
-  step.wanted[i] = true;
-  step.found.resize(x.size());
-  pull_back(step);
-  return step.found[i].value;
-}
-
-template <Real T>
 const void* Call<T>::kind() const {
   static const char mark = 0;
   return &mark;

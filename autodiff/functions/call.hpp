@@ -8,7 +8,7 @@ namespace autodiff::detail {
 /// Keeps its inputs alone: what its gradient needs besides is computed again. In a program, what it is made of stands
 /// in its place.
 template <Real T>
-class Call final : public Primitive<T> {
+class Call final : public SeveralResults<T> {
  public:
   /// From cotangents, results and inputs, the cotangents of the inputs.
   using Rule =
@@ -25,16 +25,10 @@ class Call final : public Primitive<T> {
   std::string_view name() const override { return name_; }
   std::size_t results() const override { return function_->results().size(); }
   std::vector<Shape> shapes(std::span<const Dims>) const override;
-  Shape shape(std::span<const Dims>) const override { return function_->result_shape(0); }
   void forward(std::span<const Operand<T>> y, std::span<const Operand<const T>> x) const override {
     function_->run(y, x);
   }
-  void forward(Operand<T> y, std::span<const Operand<const T>> x) const override {
-    function_->run(std::span(&y, 1), x);
-  }
   void pull_back(Pullback<T>& step) const override;
-  Variable<T> pullback(std::size_t i, const Variable<T>& ct, const Variable<T>& y,
-                       std::span<const Variable<T>> x) const override;
   bool differentiable(std::size_t i) const override { return rule_ || function_->input_differentiable(i); }
   bool result_differentiable(std::size_t k) const override { return rule_ || function_->result_differentiable(k); }
   bool fails() const override { return function_->fails(); }

@@ -68,7 +68,7 @@ class LoopBody {
 /// Runs a step so many times. Inputs are the first carries, sequences of elements, and what all steps share; results
 /// the last carries, then the outputs of all steps.
 template <Real T>
-class Loop final : public Primitive<T> {
+class Loop final : public SeveralResults<T> {
  public:
   Loop(std::shared_ptr<const LoopBody<T>> body, std::size_t length, bool reverse)
       : body_(std::move(body)), length_(length), reverse_(reverse) {}
@@ -76,12 +76,8 @@ class Loop final : public Primitive<T> {
   std::string_view name() const override { return "scan"; }
   std::size_t results() const override { return body_->function().results().size(); }
   std::vector<Shape> shapes(std::span<const Dims>) const override;
-  Shape shape(std::span<const Dims> x) const override { return shapes(x)[0]; }
   void forward(std::span<const Operand<T>> y, std::span<const Operand<const T>> x) const override;
-  void forward(Operand<T> y, std::span<const Operand<const T>> x) const override { forward(std::span(&y, 1), x); }
   void pull_back(Pullback<T>& step) const override;
-  Variable<T> pullback(std::size_t i, const Variable<T>& ct, const Variable<T>& y,
-                       std::span<const Variable<T>> x) const override;
   bool differentiable(std::size_t i) const override { return body_->function().input_differentiable(i); }
   bool result_differentiable(std::size_t k) const override { return body_->function().result_differentiable(k); }
   bool fails() const override { return body_->function().fails(); }

@@ -1,0 +1,278 @@
+// Recorded functions as operations: scan, checkpoint, rules of one's own, cond and while_loop, against the same written
+// out.
+#include <nn/nn.hpp>
+
+#include "cases.hpp"
+
+using namespace test;
+using V = ad::Variable<double>;
+using Vs = std::vector<V>;
+
+namespace {
+
+constexpr double rounding = 1e-12;
+
+/// Value, first and second derivatives of a and b by all xs, on tape and in a program, which has both.
+void check_same(const V& a, const V& b, const Vs& xs) {
+  CHECK_EQ(difference(a.value(), b.value(), rounding), "");
+  Vs of_a = ad::recorded_gradient(a, xs), of_b = ad::recorded_gradient(b, xs), all{a}, expected{b};
+  V norm_a = ad::sum(ad::square(of_a[0])), norm_b = ad::sum(ad::square(of_b[0]));
+  for (std::size_t i = 1; i < xs.size(); ++i)
+    norm_a = norm_a + ad::sum(ad::square(of_a[i])), norm_b = norm_b + ad::sum(ad::square(of_b[i]));
+  for (const auto& [from, to] : {std::pair(of_a, &all), std::pair(of_b, &expected)})
+    to->insert(to->end(), from.begin(), from.end());
+  const Vs second_a = ad::recorded_gradient(norm_a, xs), second_b = ad::recorded_gradient(norm_b, xs);
+  all.insert(all.end(), second_a.begin(), second_a.end()),
+      expected.insert(expected.end(), second_b.begin(), second_b.end());
+  for (std::size_t i = 0; i < all.size(); ++i) CHECK_EQ(difference(all[i].value(), expected[i].value(), rounding), "");
+  std::vector<Array<double>> points;
+  for (const auto& x : xs) points.push_back(x.value()), points.back() *= 0.75;
+  for (const bool exact : {false, true}) {
+    auto program = ad::compile(xs, all, {}, {.exact = exact}), other = ad::compile(xs, expected, {}, {.exact = exact});
+    const auto found = program(points), wanted = other(points);
+    for (std::size_t i = 0; i < found.size(); ++i) CHECK_EQ(difference(found[i], wanted[i], rounding), "");
+  }
+}
+
+std::pair<V, V> cell(const V& h, const V& x, const V& w) {
+  const V next = ad::tanh(ad::matmul(h, w) + x * h);
+  return {next, next * x};
+}
+
+}  // namespace
+
+TEST_CASE("a scan is the loop written out: both directions, either axis, whatever is kept") {
+  for (const bool reverse : {false, true})
+    for (const int axis : {0, 1})
+      for (const std::size_t keep : {1, 0, 4, 20}) {
+        CAPTURE(reverse);
+        CAPTURE(axis);
+        CAPTURE(keep);
+        ad::Tape<double> tape;
+        const V w = tape.variable(sample({3, 3}, -1, 1)), h0 = tape.variable(sample({2, 3}, -1, 1)),
+                xs = tape.variable(sample(axis ? Shape{2, 11, 3} : Shape{11, 2, 3}, -1, 1));
+        const auto [last, ys] = ad::scan([&](const V& h, const V& x) { return cell(h, x, w); }, h0, xs,
+                                         {.axis = axis, .reverse = reverse, .keep_every = keep});
+        V h = h0;
+        Vs outputs(11);
+        const auto parts = ad::unstack(xs, axis);
+        for (std::size_t k = 0; k < 11; ++k) {
+          const std::size_t t = reverse ? 10 - k : k;
+          std::tie(h, outputs[t]) = cell(h, parts[t], w);
+        }
+        CHECK_EQ(difference(last.value(), h.value(), rounding), "");
+        CHECK_EQ(difference(ys.value(), ad::stack(outputs, axis).value(), rounding), "");
+        check_same(ad::sum(ad::square(last)) + ad::sum(ad::sin(ys)),
+                   ad::sum(ad::square(h)) + ad::sum(ad::sin(ad::stack(outputs, axis))), {w, h0, xs});
+      }
+}
+
+TEST_CASE("a scan without carry, without sequences, without steps; several of each; one inside another") {
+  ad::Tape<double> tape;
+  const V x = tape.variable(sample({4, 3}, -1, 1)), w = tape.variable(sample({3}, -1, 1));
+  const auto [none, mapped] = ad::scan(
+      [&](const Vs&, const Vs& e) {
+        return std::pair(Vs(), Vs{ad::exp(e[0] * w), ad::sum(e[0])});
+      },
+      Vs(), Vs{x});
+  CHECK(none.empty());
+  check_same(ad::sum(mapped[0] * ad::reshape(mapped[1], {-1, 1})),
+             ad::sum(ad::exp(x * w) * ad::sum(x, 1, ad::keepdims)), {x, w});
+  const auto [power, nothing] = ad::scan(
+      [&](const Vs& c, const Vs&) {
+        return std::pair(Vs{c[0] * w, c[1] + 1}, Vs());
+      },
+      Vs{w, V(Array<double>(Shape{}, 0.0))}, Vs(), {.length = 3});
+  CHECK(nothing.empty());
+  CHECK(power[1].item() == 3);
+  check_same(ad::sum(power[0]), ad::sum(w * w * w * w), {w});
+  const auto [same, empty] = ad::scan([&](const V& c, const V& e) { return std::pair(c * e, c + e); }, w,
+                                      tape.variable(Array<double>(Shape{0, 3})));
+  CHECK_EQ(difference(same.value(), w.value(), 0), "");
+  CHECK(empty.shape() == Shape{0, 3});
+  const auto [total, rows] = ad::scan(
+      [&](const V& c, const V& row) {
+        const auto [end, parts] = ad::scan([&](const V& d, const V& e) { return std::pair(d * e + w(0), d); }, c, row);
+        return std::pair(end, ad::sum(parts));
+      },
+      w(1), x);
+  V d = w(1), sums = ad::sum(w) * 0;
+  for (std::size_t i = 0; i < 4; ++i)
+    for (std::size_t j = 0; j < 3; ++j) sums = sums + (i + 1.0) * d, d = d * x(i, j) + w(0);
+  check_same(total + ad::sum(rows * Array<double>(xt::arange<double>(1, 5))), d + sums, {x, w});
+}
+
+TEST_CASE("a checkpoint has the same bits, derivatives and states of layers, and less memory in a program") {
+  const auto network = [](const V& x, const V& w, bool again) {
+    const auto block = [&](const V& h) { return ad::tanh(ad::matmul(ad::tanh(ad::matmul(h, w)), w)); };
+    V h = x;
+    for (int k = 0; k < 8; ++k) h = again ? ad::checkpoint(block, h) : block(h);
+    return ad::sum(ad::square(h));
+  };
+  ad::Tape<double> tape;
+  const V x = tape.variable(sample({4, 3}, -1, 1)), w = tape.variable(sample({3, 3}, -1, 1));
+  check_same(network(x, w, true), network(x, w, false), {x, w});
+  CHECK_EQ(difference(ad::gradient(network(x, w, true), x), ad::gradient(network(x, w, false), x), 0), "");
+  std::size_t bytes[2];
+  for (const bool again : {false, true}) {
+    ad::Tape<double> wide;
+    const V in = wide.variable(sample({256, 16}, -1, 1)), v = wide.variable(sample({16, 16}, -1, 1));
+    bytes[again] = ad::compile({in, v}, {ad::recorded_gradient(network(in, v, again), v)}).report().bytes;
+  }
+  CHECK(bytes[1] < 0.75 * double(bytes[0]));
+
+  struct Block : nn::Module<double> {
+    nn::Sequential<double> inner{nn::Linear<double>(3, 5), nn::BatchNorm<double>(5), nn::Dropout<double>(0.5)};
+    nn::Linear<double> last{5, 2};
+    bool again;
+    explicit Block(bool computed_again) : again(computed_again) {}
+    void members(nn::Members<double>& m) override { m("inner", inner), m("last", last); }
+    V forward(const V& in) override { return last(again ? ad::checkpoint(inner, in) : inner(in)); }
+  };
+  Block one(true), other(false);
+  one.initialise(1), other.initialise(1);
+  nn::Sgd<double> first(0.1), second(0.1);
+  nn::TrainingStep<double> step(one, first, nn::loss<double>("squared-error")),
+      expected(other, second, nn::loss<double>("squared-error"));
+  const Array<double> inputs = sample({6, 3}, -1, 1), targets = sample({6, 2}, -1, 1);
+  for (int i = 0; i < 3; ++i) CHECK(step(inputs, targets) == expected(inputs, targets));
+  const auto states = one.states(), of_other = other.states();
+  for (std::size_t k = 0; k < states.size(); ++k)
+    CHECK_EQ(difference(states[k].parameter.value(), of_other[k].parameter.value(), 0), "");
+  // Names are those of the model, since parameters are entered around the body.
+  CHECK(one.parameters()[0].name == "inner.0.weight");
+}
+
+TEST_CASE("a rule of one's own: straight through, implicit, checked as any function, differentiated again") {
+  ad::Tape<double> tape;
+  const V x = tape.variable({0.3, -1.6, 2.2});
+  const auto sign = [](const V& v) { return ad::where(v > 0, 1.0, -1.0); };
+  const V through = ad::custom_gradient([&](const V& v) { return sign(v) * 1.0; },
+                                        [](const V& ct, const V&, const V&) { return ct; }, x);
+  CHECK_EQ(difference(ad::gradient(ad::sum(through * x), x), Array<double>(sign(x).value() + x.value()), rounding), "");
+  // The root y of y^3 + y = x: dy/dx = 1 / (3 y^2 + 1), by the implicit function theorem.
+  const auto root = [](const V& a) {
+    return ad::custom_gradient(
+        [](const V& b) {
+          V y = b * 0.5;
+          for (int i = 0; i < 30; ++i) y = y - (y * y * y + y - b) / (3 * y * y + 1);
+          return y;
+        },
+        [](const V& ct, const V& y, const V&) { return ct / (3 * y * y + 1); }, a);
+  };
+  const auto report =
+      ad::check_gradient([&](const V& v) { return ad::sum(ad::exp(root(v))); }, x.value(), {.second_order = true});
+  CHECK_MESSAGE(bool(report), report.message());
+  auto program = ad::compile({x}, {ad::recorded_gradient(ad::sum(root(x)), x)});
+  const auto y = root(V(Array<double>{1.0, 2.0, 3.0})).value();
+  CHECK_EQ(difference(program(Array<double>{1.0, 2.0, 3.0})[0], Array<double>(1 / (3 * y * y + 1)), rounding), "");
+  CHECK_THROWS_WITH_AS(ad::custom_gradient([&](const V& v) { return v * x; },
+                                           [](const V& ct, const V&, const V&) { return ct; }, tape.variable({1.0})),
+                       "[custom_gradient] the function uses a variable around it, to which the rule gives no gradient: "
+                       "make it an input: (3)",
+                       ad::TapeError);
+  const V wrong = ad::custom_gradient([](const Vs& v) { return Vs{v[0] * v[1]}; },
+                                      [](const Vs& ct, const Vs&, const Vs&) { return ct; }, Vs{x, x})[0];
+  CHECK_THROWS_WITH_AS(ad::gradient(ad::sum(wrong), x),
+                       "[custom_gradient] the rule must give a gradient of each input: 1 and 2", ad::ValueError);
+}
+
+TEST_CASE("cond takes one side at each run, with its derivatives, and variables around it") {
+  ad::Tape<double> tape;
+  const V x = tape.variable({0.5, -1.5}), w = tape.variable({2.0, 3.0}), v = tape.variable({0.7, 0.1});
+  const auto chosen = [&](const V& c) {
+    return ad::sum(ad::cond(
+        c, [&](const V& a) { return ad::sin(a) * w; }, [&](const V& a) { return a * a * v; }, x));
+  };
+  const V flag = tape.constant(1.0), off = tape.constant(0.0);
+  check_same(chosen(flag), ad::sum(ad::sin(x) * w), {x, w, v});
+  check_same(chosen(off), ad::sum(x * x * v), {x, w, v});
+  const V in = tape.variable(1.0), y = chosen(in);
+  auto program = ad::compile({in, x}, {y, ad::recorded_gradient(y, x)});
+  CHECK_EQ(
+      difference(program(Array<double>(Shape{}, 0.0), Array<double>{1.0, 2.0})[1], Array<double>{1.4, 0.4}, rounding),
+      "");
+  CHECK_EQ(
+      difference(program(Array<double>(Shape{}, 1.0), Array<double>{0.0, 0.0})[1], Array<double>{2.0, 3.0}, rounding),
+      "");
+  CHECK_THROWS_WITH_AS(ad::cond(
+                           flag, [](const V& a) { return a; }, [](const V& a) { return ad::sum(a); }, x),
+                       "[cond] both functions must give results of the same shapes: (2) and ()", ad::ShapeError);
+  CHECK_THROWS_WITH_AS(ad::cond(
+                           x, [](const V& a) { return a; }, [](const V& a) { return a; }, x),
+                       "[cond] the condition must have one element: (2)", ad::ShapeError);
+}
+
+TEST_CASE("while_loop runs until its condition fails: first and second derivatives, and other lengths in a program") {
+  ad::Tape<double> tape;
+  const V x = tape.variable(1.3), w = tape.variable(1.7);
+  const auto grown = [&](const V& from) {
+    return ad::while_loop([](const V& c) { return c < 100.0; }, [&](const V& c) { return c * w + ad::sin(c); }, from);
+  };
+  const auto by_hand = [&](const V& from) {
+    V c = from;
+    while (c.item() < 100) c = c * w + ad::sin(c);
+    return c;
+  };
+  const V a = grown(x), b = by_hand(x);
+  CHECK(a.item() == doctest::Approx(b.item()));
+  for (const V& v : {x, w}) {
+    CHECK_EQ(difference(ad::gradient(a, v), ad::gradient(b, v), 1e-11), "");
+    CHECK_EQ(difference(ad::hessian(a, v), ad::hessian(b, v), 1e-10), "");
+    CHECK_EQ(difference(ad::jvp(a, v, 0.5), ad::jvp(b, v, 0.5), 1e-11), "");
+  }
+  auto program =
+      ad::compile({x, w}, {a, ad::recorded_gradient(a, x), ad::recorded_gradient(a, w), ad::recorded_jvp(a, w, 2.0)});
+  for (const double start : {0.4, 1.3, 30.0, 200.0}) {
+    ad::Tape<double> other;
+    const V y = other.variable(start), u = other.variable(1.7);
+    V c = y;
+    while (c.item() < 100) c = c * u + ad::sin(c);
+    const auto found = program(Array<double>(Shape{}, start), Array<double>(Shape{}, 1.7));
+    CHECK(found[0]() == doctest::Approx(c.item()));
+    CHECK(found[1]() == doctest::Approx(ad::gradient(c, y)()));
+    CHECK(found[2]() == doctest::Approx(ad::gradient(c + 0 * u, u)()));
+    CHECK(found[3]() == doctest::Approx(2 * ad::gradient(c + 0 * u, u)()));
+  }
+  CHECK_THROWS_WITH_AS(
+      ad::while_loop([](const V& c) { return c > 0.0; }, [](const V& c) { return c + 1; }, x, {.most_steps = 10}),
+      "[while_loop] takes more than 10 steps, see WhileOptions::most_steps", ad::ValueError);
+  CHECK_THROWS_WITH_AS(ad::recorded_hessian(a, x),
+                       doctest::Contains("its second derivatives are there for arrays alone"), ad::TapeError);
+}
+
+TEST_CASE("what a body may not do is an error that names it, and records nothing") {
+  ad::Tape<double> tape, other;
+  const V x = tape.variable(sample({4, 3}, -1, 1)), h = tape.variable(sample({3}, -1, 1)),
+          foreign = other.variable(1.0);
+  const std::size_t before = tape.size();
+  const auto refused = [&](auto&& body, const char* message) {
+    CHECK_THROWS_WITH(ad::scan(body, h, x), message);
+    CHECK_EQ(tape.size(), before);
+  };
+  refused([](const V& c, const V& e) { return std::pair(ad::sum(c + e), c); },
+          "[scan] the body must not change the shape of carry 0: (3) and ()");
+  refused([](const V& c, const V& e) { return std::pair(c * e.value()(0), c); },
+          "[variable] only a run of the program knows the value, which depends on input 1: (3)");
+  refused([&](const V& c, const V& e) { return std::pair(c * foreign, e); },
+          "[scan] variables of two tapes cannot be mixed: (3) and ()");
+  refused([&](const V& c, const V&) { return std::pair(c, V()); },
+          "[scan] the body gives a result that is empty, or whose tape is gone");
+  CHECK_THROWS_WITH(ad::scan([](const Vs& c, const Vs&) { return std::pair(Vs{c[0]}, Vs()); }, Vs{h, h}, Vs{x}),
+                    "[scan] the body must give as many carries as it is given: 1 and 2");
+  CHECK_THROWS_WITH(ad::scan([](const Vs& c, const Vs&) { return std::pair(c, Vs()); }, Vs{h}, Vs{x, h}),
+                    "[scan] all sequences must have as many elements as there are steps: 3 and 4");
+  CHECK_THROWS_WITH(ad::scan([](const Vs& c, const Vs&) { return std::pair(c, Vs()); }, Vs{h}, Vs()),
+                    "[scan] without a sequence, options must say how many steps there are");
+  V leaked;
+  ad::scan([&](const V& c, const V& e) { return std::pair(leaked = c * e, c); }, h, x);
+  CHECK_THROWS_WITH_AS(leaked * 2, doctest::Contains("that has been cleared or is gone"), ad::TapeError);
+  const V places = tape.constant({0.0, 2.0, 7.0, 1.0});
+  CHECK_THROWS_WITH(ad::scan([&](const V& c, const V& p) { return std::pair(c, ad::gather(h, p)); }, h, places),
+                    doctest::Contains("step 2"));
+  nn::BatchNorm<double> norm(3);
+  norm.initialise(1);
+  norm.training(true);
+  CHECK_THROWS_WITH(ad::scan([&](const V& c, const V&) { return std::pair(norm(c), c); }, x, x),
+                    doctest::Contains("make it a carry, or call its module in inference"));
+}
