@@ -8,6 +8,7 @@
 #include "functions/checkpoint.hpp"
 #include "functions/control.hpp"
 #include "functions/scan.hpp"
+#include "functions/vmap.hpp"
 #include "ops/activations.hpp"
 #include "ops/arithmetic.hpp"
 #include "ops/elementary.hpp"

@@ -37,6 +37,9 @@ class Axes {
 /// One axis from 0. Throws AxisError when it is out of range.
 std::size_t resolve_axis(std::string_view operation, int axis, std::size_t rank, Dims shape);
 
+/// The number of an axis where one more stands in front.
+inline int axis_behind(int axis) { return axis < 0 ? axis : axis + 1; }
+
 /// Lengths of axes, of which one may be -1: what is left over. From braces, a Shape or a vector.
 class Lengths {
  public:

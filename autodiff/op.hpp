@@ -37,6 +37,8 @@
 //   template <class T> Reduction<T> reduction(Dims x) const;             // it reduces, by parts if need be: how
 //   bool accumulates(Dims a, ...) const;                                 // accumulate is worth its while
 //   template <class T> void accumulate(Operand<T> y, Operand<const T> a, ..., T alpha, T beta) const;
+//   template <class V> V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
+//                                                                        // the same for n samples at once, see vmap
 // Primitive (primitive.hpp) says what each means, and Reduction what a kernel has to keep to.
 #pragma once
 
@@ -55,6 +57,29 @@ namespace autodiff {
 
 /// The common shape of arrays by NumPy's rules: axes aligned at the end, lengths equal or one.
 Shape broadcast_shape(std::string_view operation, std::span<const Dims> shapes);
+
+/// Samples one behind the other, with axes of length one put in so that each has `rank` of them; others as they are.
+template <Real T>
+Variable<T> with_rank(const Variable<T>& x, bool stacked, std::size_t rank) {
+  if (!stacked || x.dimension() == rank + 1) return x;
+  Shape shape(rank + 1, 1);
+  shape[0] = x.shape(0);
+  std::copy(x.shape().begin() + 1, x.shape().end(), shape.end() - std::ptrdiff_t(x.dimension() - 1));
+  return reshape(x, shape);
+}
+
+/// All of them stacked, n of each.
+template <Real T>
+std::vector<Variable<T>> all_stacked(std::size_t n, const std::vector<bool>& stacked, std::span<const Variable<T>> x) {
+  std::vector<Variable<T>> all(x.begin(), x.end());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (stacked[i]) continue;
+    Shape shape = x[i].shape();
+    shape.insert(shape.begin(), n);
+    all[i] = broadcast_to(x[i], shape);
+  }
+  return all;
+}
 
 /// Throws ShapeError when an operation is given another number of arguments than it takes.
 void check_arity(std::string_view operation, std::size_t takes, std::size_t given);
@@ -158,6 +183,13 @@ class Declared : public Primitive<T> {
 };
 
 template <class Op, Real T>
+class Elementwise;
+template <class Op, Real T>
+std::shared_ptr<const Primitive<T>> elementwise(const Op& op) {
+  return std::make_shared<const Elementwise<Op, T>>(op);
+}
+
+template <class Op, Real T>
 class Elementwise final : public Declared<Op, T> {
   using Lanes = kernels::NativeLanes<T>;
   static constexpr std::size_t arity = arity_of<Op, Lanes>();
@@ -223,6 +255,15 @@ class Elementwise final : public Declared<Op, T> {
       return result;
     }
     (std::make_index_sequence<arity>());
+  }
+
+  std::vector<Variable<T>> batched(std::size_t, const std::vector<bool>& stacked,
+                                   std::span<const Variable<T>> x) const override {
+    std::size_t rank = 0;
+    for (std::size_t i = 0; i < arity; ++i) rank = std::max(rank, x[i].dimension() - stacked[i]);
+    std::array<Variable<T>, arity> aligned;
+    for (std::size_t i = 0; i < arity; ++i) aligned[i] = with_rank(x[i], stacked[i], rank);
+    return {Tape<T>::record(elementwise<Op, T>(this->op_), aligned)};
   }
 
   bool fails() const override { return false; }
@@ -399,6 +440,13 @@ class Structural final : public Declared<Op, T> {
       else
         return false;
     });
+  }
+
+  std::vector<Variable<T>> batched(std::size_t n, const std::vector<bool>& stacked,
+                                   std::span<const Variable<T>> x) const override {
+    if constexpr (requires(const Op& op) { op.batched(n, stacked, x); })
+      if (auto y = this->op_.batched(n, stacked, x); y.alive()) return {std::move(y)};
+    return {};
   }
 
   void accumulate(Operand<T> y, std::span<const Operand<const T>> x, T alpha, T beta) const override {

@@ -151,6 +151,10 @@ class Primitive {
   virtual const RecordedFunction<T>* made_of() const { return nullptr; }
   /// Whether what it is made of is computed there, also where the same was computed elsewhere.
   virtual bool apart() const { return false; }
+  /// Records the operation for n samples at once: inputs that are `stacked` have an axis of n in front of those of a
+  /// sample, and so have the results, which stay empty where it does not know how.
+  virtual std::vector<Variable<T>> batched(std::size_t n, const std::vector<bool>& stacked,
+                                           std::span<const Variable<T>> x) const;
   /// Whether forward leaves out a result that nobody reads: it is given one without elements then.
   virtual bool leaves_out_results() const { return false; }
 };

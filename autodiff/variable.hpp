@@ -126,6 +126,12 @@ class Variable {
   bool abstract_ = false;
 };
 
+template <Real T>
+std::vector<Variable<T>> Primitive<T>::batched(std::size_t, const std::vector<bool>&,
+                                               std::span<const Variable<T>>) const {
+  return {};
+}
+
 /// The type of what a vjp gives that is zero but for a part: see Cotangent.
 template <class V>
 using CotangentLike = Cotangent<typename V::value_type>;

@@ -241,6 +241,63 @@ TEST_CASE("while_loop runs until its condition fails: first and second derivativ
                        doctest::Contains("its second derivatives are there for arrays alone"), ad::TapeError);
 }
 
+TEST_CASE("vmap is a loop over samples: every kind of operation, gradients of each, variables around, nested") {
+  ad::Tape<double> tape;
+  const V x = tape.variable(sample({4, 3}, -1, 1)), m = tape.variable(sample({4, 2, 3}, -1, 1, 2)),
+          w = tape.variable(sample({3, 2}, -1, 1, 3)), b = tape.variable(sample({2}, -1, 1, 4)),
+          c = tape.constant({0.0, 1.0, 1.0, 0.0});
+  using F = std::function<V(const V&, const V&, const V&)>;  // of a vector, a matrix and a class
+  const F functions[] = {
+      [&](const V& v, const V&, const V&) { return ad::tanh(ad::linear(v, w, b)); },
+      [&](const V& v, const V& a, const V&) { return ad::matmul(a, v) + b; },
+      [&](const V& v, const V& a, const V&) { return ad::matmul(ad::transpose(ad::matmul(a, w)), a) * ad::sum(v); },
+      [&](const V& v, const V& a, const V&) {
+        return ad::outer(v, b) + ad::transpose(ad::max(a, 0, ad::keepdims)) + v(1);
+      },
+      [&](const V& v, const V& a, const V& k) { return ad::softmax_cross_entropy(ad::matmul(a, v), k); },
+      [&](const V& v, const V& a, const V&) {
+        return ad::concatenate({ad::softmax(a, 1), ad::reshape(v, {1, 3}), ad::transpose(w)});
+      },
+      [&](const V& v, const V& a, const V& k) {
+        return ad::cumsum(ad::slice(a, {{0, 2, 1}, {2, 0, -1}}), 0) * v(0) + k;
+      },
+      [&](const V& v, const V&, const V& k) { return ad::gather(w, k) * ad::one_hot(k, 2) + ad::logsumexp(v); },
+      [&](const V& v, const V& a, const V&) { return ad::gather(ad::reshape(a, {-1}), ad::argmax(v)) * ad::prod(v); },
+      [&](const V& v, const V& a, const V& k) {
+        return ad::gather(ad::broadcast_to(v, {2, 3}), k, 1) - ad::mean(a);
+      },
+      [&](const V& v, const V& a, const V&) {
+        return ad::checkpoint([&](const V& u) { return ad::sin(u) * w(0, 0); }, v) + ad::norm(a);
+      },
+      [&](const V& v, const V& a, const V&) {
+        return ad::scan([&](const V& h, const V& row) { return std::pair(ad::sin(h * row), h); }, v, a).first;
+      },
+      [&](const V& v, const V& a, const V&) { return ad::vmap([&](const V& row) { return ad::sum(row * v) * w; }, a); },
+      [&](const V& v, const V& a, const V&) { return ad::recorded_gradient(ad::sum(ad::tanh(ad::matmul(a, v))), v); },
+      [&](const V& v, const V&, const V& k) {
+        return ad::recorded_gradient(ad::softmax_cross_entropy(ad::linear(ad::tanh(v), w, b), k), w);
+      },
+      [&](const V& v, const V&, const V&) { return ad::recorded_hessian(ad::sum(ad::exp(ad::linear(v, w, b))), v); },
+      [&](const V&, const V&, const V&) { return w * 2.0; },
+  };
+  std::size_t number = 0;
+  for (const auto& f : functions) {
+    CAPTURE(number);
+    ++number;
+    const V all = ad::vmap(f, x, m, c);
+    Vs each;
+    for (std::size_t i = 0; i < 4; ++i) each.push_back(f(x(i), m(i), c(i)));
+    const V one_by_one = ad::stack(each);
+    CHECK_EQ(difference(all.value(), one_by_one.value(), rounding), "");
+    check_same(ad::sum(ad::sin(all) + 0 * ad::sum(x) + 0 * ad::sum(m) + 0 * ad::sum(w)),
+               ad::sum(ad::sin(one_by_one) + 0 * ad::sum(x) + 0 * ad::sum(m) + 0 * ad::sum(w)), {x, m, w});
+  }
+  const V along = ad::vmap([](const Vs& v) { return ad::sum(v[0] * v[0]); }, Vs{x}, {.axis = 1});
+  CHECK_EQ(difference(along.value(), ad::sum(x * x, 0).value(), rounding), "");
+  CHECK_THROWS_WITH(ad::vmap([](const V& u, const V& v) { return u * ad::sum(v); }, x, w),
+                    "[vmap] all inputs must have as many samples: 4 and 3");
+}
+
 TEST_CASE("what a body may not do is an error that names it, and records nothing") {
   ad::Tape<double> tape, other;
   const V x = tape.variable(sample({4, 3}, -1, 1)), h = tape.variable(sample({3}, -1, 1)),

@@ -34,7 +34,7 @@ forbid "the engine includes no operations, but + for cotangents, sum for product
   '^autodiff/sweep.cpp:.*"ops/arithmetic.hpp"|^autodiff/transforms.cpp:.*"ops/(reduce|slice).hpp"' $engine
 forbid "neither the engine nor operations include functions of recorded functions" \
   "${include}[\"<](\.\./)*(autodiff/)?functions/" '' $engine $(find autodiff/ops autodiff/kernels -name '*.[hc]pp')
-forbid "functions of recorded functions do not see the structs of operations" "${include}.*(structs|op\.hpp)" '' \
+forbid "functions of recorded functions do not see the structs of operations" "${include}.*(structs/|[/\"]op\.hpp)" '' \
   $(find autodiff/functions -name '*.[hc]pp')
 forbid "the engine asks no operation what it is" 'typeid|dynamic_cast|dynamic_pointer_cast|<typeinfo>|<typeindex>' '' \
   $engine autodiff/op.hpp autodiff/op.cpp

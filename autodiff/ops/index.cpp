@@ -75,6 +75,17 @@ void OneHot::forward(Operand<T> y, Operand<const T> index) const {
     y.data[i * classes + static_cast<std::size_t>(index.data[i])] = 1;
 }
 
+template <class V>
+V OneHot::batched(std::size_t, const std::vector<bool>&, std::span<const V> x) const {
+  return listed(*this, x[0]);
+}
+
+/// Places that are stacked are places as others; what they are places of must be the same for all, and its first axis.
+template <class V>
+V Gather::batched(std::size_t, const std::vector<bool>& stacked, std::span<const V> x) const {
+  return stacked[0] || resolve_axis(name, axis, x[0].dimension(), x[0].shape()) != 0 ? V() : listed(*this, x[0], x[1]);
+}
+
 AUTODIFF_INDEX(AUTODIFF_COMPILE)
 
 template <Real T>

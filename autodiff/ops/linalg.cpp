@@ -106,6 +106,24 @@ V Matmul::vjp(const V& ct, const V&, const V& a, const V& b) const {
                   b.shape());
 }
 
+template <class V>
+V Matmul::batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const {
+  const std::size_t of_a = x[0].dimension() - stacked[0], of_b = x[1].dimension() - stacked[1];
+  if (!stacked[1] && of_b == 2 && !transpose_a) {  // all samples are rows of one product
+    const V &a = x[0], &b = x[1];
+    Shape shape = a.shape();
+    const auto columns = std::ptrdiff_t(shape.back());
+    shape.back() = b.shape(transpose_b ? 0 : 1);
+    return reshape(listed(*this, reshape(a, Lengths{a.size() ? -1 : 0, columns}), b), shape);
+  }
+  const std::size_t rank = std::max(of_a, of_b);
+  const V a = with_rank(x[0], stacked[0], rank), b = with_rank(x[1], stacked[1], rank);
+  const auto column = [](V v, bool transposed) { return transposed ? swap_axes(v, -1, -2) : v; };
+  const std::size_t inner = a.shape(a.dimension() - (transpose_a ? 2 : 1));
+  if (n > 0 && stacked[0] && stacked[1] && inner == 1) return column(a, transpose_a) * column(b, transpose_b);
+  return listed(*this, a, b);
+}
+
 AUTODIFF_LINALG(AUTODIFF_COMPILE)
 
 namespace detail {

@@ -12,6 +12,12 @@
 
 namespace autodiff {
 
+Axes OverAxes::behind(std::string_view operation, Dims stacked) const {
+  std::vector<int> all;
+  for (auto axis : axes.resolve(operation, stacked.subspan(1))) all.push_back(static_cast<int>(axis) + 1);
+  return all;
+}
+
 Shape reduced_shape(Dims shape, std::uint32_t axes, bool keep) {
   Shape result;
   for (std::size_t i = 0; i < shape.size(); ++i) {

@@ -16,6 +16,13 @@ V Reshape::vjp(const V& ct, const V&, const V& x) const {
   return reshape(ct, x.shape());
 }
 
+template <class V>
+V Reshape::batched(std::size_t n, const std::vector<bool>&, std::span<const V> x) const {
+  Shape shape = lengths.resolve(name, Dims(x[0].shape()).subspan(1));
+  shape.insert(shape.begin(), n);
+  return reshape(x[0], shape);
+}
+
 std::optional<View> Permute::view(const View& x) const {
   const auto axes = order.resolve(name, x.shape);
   if (axes.size() != x.shape.size())
@@ -30,6 +37,13 @@ V Permute::vjp(const V& ct, const V&, const V& x) const {
   std::vector<int> inverse(axes.size());
   for (std::size_t i = 0; i < axes.size(); ++i) inverse[axes[i]] = static_cast<int>(i);
   return permute(ct, inverse);
+}
+
+template <class V>
+V Permute::batched(std::size_t, const std::vector<bool>&, std::span<const V> x) const {
+  std::vector<int> all{0};
+  for (auto axis : order.resolve(name, Dims(x[0].shape()).subspan(1))) all.push_back(static_cast<int>(axis) + 1);
+  return permute(x[0], all);
 }
 
 std::optional<View> BroadcastTo::view(const View& x) const {
@@ -47,6 +61,12 @@ std::optional<View> BroadcastTo::view(const View& x) const {
 template <int I, class V>
 V BroadcastTo::vjp(const V& ct, const V&, const V& x) const {
   return sum_to(ct, x.shape());
+}
+template <class V>
+V BroadcastTo::batched(std::size_t n, const std::vector<bool>&, std::span<const V> x) const {
+  Shape shape = to;
+  shape.insert(shape.begin(), n);
+  return broadcast_to(with_rank(x[0], true, to.size()), shape);
 }
 
 AUTODIFF_SHAPE(AUTODIFF_COMPILE)

@@ -34,6 +34,16 @@ CotangentLike<V> Slice::vjp(const V& ct, const V&, const V& x) const {
   return placed(Embed{*this, x.shape()}, ct);
 }
 
+Slice Slice::behind() const {
+  Slice all{ranges, dropped << 1};
+  all.ranges.insert(all.ranges.begin(), Range{});
+  return all;
+}
+template <class V>
+V Slice::batched(std::size_t, const std::vector<bool>&, std::span<const V> x) const {
+  return listed(behind(), x[0]);
+}
+
 Shape Embed::shape(Dims x) const {
   const auto part = slice.view(dense(whole));
   if (!std::ranges::equal(part->shape, x))
@@ -55,6 +65,17 @@ V Embed::vjp(const V& ct, const V&, const V&) const {
   return listed(slice, ct);
 }
 
+template <class V>
+V Embed::batched(std::size_t n, const std::vector<bool>&, std::span<const V> x) const {
+  Embed all{slice.behind(), whole};
+  all.whole.insert(all.whole.begin(), n);
+  return listed(all, x[0]);
+}
+
+template <class V>
+V Concatenate::batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const {
+  return concatenate(all_stacked(n, stacked, x), axis_behind(axis));
+}
 Shape Concatenate::shape(std::span<const Dims> x) const {
   if (x.empty()) fail<ShapeError>(name, "needs at least one array");
   Shape result = to_shape(x[0]);

@@ -76,6 +76,13 @@ V CrossEntropy<classes>::vjp(const V& ct, const V&, const V& x, const V& z, cons
     return row * (exp(z) * sum(target, -1, keepdims) - target);
 }
 
+template <bool classes>
+template <class V>
+V CrossEntropy<classes>::batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const {
+  const auto all = all_stacked(n, stacked, x);
+  return listed(*this, std::span<const V>(all));
+}
+
 AUTODIFF_SOFTMAX(AUTODIFF_COMPILE)
 
 template <Real T>

@@ -15,6 +15,8 @@ struct Gather {
   static constexpr bool differentiable[] = {true, false};
   int axis;
   friend bool operator==(const Gather&, const Gather&) = default;
+  template <class V>
+  V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
   Shape shape(Dims x, Dims index) const;
   template <class T>
   void forward(Operand<T> y, Operand<const T> x, Operand<const T> index) const;
@@ -52,6 +54,8 @@ struct OneHot {
   std::size_t classes;
   std::string caller = name;  // who is named in errors
   friend bool operator==(const OneHot&, const OneHot&) = default;
+  template <class V>
+  V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
   Shape shape(Dims index) const;
   template <class T>
   void forward(Operand<T> y, Operand<const T> index) const;

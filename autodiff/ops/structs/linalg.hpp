@@ -13,6 +13,8 @@ struct Matmul {
   static constexpr bool fails = false;
   bool transpose_a = false, transpose_b = false;
   friend bool operator==(const Matmul&, const Matmul&) = default;
+  template <class V>
+  V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
   Shape shape(Dims a, Dims b) const;
   template <class T>
   void forward(Operand<T> y, Operand<const T> a, Operand<const T> b) const {

@@ -12,6 +12,8 @@ struct OverAxes {
   Axes axes;
   bool keep = false;
   friend bool operator==(const OverAxes&, const OverAxes&) = default;
+  /// The axes of samples that are stacked to have this shape.
+  Axes behind(std::string_view operation, Dims stacked) const;
 };
 
 struct Sum : OverAxes {
@@ -28,6 +30,10 @@ struct Sum : OverAxes {
   template <int I, class V>
   V vjp(const V& ct, const V&, const V& x) const {
     return broadcast_to(reshape(ct, reduced_shape(x.shape(), axes.mask(name, x.shape()), true)), x.shape());
+  }
+  template <class V>
+  V batched(std::size_t, const std::vector<bool>&, std::span<const V> x) const {
+    return sum(x[0], behind(name, x[0].shape()), keep);
   }
 };
 
@@ -55,6 +61,11 @@ struct Extremum : OverAxes {
     const V tied = x == reshape(y, kept);
     return tied * reshape(ct, kept) / sum(tied, axes, keepdims);
   }
+  template <class V>
+  V batched(std::size_t, const std::vector<bool>&, std::span<const V> x) const {
+    const Axes all = behind(name, x[0].shape());
+    return largest ? max(x[0], all, keep) : min(x[0], all, keep);
+  }
 };
 using Max = Extremum<true>;
 using Min = Extremum<false>;
@@ -67,6 +78,10 @@ struct ArgMax {
   static constexpr auto reads = Reads::nothing;
   int axis;
   friend bool operator==(const ArgMax&, const ArgMax&) = default;
+  template <class V>
+  V batched(std::size_t, const std::vector<bool>&, std::span<const V> x) const {
+    return argmax(x[0], axis_behind(axis));
+  }
   Shape shape(Dims x) const;
   template <class T>
   void forward(Operand<T> y, Operand<const T> x) const;
@@ -79,6 +94,10 @@ struct CumulativeSum {
   int axis;
   bool reverse = false;
   friend bool operator==(const CumulativeSum&, const CumulativeSum&) = default;
+  template <class V>
+  V batched(std::size_t, const std::vector<bool>&, std::span<const V> x) const {
+    return cumsum(x[0], axis_behind(axis), reverse);
+  }
   Shape shape(Dims x) const;
   template <class T>
   void forward(Operand<T> y, Operand<const T> x) const;

@@ -11,6 +11,8 @@ struct Reshape {
   static constexpr auto reads = Reads::nothing;
   Lengths lengths;
   friend bool operator==(const Reshape&, const Reshape&) = default;
+  template <class V>
+  V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
   std::optional<View> view(const View& x) const;
   template <int I, class V>
   V vjp(const V& ct, const V&, const V& x) const;
@@ -21,6 +23,8 @@ struct Permute {  // axis i of the result is axis order[i] of x
   static constexpr auto reads = Reads::nothing;
   Axes order;
   friend bool operator==(const Permute&, const Permute&) = default;
+  template <class V>
+  V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
   std::optional<View> view(const View& x) const;
   template <int I, class V>
   V vjp(const V& ct, const V&, const V& x) const;
@@ -31,6 +35,8 @@ struct BroadcastTo {
   static constexpr auto reads = Reads::nothing;
   Shape to;
   friend bool operator==(const BroadcastTo&, const BroadcastTo&) = default;
+  template <class V>
+  V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
   std::optional<View> view(const View& x) const;
   template <int I, class V>
   V vjp(const V& ct, const V&, const V& x) const;

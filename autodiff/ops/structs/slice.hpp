@@ -12,6 +12,9 @@ struct Slice {
   std::vector<Range> ranges;
   std::uint32_t dropped = 0;  // axes that the result is without, as a set; of each, the range leaves one element
   friend bool operator==(const Slice&, const Slice&) = default;
+  template <class V>
+  V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
+  Slice behind() const;  // the same of each sample of a stack
   std::optional<View> view(const View& x) const;
   template <int I, class V>
   CotangentLike<V> vjp(const V& ct, const V&, const V& x) const;
@@ -25,6 +28,8 @@ struct Embed {
   Slice slice;
   Shape whole;
   friend bool operator==(const Embed&, const Embed&) = default;
+  template <class V>
+  V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
   Shape shape(Dims x) const;
   template <class T>
   void forward(Operand<T> y, Operand<const T> x) const {
@@ -44,6 +49,8 @@ struct Concatenate {
   static constexpr bool fails = false;
   int axis;
   friend bool operator==(const Concatenate&, const Concatenate&) = default;
+  template <class V>
+  V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
   Shape shape(std::span<const Dims> x) const;
   bool takes(std::span<const View>) const { return true; }
   template <class T>

@@ -18,6 +18,10 @@ struct Softmax : AlongAxis {
   static constexpr auto name = "softmax";
   static constexpr auto reads = Reads::output;
   friend bool operator==(const Softmax&, const Softmax&) = default;
+  template <class V>
+  V batched(std::size_t, const std::vector<bool>&, std::span<const V> x) const {
+    return softmax(x[0], axis_behind(axis));
+  }
   Shape shape(Dims x) const { return along(name, x); }
   template <class T>
   void forward(Operand<T> y, Operand<const T> x) const;
@@ -29,6 +33,10 @@ struct LogSoftmax : AlongAxis {
   static constexpr auto name = "log_softmax";
   static constexpr auto reads = Reads::output;
   friend bool operator==(const LogSoftmax&, const LogSoftmax&) = default;
+  template <class V>
+  V batched(std::size_t, const std::vector<bool>&, std::span<const V> x) const {
+    return log_softmax(x[0], axis_behind(axis));
+  }
   Shape shape(Dims x) const { return along(name, x); }
   template <class T>
   void forward(Operand<T> y, Operand<const T> x) const;
@@ -40,6 +48,10 @@ struct LogSumExp : AlongAxis {
   static constexpr auto name = "logsumexp";
   static constexpr auto reads = Reads::inputs;
   friend bool operator==(const LogSumExp&, const LogSumExp&) = default;
+  template <class V>
+  V batched(std::size_t, const std::vector<bool>&, std::span<const V> x) const {
+    return listed(LogSumExp{axis_behind(axis)}, x[0]);
+  }
   Shape shape(Dims x) const;
   template <class T>
   void forward(Operand<T> y, Operand<const T> x) const;
@@ -61,6 +73,8 @@ struct CrossEntropy {
   void forward(Operand<T> y, Operand<const T> x, Operand<const T> z, Operand<const T> target) const;
   template <int I, class V>
   V vjp(const V& ct, const V&, const V& x, const V& z, const V& target) const;
+  template <class V>
+  V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
 };
 using SoftmaxCrossEntropy = CrossEntropy<false>;
 using SoftmaxCrossEntropyOfClasses = CrossEntropy<true>;
