@@ -54,8 +54,8 @@ Variable<T> inverse(const Variable<T>& a);
 template <Real T>
 Variable<T> determinant(const Variable<T>& a);
 
-/// Sign of the determinant, which has no gradient, and logarithm of its size: 0 and -infinity for a singular matrix, at
-/// which there is no gradient: asking for it throws ValueError.
+/// Sign of the determinant, which has no gradient, and logarithm of its size: 0 and -infinity for a singular matrix,
+/// where the gradient is not finite.
 template <Real T>
 std::array<Variable<T>, 2> slogdet(const Variable<T>& a);
 

@@ -19,16 +19,18 @@ struct Cholesky {
   V vjp(const V& ct, const V& l, const V&) const;
 };
 
-/// op(a)^-1 b, where one triangle of a is read.
+/// op(a)^-1 b, where one triangle of a is read. Its only result is an array, so that one rule gives both cotangents.
 struct SolveTriangular {
   static constexpr auto name = "solve_triangular";
+  static constexpr std::size_t results = 1;
   bool lower, transposed, unit_diagonal;
   friend bool operator==(const SolveTriangular&, const SolveTriangular&) = default;
-  Shape shape(Dims a, Dims b) const;
+  std::array<Shape, 1> shape(Dims a, Dims b) const;
   template <class T>
-  void forward(Operand<T> x, Operand<const T> a, Operand<const T> b) const;
-  template <int I, class V>
-  V vjp(const V& ct, const V& x, const V& a, const V& b) const;
+  void forward(std::array<Operand<T>, 1> x, Operand<const T> a, Operand<const T> b) const;
+  template <class V>
+  std::array<V, 2> vjp(const std::array<V, 1>& ct, const std::array<V, 1>& x, const V& a, const V& b,
+                       const std::array<bool, 2>& wanted) const;
 };
 
 /// Both factors in one matrix, and the rows that were swapped: what SolveFactored and LogDeterminant take beside the
@@ -50,20 +52,21 @@ struct Factor {
   }
 };
 
-/// a^-1 b, or a^-T b.
+/// a^-1 b, or a^-T b; of the matrix itself, only the gradient knows.
 struct SolveFactored {
   static constexpr auto name = "solve_factored";
+  static constexpr std::size_t results = 1;
+  static constexpr bool fails = false;
   static constexpr bool differentiable[] = {true, false, false, true};
   bool transposed = false;
   friend bool operator==(const SolveFactored&, const SolveFactored&) = default;
-  Shape shape(Dims a, Dims factors, Dims pivots, Dims b) const;
+  std::array<Shape, 1> shape(Dims a, Dims factors, Dims pivots, Dims b) const;
   template <class T>
-  void forward(Operand<T> x, Operand<const T> a, Operand<const T> factors, Operand<const T> pivots,
+  void forward(std::array<Operand<T>, 1> x, Operand<const T> a, Operand<const T> factors, Operand<const T> pivots,
                Operand<const T> b) const;
-  template <int I, class V>
-  requires(I == 0 || I == 3) V
-      vjp(const V& ct, const V& x, const V& a, const V& factors, const V& pivots, const V& b)
-  const;
+  template <class V>
+  std::array<V, 4> vjp(const std::array<V, 1>& ct, const std::array<V, 1>& x, const V& a, const V& factors,
+                       const V& pivots, const V& b, const std::array<bool, 4>& wanted) const;
 };
 
 /// Sign and logarithm of the size of a determinant.
