@@ -133,10 +133,10 @@ void matrix_exp(const T* a, std::size_t n, T* y) {
   std::ranges::copy(result, y);
 }
 
-#define INSTANTIATE(T)                                                     \
-  template void qr(const T*, std::size_t, std::size_t, T*, T*);            \
-  template bool eigh(const T*, std::size_t, T*, T*);                       \
-  template bool svd(const T*, std::size_t, std::size_t, T*, T*, T*);       \
+#define INSTANTIATE(T)                                               \
+  template void qr(const T*, std::size_t, std::size_t, T*, T*);      \
+  template bool eigh(const T*, std::size_t, T*, T*);                 \
+  template bool svd(const T*, std::size_t, std::size_t, T*, T*, T*); \
   template void matrix_exp(const T*, std::size_t, T*);
 INSTANTIATE(float)
 INSTANTIATE(double)

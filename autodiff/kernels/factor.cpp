@@ -86,7 +86,8 @@ void solve_right(const T* l, std::size_t n, std::size_t l_distance, T* b, std::s
   if (n > small) {
     const std::size_t left = half(n);
     solve_right(l, left, l_distance, b, rows, distance);
-    gemm<T>(false, true, rows, n - left, left, -1, b, distance, l + left * l_distance, l_distance, 1, b + left, distance);
+    gemm<T>(false, true, rows, n - left, left, -1, b, distance, l + left * l_distance, l_distance, 1, b + left,
+            distance);
     return solve_right(l + left * (l_distance + 1), n - left, l_distance, b + left, rows, distance);
   }
   T strip[small * small];
@@ -219,10 +220,10 @@ void solve_factored(bool transposed, const T* factors, const T* pivots, std::siz
     for (std::size_t i = n; i-- > 0;) swap(i);
 }
 
-#define INSTANTIATE(T)                                                                    \
-  template std::size_t cholesky(T*, std::size_t);                                         \
-  template void factor(T*, T*, std::size_t);                                              \
-  template void solve_triangular(Triangle, const T*, std::size_t, T*, std::size_t);       \
+#define INSTANTIATE(T)                                                              \
+  template std::size_t cholesky(T*, std::size_t);                                   \
+  template void factor(T*, T*, std::size_t);                                        \
+  template void solve_triangular(Triangle, const T*, std::size_t, T*, std::size_t); \
   template void solve_factored(bool, const T*, const T*, std::size_t, T*, std::size_t);
 INSTANTIATE(float)
 INSTANTIATE(double)

@@ -1,14 +1,14 @@
-// Square matrices factored in place, and systems solved with the factors. Matrices are dense and row-major, of which the
-// large ones are cut in halves, so that most of the work is products: those of gemm.hpp, on threads() threads and with
-// the same bits for any number of them.
+// Square matrices factored in place, and systems solved with the factors. Matrices are dense and row-major, of which
+// the large ones are cut in halves, so that most of the work is products: those of gemm.hpp, on threads() threads and
+// with the same bits for any number of them.
 #pragma once
 
 #include <cstddef>
 
 namespace autodiff::kernels {
 
-/// a = l l^T for the lower triangle of a, which l replaces, with zeros above. Gives 0, or the order of the first leading
-/// minor that is not positive: then a is of no use.
+/// a = l l^T for the lower triangle of a, which l replaces, with zeros above. Gives 0, or the order of the first
+/// leading minor that is not positive: then a is of no use.
 template <class T>
 std::size_t cholesky(T* a, std::size_t n);
 

@@ -173,11 +173,20 @@ class Plan {
       m /= p;
       const auto by = [&](auto f) { f(m, s, twiddle, z.re.data(), z.im.data(), scratch.re.data(), scratch.im.data()); };
       switch (p) {
-        case 2: by(pass<T, 2>); break;
-        case 3: by(pass<T, 3>); break;
-        case 4: by(pass<T, 4>); break;
-        case 5: by(pass<T, 5>); break;
-        default: by([p](auto... each) { any_pass<T>(p, each...); });
+        case 2:
+          by(pass<T, 2>);
+          break;
+        case 3:
+          by(pass<T, 3>);
+          break;
+        case 4:
+          by(pass<T, 4>);
+          break;
+        case 5:
+          by(pass<T, 5>);
+          break;
+        default:
+          by([p](auto... each) { any_pass<T>(p, each...); });
       }
       std::swap(z, scratch);
       twiddle += m * p, s *= p;
@@ -333,7 +342,8 @@ void convolve(T* y, const T* a, std::size_t a_length, const T* b, std::size_t b_
   constexpr std::size_t few = 64;
   if (a_length < b_length) std::swap(a, b), std::swap(a_length, b_length);
   if (b_length <= few || length <= few)
-    return convolve_directly(y, a, std::ptrdiff_t(a_length), b, std::ptrdiff_t(b_length), first, std::ptrdiff_t(length));
+    return convolve_directly(y, a, std::ptrdiff_t(a_length), b, std::ptrdiff_t(b_length), first,
+                             std::ptrdiff_t(length));
   const std::size_t all = a_length + b_length - 1, n = smooth_length(all + all % 2), half = n / 2 + 1;
   std::vector<T> x(n);
   Pairs<T> left(half), right(half);
@@ -350,10 +360,10 @@ void convolve(T* y, const T* a, std::size_t a_length, const T* b, std::size_t b_
   }
 }
 
-#define INSTANTIATE(T)                                                                                    \
-  template void fourier(T*, T*, const T*, const T*, std::size_t, std::size_t, bool);                      \
-  template void real_fourier(T*, T*, const T*, std::size_t, std::size_t);                                 \
-  template void inverse_real_fourier(T*, const T*, const T*, std::size_t, std::size_t);                   \
+#define INSTANTIATE(T)                                                                  \
+  template void fourier(T*, T*, const T*, const T*, std::size_t, std::size_t, bool);    \
+  template void real_fourier(T*, T*, const T*, std::size_t, std::size_t);               \
+  template void inverse_real_fourier(T*, const T*, const T*, std::size_t, std::size_t); \
   template void convolve(T*, const T*, std::size_t, const T*, std::size_t, std::ptrdiff_t, std::size_t);
 INSTANTIATE(float)
 INSTANTIATE(double)

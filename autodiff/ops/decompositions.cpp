@@ -60,7 +60,8 @@ Shape with_last(Dims batches, std::initializer_list<std::size_t> last) {
 
 enum Fault : std::size_t { none, not_finite, no_convergence };
 std::string text(std::size_t fault) {
-  return fault == not_finite ? "holds a value that is not finite" : "is not decomposed: the iteration does not converge";
+  return fault == not_finite ? "holds a value that is not finite"
+                             : "is not decomposed: the iteration does not converge";
 }
 /// Runs f for each matrix that is finite, where f says whether it converged.
 template <class T, class F>

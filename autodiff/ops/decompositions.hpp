@@ -27,8 +27,8 @@ template <Real T>
 std::array<Variable<T>, 2> qr(const Variable<T>& a);
 
 /// Eigenvalues w, ascending, and orthonormal eigenvectors v, in columns, of the symmetric part (a + a^T) / 2 of each
-/// matrix: (..., n, n) gives (..., n) and (..., n, n), and v diag(w) v^T is the symmetric part. Throws ShapeError unless
-/// matrices are square, ValueError for values that are not finite. Rule: M. Giles, 2008.
+/// matrix: (..., n, n) gives (..., n) and (..., n, n), and v diag(w) v^T is the symmetric part. Throws ShapeError
+/// unless matrices are square, ValueError for values that are not finite. Rule: M. Giles, 2008.
 template <Real T>
 std::array<Variable<T>, 2> eigh(const Variable<T>& a);
 

@@ -103,7 +103,8 @@ Term<T> product(Term<T> a, Term<T> b, F keep) {
   const auto columns = those(b.labels, [&](Label label) { return !has(a.labels, label); });
   if (summed.empty()) return {multiplied(a, b, batch + rows + columns), batch + rows + columns};
   if (rows.empty() && columns.empty() && !batch.empty())
-    return Term<T>{multiplied(a, b, batch + summed), batch + summed}.keeping([&](Label label) { return has(batch, label); });
+    return Term<T>{multiplied(a, b, batch + summed), batch + summed}.keeping(
+        [&](Label label) { return has(batch, label); });
   const auto left = as_matrices(a, batch, rows, summed), right = as_matrices(b, batch, summed, columns);
   Shape shape;
   for (Label label : batch + rows) shape.push_back(a.length(label));
@@ -174,8 +175,9 @@ Equation parse(std::string_view equation) {
     } else if (c == ',' && !found.output) {
       found.inputs.emplace_back();
     } else {
-      refuse(equation, "axes are letters, or \"...\", after one another, operands stand between commas, the result "
-                       "after one \"->\"");
+      refuse(equation,
+             "axes are letters, or \"...\", after one another, operands stand between commas, the result "
+             "after one \"->\"");
     }
   }
   return found;
@@ -206,7 +208,8 @@ Term<T> without_repeats(Term<T> term) {
         fail<ShapeError>("einsum", "axes of one name must have one length: ", Dims(term.x.shape()));
       term.x = diagonal(term.x, 0, static_cast<int>(i), static_cast<int>(j));
       term.labels.push_back(term.labels[i]);
-      term.labels.erase(term.labels.begin() + std::ptrdiff_t(j)), term.labels.erase(term.labels.begin() + std::ptrdiff_t(i));
+      term.labels.erase(term.labels.begin() + std::ptrdiff_t(j)),
+          term.labels.erase(term.labels.begin() + std::ptrdiff_t(i));
       return without_repeats(std::move(term));
     }
   return term;
@@ -222,7 +225,8 @@ void broadcast(std::string_view equation, std::vector<Term<T>>& terms) {
       const std::size_t own = term.x.shape(i);
       if (own == 1) continue;
       if (length != 1 && length != own)
-        fail<ShapeError>("einsum", "axes of one name must have one length: ", length, " and ", own, " in \"", equation, "\"");
+        fail<ShapeError>("einsum", "axes of one name must have one length: ", length, " and ", own, " in \"", equation,
+                         "\"");
       length = own;
     }
   for (auto& term : terms) {
@@ -320,11 +324,11 @@ Variable<T> inner(const Variable<T>& a, const Variable<T>& b) {
 
 }  // namespace detail
 
-#define AUTODIFF_DERIVED(T)                                                                             \
-  template Variable<T> einsum(std::string_view, const std::vector<Variable<T>>&);                       \
+#define AUTODIFF_DERIVED(T)                                                                               \
+  template Variable<T> einsum(std::string_view, const std::vector<Variable<T>>&);                         \
   template Variable<T> detail::tensordot(const Variable<T>&, const Variable<T>&, const std::vector<int>&, \
-                                         const std::vector<int>&);                                      \
-  template Variable<T> detail::tensordot(const Variable<T>&, const Variable<T>&, int);                  \
+                                         const std::vector<int>&);                                        \
+  template Variable<T> detail::tensordot(const Variable<T>&, const Variable<T>&, int);                    \
   template Variable<T> detail::inner(const Variable<T>&, const Variable<T>&);
 AUTODIFF_DERIVED(float)
 AUTODIFF_DERIVED(double)

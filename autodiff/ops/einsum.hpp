@@ -23,8 +23,8 @@ Variable<T> inner(const Variable<T>& a, const Variable<T>& b);
 /// result; letters that the result does not have are summed over, one that an operand has twice takes its diagonal,
 /// "..." stands for axes that broadcast, and without "->" the result has "..." and the letters that occur once, in
 /// alphabetical order. Spaces are passed over. Pairs of operands are multiplied one after the other, always the pair of
-/// the fewest multiplications. Throws ValueError for an equation that is not one, ShapeError where axes differ in number
-/// or, unless one is 1, in length.
+/// the fewest multiplications. Throws ValueError for an equation that is not one, ShapeError where axes differ in
+/// number or, unless one is 1, in length.
 template <Real T>
 Variable<T> einsum(std::string_view equation, const std::vector<Variable<T>>& operands);
 template <class... As>

@@ -72,7 +72,8 @@ void InverseRealFourier::forward(std::array<Operand<T>, 1> y, Operand<const T> r
   kernels::inverse_real_fourier(y[0].data, real.data, imaginary.data, rows(real.shape), n);
 }
 template <class V>
-std::array<V, 2> InverseRealFourier::vjp(const std::array<V, 1>& ct, const std::array<V, 1>&, const V&, const V&) const {
+std::array<V, 2> InverseRealFourier::vjp(const std::array<V, 1>& ct, const std::array<V, 1>&, const V&,
+                                         const V&) const {
   const auto w = weights<typename V::value_type>(n, 2);
   const auto [real, imaginary] = listed(RealFourier{}, ct[0]);
   return {real * w, imaginary * w};
@@ -147,7 +148,8 @@ Variable<T> convolve(const Variable<T>& a, const Variable<T>& b, ConvolveMode mo
   if (a.dimension() == 0 || b.dimension() == 0 || a.shape().back() == 0 || b.shape().back() == 0)
     fail<ShapeError>("convolve", "needs signals that are not empty: ", Dims(a.shape()), " and ", Dims(b.shape()));
   const std::size_t m = a.shape().back(), n = b.shape().back(), most = std::max(m, n), least = std::min(m, n);
-  const Dims left(a.shape()), right(b.shape()), batches[] = {left.first(left.size() - 1), right.first(right.size() - 1)};
+  const Dims left(a.shape()), right(b.shape()),
+      batches[] = {left.first(left.size() - 1), right.first(right.size() - 1)};
   const Shape rows = broadcast_shape("convolve", batches);
   const auto spread = [&](const Variable<T>& x) {
     Shape shape = rows;
@@ -155,9 +157,9 @@ Variable<T> convolve(const Variable<T>& a, const Variable<T>& b, ConvolveMode mo
     return std::ranges::equal(shape, x.shape()) ? x : broadcast_to(x, shape);
   };
   const typename Tape<T>::Attempt attempt({&a, &b});
-  const auto part = mode == ConvolveMode::full    ? Convolve{0, m + n - 1}
+  const auto part = mode == ConvolveMode::full   ? Convolve{0, m + n - 1}
                     : mode == ConvolveMode::same ? Convolve{static_cast<std::ptrdiff_t>((least - 1) / 2), most}
-                                                  : Convolve{static_cast<std::ptrdiff_t>(least - 1), most - least + 1};
+                                                 : Convolve{static_cast<std::ptrdiff_t>(least - 1), most - least + 1};
   return listed(part, spread(a), spread(b));
 }
 
@@ -169,10 +171,10 @@ std::array<Variable<T>, 2> rfft(const Variable<T>& x, int axis) {
   return axis_back("rfft", listed(RealFourier{}, axis_last("rfft", x, axis)), axis);
 }
 
-#define AUTODIFF_DERIVED(T)                                                                                   \
-  template std::array<Variable<T>, 2> detail::fft(const Variable<T>&, const Variable<T>&, int, bool);         \
-  template std::array<Variable<T>, 2> rfft(const Variable<T>&, int);                                          \
-  template Variable<T> detail::irfft(const Variable<T>&, const Variable<T>&, std::size_t, int);               \
+#define AUTODIFF_DERIVED(T)                                                                           \
+  template std::array<Variable<T>, 2> detail::fft(const Variable<T>&, const Variable<T>&, int, bool); \
+  template std::array<Variable<T>, 2> rfft(const Variable<T>&, int);                                  \
+  template Variable<T> detail::irfft(const Variable<T>&, const Variable<T>&, std::size_t, int);       \
   template Variable<T> detail::convolve(const Variable<T>&, const Variable<T>&, ConvolveMode);
 AUTODIFF_DERIVED(float)
 AUTODIFF_DERIVED(double)

@@ -1,5 +1,5 @@
-// Signals: discrete Fourier transforms along an axis, where complex numbers are pairs of arrays, real and imaginary, and
-// convolutions. Any length will do; those without large prime factors are quickest.
+// Signals: discrete Fourier transforms along an axis, where complex numbers are pairs of arrays, real and imaginary,
+// and convolutions. Any length will do; those without large prime factors are quickest.
 #pragma once
 
 #include <array>
@@ -40,8 +40,9 @@ auto ifft(R&& real, I&& imaginary, int axis = -1) {
 /// The same of real numbers, of which the first n / 2 + 1 determine the others. Throws ShapeError for an empty axis.
 template <Real T>
 std::array<Variable<T>, 2> rfft(const Variable<T>& x, int axis = -1);
-/// The inverse of rfft(): n real numbers along the axis, by default 2 (m - 1) of m. Imaginary parts of the first, and of
-/// the last where n is even, are taken as zero. Throws ShapeError where the two differ in shape, or m is not n / 2 + 1.
+/// The inverse of rfft(): n real numbers along the axis, by default 2 (m - 1) of m. Imaginary parts of the first, and
+/// of the last where n is even, are taken as zero. Throws ShapeError where the two differ in shape, or m is not n / 2
+/// + 1.
 template <class R, class I>
 requires Operands<R, I>
 auto irfft(R&& real, I&& imaginary, std::size_t n = 0, int axis = -1) {
@@ -50,9 +51,9 @@ auto irfft(R&& real, I&& imaginary, std::size_t n = 0, int axis = -1) {
 }
 
 /// The sums y_i = sum_j a_(i - j) b_j of signals along the last axis: (..., m) and (..., n) give (..., m + n - 1) in
-/// full, max(m, n) as `same`, max(m, n) - min(m, n) + 1 as `valid`, as NumPy has it; other axes broadcast. Short signals
-/// by the sums, long ones by Fourier transforms, whose error is that of rounding of the largest element of the result.
-/// Throws ShapeError for an empty signal.
+/// full, max(m, n) as `same`, max(m, n) - min(m, n) + 1 as `valid`, as NumPy has it; other axes broadcast. Short
+/// signals by the sums, long ones by Fourier transforms, whose error is that of rounding of the largest element of the
+/// result. Throws ShapeError for an empty signal.
 template <class A, class B>
 requires Operands<A, B>
 auto convolve(A&& a, B&& b, ConvolveMode mode = ConvolveMode::full) {

@@ -15,7 +15,8 @@ struct Place {
 };
 Place place(int offset, std::size_t rows, std::size_t columns) {
   const auto distance = static_cast<std::size_t>(std::abs(static_cast<std::ptrdiff_t>(offset)));
-  const std::size_t row = offset < 0 ? std::min(distance, rows) : 0, column = offset > 0 ? std::min(distance, columns) : 0;
+  const std::size_t row = offset < 0 ? std::min(distance, rows) : 0,
+                    column = offset > 0 ? std::min(distance, columns) : 0;
   return {row, column, std::min(rows - row, columns - column)};
 }
 
@@ -153,15 +154,15 @@ Variable<T> cross(const Variable<T>& a, const Variable<T>& b, int axis) {
 
 }  // namespace detail
 
-#define AUTODIFF_DERIVED(T)                                                       \
-  template Variable<T> eye(std::size_t, std::optional<std::size_t>, int);         \
-  template Variable<T> diagonal(const Variable<T>&, int, int, int);               \
-  template Variable<T> embed_diagonal(const Variable<T>&, int);                   \
-  template Variable<T> diag(const Variable<T>&, int);                             \
-  template Variable<T> trace(const Variable<T>&, int);                            \
-  template Variable<T> tril(const Variable<T>&, int);                             \
-  template Variable<T> triu(const Variable<T>&, int);                             \
-  template Variable<T> detail::kron(const Variable<T>&, const Variable<T>&);      \
+#define AUTODIFF_DERIVED(T)                                                  \
+  template Variable<T> eye(std::size_t, std::optional<std::size_t>, int);    \
+  template Variable<T> diagonal(const Variable<T>&, int, int, int);          \
+  template Variable<T> embed_diagonal(const Variable<T>&, int);              \
+  template Variable<T> diag(const Variable<T>&, int);                        \
+  template Variable<T> trace(const Variable<T>&, int);                       \
+  template Variable<T> tril(const Variable<T>&, int);                        \
+  template Variable<T> triu(const Variable<T>&, int);                        \
+  template Variable<T> detail::kron(const Variable<T>&, const Variable<T>&); \
   template Variable<T> detail::cross(const Variable<T>&, const Variable<T>&, int);
 AUTODIFF_DERIVED(float)
 AUTODIFF_DERIVED(double)

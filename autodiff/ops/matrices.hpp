@@ -14,7 +14,8 @@ template <Real T>
 Variable<T> cross(const Variable<T>& a, const Variable<T>& b, int axis);
 }  // namespace detail
 
-/// A plain value of shape (rows, columns), square by default: ones on the diagonal so far above the main one, else zeros.
+/// A plain value of shape (rows, columns), square by default: ones on the diagonal so far above the main one, else
+/// zeros.
 template <Real T>
 Variable<T> eye(std::size_t rows, std::optional<std::size_t> columns = {}, int offset = 0);
 
@@ -26,7 +27,8 @@ Variable<T> diagonal(const Variable<T>& x, int offset = 0, int row_axis = -2, in
 /// diagonal(). PyTorch's diag_embed.
 template <Real T>
 Variable<T> embed_diagonal(const Variable<T>& x, int offset = 0);
-/// As NumPy has it: of a vector, the matrix with that diagonal; of a matrix, its diagonal. Throws ShapeError for others.
+/// As NumPy has it: of a vector, the matrix with that diagonal; of a matrix, its diagonal. Throws ShapeError for
+/// others.
 template <Real T>
 Variable<T> diag(const Variable<T>& x, int offset = 0);
 /// The sum of the diagonal of each matrix: (..., m, n) gives (...).

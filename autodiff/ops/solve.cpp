@@ -48,7 +48,9 @@ std::vector<std::size_t> solve_each(Operand<T> x, Operand<const T> b, F f) {
   });
 }
 
-std::string diagonal_zero(std::size_t i) { return "is singular: element " + std::to_string(i - 1) + " of its diagonal is zero"; }
+std::string diagonal_zero(std::size_t i) {
+  return "is singular: element " + std::to_string(i - 1) + " of its diagonal is zero";
+}
 
 }  // namespace
 
@@ -104,7 +106,8 @@ std::array<V, 2> SolveTriangular::vjp(const std::array<V, 1>& ct, const std::arr
   const V db = listed(SolveTriangular{lower, !transposed, unit_diagonal}, a, ct[0])[0];
   V da;
   if (wanted[0]) {
-    const V all = -sum_to(transposed ? listed(Matmul{false, true}, x[0], db) : listed(Matmul{false, true}, db, x[0]), a.shape());
+    const V all =
+        -sum_to(transposed ? listed(Matmul{false, true}, x[0], db) : listed(Matmul{false, true}, db, x[0]), a.shape());
     da = lower ? tril(all, unit_diagonal ? -1 : 0) : triu(all, unit_diagonal ? 1 : 0);
   }
   return {da, sum_to(db, b.shape())};
@@ -147,7 +150,8 @@ std::array<V, 4> SolveFactored::vjp(const std::array<V, 1>& ct, const std::array
   const V db = listed(SolveFactored{!transposed}, a, factors, pivots, ct[0])[0];
   std::array<V, 4> found;
   if (wanted[0])
-    found[0] = -sum_to(transposed ? listed(Matmul{false, true}, x[0], db) : listed(Matmul{false, true}, db, x[0]), a.shape());
+    found[0] =
+        -sum_to(transposed ? listed(Matmul{false, true}, x[0], db) : listed(Matmul{false, true}, db, x[0]), a.shape());
   if (wanted[3]) found[3] = sum_to(db, b.shape());
   return found;
 }
@@ -371,13 +375,13 @@ Variable<T> matrix_power(const Variable<T>& a, int power) {
   return result;
 }
 
-#define AUTODIFF_DERIVED(T)                                                                 \
-  template Variable<T> cholesky(const Variable<T>&);                                        \
-  template Variable<T> detail::solve(const Variable<T>&, const Variable<T>&);               \
+#define AUTODIFF_DERIVED(T)                                                                                 \
+  template Variable<T> cholesky(const Variable<T>&);                                                        \
+  template Variable<T> detail::solve(const Variable<T>&, const Variable<T>&);                               \
   template Variable<T> detail::solve_triangular(const Variable<T>&, const Variable<T>&, const Triangular&); \
-  template Variable<T> inverse(const Variable<T>&);                                         \
-  template Variable<T> determinant(const Variable<T>&);                                     \
-  template std::array<Variable<T>, 2> slogdet(const Variable<T>&);                          \
+  template Variable<T> inverse(const Variable<T>&);                                                         \
+  template Variable<T> determinant(const Variable<T>&);                                                     \
+  template std::array<Variable<T>, 2> slogdet(const Variable<T>&);                                          \
   template Variable<T> matrix_power(const Variable<T>&, int);
 AUTODIFF_DERIVED(float)
 AUTODIFF_DERIVED(double)

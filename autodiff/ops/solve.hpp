@@ -9,7 +9,8 @@
 
 namespace autodiff {
 
-/// How solve_triangular reads its matrix: which triangle, whether transposed, and whether its diagonal is taken as ones.
+/// How solve_triangular reads its matrix: which triangle, whether transposed, and whether its diagonal is taken as
+/// ones.
 struct Triangular {
   bool lower = false, transposed = false, unit_diagonal = false;
 };
@@ -21,9 +22,10 @@ template <Real T>
 Variable<T> solve_triangular(const Variable<T>& a, const Variable<T>& b, const Triangular& how);
 }  // namespace detail
 
-/// The lower triangular l with l l^T = a, of the symmetric part (a + a^T) / 2, so that the gradient is symmetric. Throws
-/// ShapeError unless matrices are square, ValueError where one is not positive definite: it names the matrix and the
-/// order of the first leading minor that is not positive (or not a number). Rule: I. Murray, arXiv:1602.07527, 2016.
+/// The lower triangular l with l l^T = a, of the symmetric part (a + a^T) / 2, so that the gradient is symmetric.
+/// Throws ShapeError unless matrices are square, ValueError where one is not positive definite: it names the matrix and
+/// the order of the first leading minor that is not positive (or not a number). Rule: I. Murray, arXiv:1602.07527,
+/// 2016.
 template <Real T>
 Variable<T> cholesky(const Variable<T>& a);
 

@@ -79,7 +79,8 @@ struct LogDeterminant {
   friend bool operator==(const LogDeterminant&, const LogDeterminant&) = default;
   std::array<Shape, 2> shape(Dims a, Dims factors, Dims pivots) const;
   template <class T>
-  void forward(std::array<Operand<T>, 2> y, Operand<const T> a, Operand<const T> factors, Operand<const T> pivots) const;
+  void forward(std::array<Operand<T>, 2> y, Operand<const T> a, Operand<const T> factors,
+               Operand<const T> pivots) const;
   template <class V>
   std::array<V, 3> vjp(const std::array<V, 2>& ct, const std::array<V, 2>&, const V& a, const V& factors,
                        const V& pivots) const;
