@@ -96,7 +96,9 @@ template <>
 std::vector<Case> cases<ad::Cholesky>() {
   std::vector<Case> result;
   for (const auto& shape : squares)
-    result.push_back({"cholesky", [](const auto& x) { return cholesky(symmetric(x[0])); }, {sample(shape, -1, 1)},
+    result.push_back({"cholesky",
+                      [](const auto& x) { return cholesky(symmetric(x[0])); },
+                      {sample(shape, -1, 1)},
                       [n = shape.back()](const Arrays& at) {
                         return each_matrix(at[0], n, n, [&](const double* x) {
                           Wide a(n * n), l(n * n);
@@ -110,7 +112,8 @@ std::vector<Case> cases<ad::Cholesky>() {
                           return l;
                         });
                       }});
-  result.push_back({"cholesky of what is not symmetric", [](const auto& x) { return cholesky(x[0]); },
+  result.push_back({"cholesky of what is not symmetric",
+                    [](const auto& x) { return cholesky(x[0]); },
                     {array({2, 2}, {2, 1, 0, 3})},
                     [](const Arrays&) {
                       return array({2, 2}, {std::sqrt(2.0), 0, 0.5 / std::sqrt(2.0), std::sqrt(3 - 0.125)});
@@ -121,9 +124,16 @@ std::vector<Case> cases<ad::Cholesky>() {
 template <>
 std::vector<Case> cases<ad::SolveTriangular>() {
   std::vector<Case> result;
-  for (const auto& each : std::vector<Shapes>{{{3, 3}, {3, 2}}, {{2, 3, 3}, {3, 1}}, {{2, 2}, {3, 2, 2}}, {{0, 0}, {0, 2}}})
-    for (const ad::Triangular how : {ad::Triangular{}, {.lower = true}, {.transposed = true}, {true, true, false}, {true, false, true}, {false, true, true}})
-      result.push_back({"solve_triangular", [=](const auto& x) { return solve_triangular(x[0], x[1], how); },
+  for (const auto& each :
+       std::vector<Shapes>{{{3, 3}, {3, 2}}, {{2, 3, 3}, {3, 1}}, {{2, 2}, {3, 2, 2}}, {{0, 0}, {0, 2}}})
+    for (const ad::Triangular how : {ad::Triangular{},
+                                     {.lower = true},
+                                     {.transposed = true},
+                                     {true, true, false},
+                                     {true, false, true},
+                                     {false, true, true}})
+      result.push_back({"solve_triangular",
+                        [=](const auto& x) { return solve_triangular(x[0], x[1], how); },
                         {regular(each[0]), sample(each[1], -1, 1, 2)},
                         [=](const Arrays& at) {
                           const std::size_t n = at[0].shape().back();
@@ -136,9 +146,12 @@ std::vector<Case> cases<ad::SolveTriangular>() {
                           });
                           return n ? solved(triangle, at[1]) : Array<double>(at[1]);
                         }});
-  result.push_back({"solve_triangular, a vector", [](const auto& x) { return solve_triangular(x[0], x[1]); },
+  result.push_back({"solve_triangular, a vector",
+                    [](const auto& x) { return solve_triangular(x[0], x[1]); },
                     {array({2, 2}, {2, 1, 9, 4}), array({2}, {5, 8})},
-                    [](const Arrays&) { return array({2}, {1.5, 2}); }});
+                    [](const Arrays&) {
+                      return array({2}, {1.5, 2});
+                    }});
   return result;
 }
 
@@ -151,19 +164,32 @@ std::vector<Case> cases<ad::Factor>() {
              const auto [factors, pivots] = listed(ad::Factor{}, fixed);
              return x[0] * factors * expand_dims(pivots, 0);
            },
-           {array({2, 2}, {1, 2, 3, 4})}, [](const Arrays&) { return array({2, 2}, {4, 4, 0.75, 6}); }}};
+           {array({2, 2}, {1, 2, 3, 4})},
+           [](const Arrays&) {
+             return array({2, 2}, {4, 4, 0.75, 6});
+           }}};
 }
 
 template <>
 std::vector<Case> cases<ad::SolveFactored>() {
   std::vector<Case> result;
-  for (const auto& each : std::vector<Shapes>{{{1, 1}, {1, 1}}, {{4, 4}, {4, 3}}, {{3, 2, 2}, {2, 2}}, {{2, 2}, {3, 2, 1}}, {{0, 0}, {0, 2}}, {{2, 3, 3}, {2, 3, 1}}})
-    result.push_back({"solve", [](const auto& x) { return solve(x[0], x[1]); }, {regular(each[0]), sample(each[1], -1, 1, 2)},
+  for (const auto& each : std::vector<Shapes>{{{1, 1}, {1, 1}},
+                                              {{4, 4}, {4, 3}},
+                                              {{3, 2, 2}, {2, 2}},
+                                              {{2, 2}, {3, 2, 1}},
+                                              {{0, 0}, {0, 2}},
+                                              {{2, 3, 3}, {2, 3, 1}}})
+    result.push_back({"solve",
+                      [](const auto& x) { return solve(x[0], x[1]); },
+                      {regular(each[0]), sample(each[1], -1, 1, 2)},
                       [](const Arrays& at) { return solved(at[0], at[1]); }});
-  result.push_back({"solve, pivoting, a vector", [](const auto& x) { return solve(x[0], x[1]); },
+  result.push_back({"solve, pivoting, a vector",
+                    [](const auto& x) { return solve(x[0], x[1]); },
                     {array({3, 3}, {0, 2, 1, 4, 1, 0, 1, 0, 3}), array({3}, {1, 2, 3})}});
   for (const auto& shape : squares)
-    result.push_back({"inverse", [](const auto& x) { return inverse(x[0]); }, {regular(shape)},
+    result.push_back({"inverse",
+                      [](const auto& x) { return inverse(x[0]); },
+                      {regular(shape)},
                       [n = shape.back()](const Arrays& at) {
                         return each_matrix(at[0], n, n, [&](const double* a) {
                           Wide one(n * n);
@@ -173,7 +199,8 @@ std::vector<Case> cases<ad::SolveFactored>() {
                       }});
   for (const int power : {-3, -1, 0, 1, 2, 7})
     result.push_back({"matrix_power " + std::to_string(power),
-                      [=](const auto& x) { return 0 * x[0] + matrix_power(x[0] / 2.0, power); }, {regular({2, 2, 2})}});
+                      [=](const auto& x) { return 0 * x[0] + matrix_power(x[0] / 2.0, power); },
+                      {regular({2, 2, 2})}});
   return result;
 }
 
@@ -181,14 +208,17 @@ template <>
 std::vector<Case> cases<ad::LogDeterminant>() {
   std::vector<Case> result;
   for (const auto& shape : squares)
-    result.push_back({"slogdet", [](const auto& x) {
+    result.push_back({"slogdet",
+                      [](const auto& x) {
                         const auto [sign, size] = slogdet(x[0]);
                         return sign * size;
-                      }, {regular(shape)},
+                      },
+                      {regular(shape)},
                       [](const Arrays& at) {
                         const Array<double> d = [&] {
                           const std::size_t n = at[0].shape().back();
-                          return each_matrix(at[0], 1, 1, [&](const double* a) { return Wide{expanded(Wide(a, a + n * n), n)}; });
+                          return each_matrix(at[0], 1, 1,
+                                             [&](const double* a) { return Wide{expanded(Wide(a, a + n * n), n)}; });
                         }();
                         const Shape& shape = at[0].shape();
                         return build(Shape(shape.begin(), shape.end() - 2), [&](const Index& i) {
@@ -207,10 +237,10 @@ namespace {
 std::vector<Array<double>> determined() {
   std::vector<Array<double>> all;
   for (const auto& shape : squares) all.push_back(regular(shape));
-  all.push_back(array({3, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9.0}));           // singular, of rank two
-  all.push_back(array({3, 3}, {1, 2, 3, 2, 4, 6, 3, 6, 9.0}));           // of rank one: cofactors are zero
+  all.push_back(array({3, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9.0}));  // singular, of rank two
+  all.push_back(array({3, 3}, {1, 2, 3, 2, 4, 6, 3, 6, 9.0}));  // of rank one: cofactors are zero
   all.push_back(array({2, 2}, {0, 0, 0, 0}));
-  all.push_back(array({3, 3}, {1, 0, 0, 0, 1, 0, 0, 0, 1}));             // equal singular values
+  all.push_back(array({3, 3}, {1, 0, 0, 0, 1, 0, 0, 0, 1}));  // equal singular values
   return all;
 }
 
@@ -220,14 +250,17 @@ template <>
 std::vector<Case> cases<ad::Determinant>() {
   std::vector<Case> result;
   for (const auto& a : determined())
-    result.push_back({"determinant", [](const auto& x) { return determinant(x[0]); }, {a},
+    result.push_back({"determinant",
+                      [](const auto& x) { return determinant(x[0]); },
+                      {a},
                       [](const Arrays& at) {
                         const Shape& shape = at[0].shape();
                         const std::size_t n = shape.back();
-                        return build(Shape(shape.begin(), shape.end() - 2), [&, k = std::size_t(0)](const Index&) mutable {
-                          const double* from = at[0].data() + n * n * k++;
-                          return expanded(Wide(from, from + n * n), n);
-                        });
+                        return build(Shape(shape.begin(), shape.end() - 2),
+                                     [&, k = std::size_t(0)](const Index&) mutable {
+                                       const double* from = at[0].data() + n * n * k++;
+                                       return expanded(Wide(from, from + n * n), n);
+                                     });
                       }});
   return result;
 }
@@ -236,21 +269,24 @@ template <>
 std::vector<Case> cases<ad::Cofactors>() {
   std::vector<Case> result;
   for (const auto& shape : squares)
-    if (shape.back() != 0) result.push_back({"cofactors", [](const auto& x) { return listed(ad::Cofactors{}, x[0]); }, {regular(shape)},
-                      [n = shape.back()](const Arrays& at) {
-                        return each_matrix(at[0], n, n, [&](const double* a) {
-                          Wide y;
-                          for (std::size_t i = 0; i < n; ++i)
-                            for (std::size_t j = 0; j < n; ++j) {
-                              Wide minor;
-                              for (std::size_t r = 0; r < n; ++r)
-                                for (std::size_t c = 0; c < n; ++c)
-                                  if (r != i && c != j) minor.push_back(a[r * n + c]);
-                              y.push_back(((i + j) % 2 ? -1 : 1) * expanded(minor, n - 1));
-                            }
-                          return y;
-                        });
-                      }});
+    if (shape.back() != 0)
+      result.push_back({"cofactors",
+                        [](const auto& x) { return listed(ad::Cofactors{}, x[0]); },
+                        {regular(shape)},
+                        [n = shape.back()](const Arrays& at) {
+                          return each_matrix(at[0], n, n, [&](const double* a) {
+                            Wide y;
+                            for (std::size_t i = 0; i < n; ++i)
+                              for (std::size_t j = 0; j < n; ++j) {
+                                Wide minor;
+                                for (std::size_t r = 0; r < n; ++r)
+                                  for (std::size_t c = 0; c < n; ++c)
+                                    if (r != i && c != j) minor.push_back(a[r * n + c]);
+                                y.push_back(((i + j) % 2 ? -1 : 1) * expanded(minor, n - 1));
+                              }
+                            return y;
+                          });
+                        }});
   return result;
 }
 
@@ -278,13 +314,16 @@ std::vector<Case> cases<ad::Diagonal>() {
     for (const int offset : {0, 1, -1, 3, -9})
       result.push_back({"diagonal", [=](const auto& x) { return diagonal(x[0], offset); }, samples({shape}),
                         [=](const Arrays& at) { return diagonals(at[0], offset); }});
-  result.push_back({"diagonal of other axes", [](const auto& x) { return diagonal(x[0], 1, 2, 0); }, samples({{3, 2, 4}}),
+  result.push_back({"diagonal of other axes", [](const auto& x) { return diagonal(x[0], 1, 2, 0); },
+                    samples({{3, 2, 4}}),
                     [](const Arrays& at) {
                       return build({2, 2}, [&](const Index& i) { return at[0](i[1] + 1, i[0], i[1]); });
                     }});
-  result.push_back({"trace", [](const auto& x) { return trace(x[0]); }, samples({{2, 3, 3}}), [](const Arrays& at) {
-                      return build({2}, [&](const Index& i) { return at[0](i[0], 0, 0) + at[0](i[0], 1, 1) + at[0](i[0], 2, 2); });
-                    }});
+  result.push_back(
+      {"trace", [](const auto& x) { return trace(x[0]); }, samples({{2, 3, 3}}),
+       [](const Arrays& at) {
+         return build({2}, [&](const Index& i) { return at[0](i[0], 0, 0) + at[0](i[0], 1, 1) + at[0](i[0], 2, 2); });
+       }});
   return result;
 }
 
@@ -313,14 +352,16 @@ AUTODIFF_SOLVE(TEST_OPERATION)
 AUTODIFF_MATRICES(TEST_OPERATION)
 
 TEST_CASE("derived diag, tril, triu, kron, cross, eye") {
-  check({"diag of a vector", [](const auto& x) { return diag(x[0], -1); }, samples({{2}}), [](const Arrays& at) {
+  check({"diag of a vector", [](const auto& x) { return diag(x[0], -1); }, samples({{2}}),
+         [](const Arrays& at) {
            return array({3, 3}, {0, 0, 0, at[0](0), 0, 0, 0, at[0](1), 0});
          }});
   check({"diag of a matrix", [](const auto& x) { return diag(x[0], 1); }, samples({{2, 3}}),
          [](const Arrays& at) { return diagonals(at[0], 1); }});
   for (const int offset : {-1, 0, 2})
     for (const bool lower : {false, true})
-      check({"triangle", [=](const auto& x) { return lower ? tril(x[0], offset) : triu(x[0], offset); }, samples({{2, 3, 4}}),
+      check({"triangle", [=](const auto& x) { return lower ? tril(x[0], offset) : triu(x[0], offset); },
+             samples({{2, 3, 4}}),
              [=](const Arrays& at) {
                return build({2, 3, 4}, [&](const Index& i) {
                  const int above = int(i[2]) - int(i[1]);
@@ -328,7 +369,8 @@ TEST_CASE("derived diag, tril, triu, kron, cross, eye") {
                });
              }});
   for (const auto& each : std::vector<Shapes>{{{2, 3}, {3, 2}}, {{3}, {2, 2}}, {{}, {2}}, {{2, 1, 2}, {2, 2}}})
-    check({"kron", [](const auto& x) { return kron(x[0], x[1]); }, samples(each), [](const Arrays& at) {
+    check({"kron", [](const auto& x) { return kron(x[0], x[1]); }, samples(each),
+           [](const Arrays& at) {
              Shape a = at[0].shape(), b = at[1].shape();
              while (a.size() < b.size()) a.insert(a.begin(), 1);
              while (b.size() < a.size()) b.insert(b.begin(), 1);
@@ -340,7 +382,8 @@ TEST_CASE("derived diag, tril, triu, kron, cross, eye") {
                return broadcast_at(at[0], i) * broadcast_at(at[1], j);
              });
            }});
-  check({"cross", [](const auto& x) { return cross(x[0], x[1], 0); }, samples({{3, 2}, {3, 1}}), [](const Arrays& at) {
+  check({"cross", [](const auto& x) { return cross(x[0], x[1], 0); }, samples({{3, 2}, {3, 1}}),
+         [](const Arrays& at) {
            return build({3, 2}, [&](const Index& i) {
              const std::size_t j = (i[0] + 1) % 3, k = (i[0] + 2) % 3;
              return at[0](j, i[1]) * at[1](k, 0) - at[0](k, i[1]) * at[1](j, 0);
@@ -348,7 +391,9 @@ TEST_CASE("derived diag, tril, triu, kron, cross, eye") {
          }});
   CHECK_EQ(difference(ad::eye<float>(2, 3, 1).value(), array({2, 3}, {0, 1, 0, 0, 0, 1}), 1e-300), "");
   const double infinity = std::numeric_limits<double>::infinity();
-  CHECK_EQ(difference(tril(ad::Variable<double>(array({2, 2}, {1, infinity, 2, 3}))).value(), array({2, 2}, {1, 0, 2, 3}), 1e-300), "");
+  CHECK_EQ(difference(tril(ad::Variable<double>(array({2, 2}, {1, infinity, 2, 3}))).value(),
+                      array({2, 2}, {1, 0, 2, 3}), 1e-300),
+           "");
 }
 
 TEST_CASE_TEMPLATE("large matrices, across the borders between loops and products", T, float, double) {
@@ -385,18 +430,28 @@ TEST_CASE("errors name the matrix and the reason") {
   };
   const double nan = std::nan("");
   ad::Tape<double> tape;
-  const auto stack = tape.variable(array({2, 2, 2}, {1, 0, 0, 1, 1, 2, 2, 1})), wide = tape.variable(array({1, 2}, {1, 2}));
+  const auto stack = tape.variable(array({2, 2, 2}, {1, 0, 0, 1, 1, 2, 2, 1})),
+             wide = tape.variable(array({1, 2}, {1, 2}));
   const auto singular = tape.variable(array({2, 2}, {1, 2, 2, 4}));
-  CHECK_EQ(thrown([&] { cholesky(stack); }), "[cholesky] matrix 1 of the batch is not positive definite: leading minor 2");
-  CHECK_EQ(thrown([&] { cholesky(nan * stack); }), "[cholesky] matrix 0 of the batch is not positive definite: leading minor 1");
+  CHECK_EQ(thrown([&] { cholesky(stack); }),
+           "[cholesky] matrix 1 of the batch is not positive definite: leading minor 2");
+  CHECK_EQ(thrown([&] { cholesky(nan * stack); }),
+           "[cholesky] matrix 0 of the batch is not positive definite: leading minor 1");
   CHECK_EQ(thrown([&] { inverse(singular); }), "[inverse] the matrix is singular: pivot 2 is zero");
   CHECK_EQ(thrown([&] { solve(singular, array({2}, {1, 2})); }), "[solve] the matrix is singular: pivot 2 is zero");
-  CHECK_EQ(thrown([&] { solve_triangular(tril(0 * stack), array({2}, {1, 2})); }),
+  CHECK_EQ(thrown([&] {
+             solve_triangular(tril(0 * stack), array({2}, {1, 2}));
+           }),
            "[solve_triangular] matrix 0 of the batch is singular: element 0 of its diagonal is zero");
   CHECK_EQ(thrown([&] { determinant(wide); }), "[determinant] needs square matrices: (1, 2)");
-  CHECK_EQ(thrown([&] { solve(stack, array({3}, {1, 2, 3})); }),
+  CHECK_EQ(thrown([&] {
+             solve(stack, array({3}, {1, 2, 3}));
+           }),
            "[solve] the right side must have as many rows as the matrix: (2, 2, 2) and (3)");
-  CHECK_EQ(thrown([&] { solve(stack, ad::Variable<double>(sample({3, 2, 1}, 0, 1))); }), "[solve] batches do not broadcast: (2, 2, 2) and (3, 2, 1)");
+  CHECK_EQ(thrown([&] {
+             solve(stack, ad::Variable<double>(sample({3, 2, 1}, 0, 1)));
+           }),
+           "[solve] batches do not broadcast: (2, 2, 2) and (3, 2, 1)");
   CHECK_EQ(thrown([&] { tril(tape.variable({1.0})); }), "[tril] needs matrices: (1)");
   CHECK_EQ(thrown([&] { cross(wide, wide); }), "[cross] needs an axis of length 3: (1, 2) and (1, 2)");
   const auto [sign, size] = slogdet(singular);
