@@ -15,17 +15,18 @@ template <class V>
 V turned(const V& x) {
   return ad::swap_axes(x, -2, -1);
 }
-Array<double> same(const Arrays& at) { return at[0]; }
 
-/// Of any shape, with singular values that differ, also with elements in reverse.
-Array<double> spread(const Shape& shape) {
-  auto a = sample(shape, -0.4, 0.4);
-  const std::size_t n = shape.back(), m = shape[shape.size() - 2];
-  for (std::size_t i = 0; i < a.size(); ++i)
-    if (const std::size_t row = i / n % m; row == i % n) a.data()[i] += double(row + 1);
-  return a;
+/// x with 1, 2, ... added to its diagonal: where elements of x are small, singular values differ.
+Array<double> steps(const Shape& shape) {
+  return build({shape[shape.size() - 2], shape.back()},
+               [](const Index& i) { return i[0] == i[1] ? double(i[0] + 1) : 0; });
 }
-const std::vector<Shape> tall{{3, 3}, {4, 2}, {2, 3, 2}, {1, 1}, {3, 1}, {2, 0}};
+template <class T>
+ad::Variable<T> spread(const ad::Variable<T>& x) {
+  return x + steps(x.shape());
+}
+Array<double> spread(const Array<double>& x) { return x + steps(x.shape()); }
+Array<double> small(const Shape& shape) { return sample(shape, -0.4, 0.4); }
 const std::vector<Shape> any{{3, 3}, {4, 2}, {2, 4}, {2, 2, 3}, {1, 1}, {0, 3}, {0, 2, 2}};
 
 /// Weighted, so that all elements count, and the sign of no vector does.
@@ -45,21 +46,21 @@ std::vector<Case> cases<ad::Qr>() {
   for (const auto& shape : any) {
     result.push_back({"q r",
                       [](const auto& x) {
-                        const auto [q, r] = qr(x[0]);
+                        const auto [q, r] = qr(spread(x[0]));
                         return matmul(q, r);
                       },
-                      {spread(shape)},
-                      same});
-    result.push_back({"q", [](const auto& x) { return qr(x[0])[0] * 1.0; }, {spread(shape)}});
-    result.push_back({"r", [](const auto& x) { return qr(x[0])[1] * 1.0; }, {spread(shape)}});
+                      {small(shape)},
+                      [](const Arrays& at) { return spread(at[0]); }});
+    result.push_back({"q", [](const auto& x) { return qr(spread(x[0]))[0] * 1.0; }, {small(shape)}});
+    result.push_back({"r", [](const auto& x) { return qr(spread(x[0]))[1] * 1.0; }, {small(shape)}});
     result.push_back({"r^T r",
                       [](const auto& x) {
-                        const auto [q, r] = qr(x[0]);
+                        const auto [q, r] = qr(spread(x[0]));
                         return matmul(turned(r), r);
                       },
-                      {spread(shape)},
+                      {small(shape)},
                       [](const Arrays& at) {
-                        const ad::Variable<double> a(at[0]);
+                        const ad::Variable<double> a(spread(at[0]));
                         return matmul(turned(a), a).value();
                       }});
   }
@@ -71,22 +72,22 @@ std::vector<Case> cases<ad::Eigh>() {
   std::vector<Case> result;
   for (const auto& shape : std::vector<Shape>{{3, 3}, {2, 2, 2}, {1, 1}, {0, 0}}) {
     const auto part = [](const Arrays& at) {
-      const ad::Variable<double> a(at[0]);
+      const ad::Variable<double> a(spread(at[0]));
       return ((a + turned(a)) / 2.0).value();
     };
     result.push_back({"v w v^T",
                       [](const auto& x) {
-                        const auto [w, v] = eigh(x[0]);
+                        const auto [w, v] = eigh(spread(x[0]));
                         return matmul(v * expand_dims(w, -2), turned(v));
                       },
-                      {spread(shape)},
+                      {small(shape)},
                       part});
-    result.push_back({"w", [](const auto& x) { return eigh(x[0])[0] * 1.0; }, {spread(shape)}});
-    result.push_back({"v", [](const auto& x) { return weighed(eigh(x[0])[1], 1); }, {spread(shape)}});
+    result.push_back({"w", [](const auto& x) { return eigh(spread(x[0]))[0] * 1.0; }, {small(shape)}});
+    result.push_back({"v", [](const auto& x) { return weighed(eigh(spread(x[0]))[1], 1); }, {small(shape)}});
   }
   result.push_back({"w of two by two",
-                    [](const auto& x) { return eigh(x[0])[0]; },
-                    {array({2, 2}, {1, 0.5, 0.5, 3})},
+                    [](const auto& x) { return eigh(spread(x[0]))[0]; },
+                    {array({2, 2}, {0, 0.5, 0.5, 1})},
                     [](const Arrays&) {
                       const double root = std::sqrt(1.25);
                       return array({2}, {2 - root, 2 + root});
@@ -100,14 +101,14 @@ std::vector<Case> cases<ad::Svd>() {
   for (const auto& shape : any) {
     result.push_back({"u s vh",
                       [](const auto& x) {
-                        const auto [u, s, vh] = svd(x[0]);
+                        const auto [u, s, vh] = svd(spread(x[0]));
                         return matmul(u * expand_dims(s, -2), vh);
                       },
-                      {spread(shape)},
-                      same});
-    result.push_back({"s", [](const auto& x) { return svd(x[0])[1] * 1.0; }, {spread(shape)}});
-    result.push_back({"u", [](const auto& x) { return weighed(svd(x[0])[0], 1); }, {spread(shape)}});
-    result.push_back({"vh", [](const auto& x) { return weighed(svd(x[0])[2], 2); }, {spread(shape)}});
+                      {small(shape)},
+                      [](const Arrays& at) { return spread(at[0]); }});
+    result.push_back({"s", [](const auto& x) { return svd(spread(x[0]))[1] * 1.0; }, {small(shape)}});
+    result.push_back({"u", [](const auto& x) { return weighed(svd(spread(x[0]))[0], 1); }, {small(shape)}});
+    result.push_back({"vh", [](const auto& x) { return weighed(svd(spread(x[0]))[2], 2); }, {small(shape)}});
   }
   return result;
 }
@@ -117,10 +118,10 @@ std::vector<Case> cases<ad::PseudoInverse>() {
   std::vector<Case> result;
   for (const auto& shape : any) {
     result.push_back({"pinv",
-                      [](const auto& x) { return pinv(x[0]); },
-                      {spread(shape)},
+                      [](const auto& x) { return pinv(spread(x[0])); },
+                      {small(shape)},
                       [](const Arrays& at) {  // (a^T a)^-1 a^T, or the other way round
-                        const ad::Variable<double> a(at[0]);
+                        const ad::Variable<double> a(spread(at[0]));
                         const auto t = turned(a);
                         const bool high = a.shape(a.dimension() - 2) >= a.shape(a.dimension() - 1);
                         return (high ? solve(matmul(t, a), t) : turned(solve(matmul(a, t), a))).value();
@@ -134,10 +135,10 @@ std::vector<Case> cases<ad::PseudoInverse>() {
                       return build({2, 3}, [&](const Index& i) { return y(i[0]) * x(i[1]) / scale; });
                     }});
   result.push_back({"lstsq",
-                    [](const auto& x) { return lstsq(x[0], x[1]); },
-                    {spread({4, 2}), sample({4}, -1, 1)},
+                    [](const auto& x) { return lstsq(spread(x[0]), x[1]); },
+                    {small({4, 2}), sample({4}, -1, 1)},
                     [](const Arrays& at) {
-                      const ad::Variable<double> a(at[0]), b(at[1]);
+                      const ad::Variable<double> a(spread(at[0])), b(at[1]);
                       return solve(matmul(turned(a), a), matmul(turned(a), b)).value();
                     }});
   return result;
@@ -177,7 +178,7 @@ namespace {
 
 /// Real or imaginary part of the transform along the last axis, by its definition.
 Array<double> transformed(const Array<double>& real, const Array<double>& imaginary, bool inverse, std::size_t keep,
-                        bool part) {
+                          bool part) {
   const std::size_t n = real.shape().back();
   Shape shape = real.shape();
   shape.back() = keep;
@@ -246,7 +247,7 @@ std::vector<Case> cases<ad::InverseRealFourier>() {
                       const auto [real, imaginary] = rfft(x[0]);
                       return irfft(real, imaginary);
                     },
-                    samples({{10}}), same});
+                    samples({{10}}), [](const Arrays& at) { return at[0]; }});
   return result;
 }
 
@@ -311,7 +312,7 @@ Array<double> summed(const std::string& equation, const Arrays& at) {
     for (std::size_t i = 0; i < inputs[k].size(); ++i) {
       const auto c = static_cast<unsigned char>(inputs[k][i]);
       if (letters.find(inputs[k][i]) == letters.npos) letters += inputs[k][i];
-      lengths[c] = std::max(lengths[c], at[k].shape(i));
+      if (at[k].shape(i) != 1) lengths[c] = at[k].shape(i);
     }
   Shape shape, all;
   for (char c : letters) all.push_back(lengths[static_cast<unsigned char>(c)]);

@@ -76,13 +76,18 @@ Array<double> solved(const Array<double>& a, const Array<double>& b) {
   return y;
 }
 
-/// Matrices far from singular ones, also with their elements in reverse: large on the diagonal.
-Array<double> regular(const Shape& shape, unsigned seed = 1) {
-  auto a = sample(shape, -0.5, 0.5, seed);
-  const std::size_t n = shape.back();
-  for (std::size_t i = 0; n && i < a.size() / n; ++i) a.data()[i * n + i % n] += i % 2 ? 2.5 : 2;
-  return a;
+/// What makes matrices regular whose elements are up to a half, wherever they are laid: much on the diagonal.
+Array<double> much(const Shape& shape) {
+  return build({shape[shape.size() - 2], shape.back()}, [](const Index& i) {
+    return i[0] != i[1] ? 0 : i[0] % 2 ? 2.5 : 2;
+  });
 }
+template <class T>
+ad::Variable<T> firm(const ad::Variable<T>& x) {
+  return x + much(x.shape());
+}
+Array<double> firm(const Array<double>& x) { return x + much(x.shape()); }
+Array<double> regular(const Shape& shape) { return firm(sample(shape, -0.5, 0.5)); }
 const std::vector<Shape> squares{{1, 1}, {2, 2}, {4, 4}, {3, 2, 2}, {2, 1, 3, 3}, {0, 0}, {0, 2, 2}};
 
 template <class V>
@@ -113,8 +118,8 @@ std::vector<Case> cases<ad::Cholesky>() {
                         });
                       }});
   result.push_back({"cholesky of what is not symmetric",
-                    [](const auto& x) { return cholesky(x[0]); },
-                    {array({2, 2}, {2, 1, 0, 3})},
+                    [](const auto& x) { return cholesky(firm(x[0])); },
+                    {array({2, 2}, {0, 1, 0, 0.5})},
                     [](const Arrays&) {
                       return array({2, 2}, {std::sqrt(2.0), 0, 0.5 / std::sqrt(2.0), std::sqrt(3 - 0.125)});
                     }});
@@ -133,8 +138,8 @@ std::vector<Case> cases<ad::SolveTriangular>() {
                                      {true, false, true},
                                      {false, true, true}})
       result.push_back({"solve_triangular",
-                        [=](const auto& x) { return solve_triangular(x[0], x[1], how); },
-                        {regular(each[0]), sample(each[1], -1, 1, 2)},
+                        [=](const auto& x) { return solve_triangular(firm(x[0]), x[1], how); },
+                        {sample(each[0], -0.5, 0.5), sample(each[1], -1, 1, 2)},
                         [=](const Arrays& at) {
                           const std::size_t n = at[0].shape().back();
                           const auto triangle = build(at[0].shape(), [&](Index i) {
@@ -142,13 +147,13 @@ std::vector<Case> cases<ad::SolveTriangular>() {
                             auto& column = i.back();
                             if (how.transposed) std::swap(row, column);
                             if (row == column && how.unit_diagonal) return 1.0;
-                            return (how.lower ? column <= row : column >= row) ? broadcast_at(at[0], i) : 0.0;
+                            return (how.lower ? column <= row : column >= row) ? broadcast_at(firm(at[0]), i) : 0.0;
                           });
                           return n ? solved(triangle, at[1]) : Array<double>(at[1]);
                         }});
   result.push_back({"solve_triangular, a vector",
-                    [](const auto& x) { return solve_triangular(x[0], x[1]); },
-                    {array({2, 2}, {2, 1, 9, 4}), array({2}, {5, 8})},
+                    [](const auto& x) { return solve_triangular(firm(x[0]), x[1]); },
+                    {array({2, 2}, {0, 1, 9, 1.5}), array({2}, {5, 8})},
                     [](const Arrays&) {
                       return array({2}, {1.5, 2});
                     }});
@@ -180,18 +185,18 @@ std::vector<Case> cases<ad::SolveFactored>() {
                                               {{0, 0}, {0, 2}},
                                               {{2, 3, 3}, {2, 3, 1}}})
     result.push_back({"solve",
-                      [](const auto& x) { return solve(x[0], x[1]); },
-                      {regular(each[0]), sample(each[1], -1, 1, 2)},
-                      [](const Arrays& at) { return solved(at[0], at[1]); }});
+                      [](const auto& x) { return solve(firm(x[0]), x[1]); },
+                      {sample(each[0], -0.5, 0.5), sample(each[1], -1, 1, 2)},
+                      [](const Arrays& at) { return solved(firm(at[0]), at[1]); }});
   result.push_back({"solve, pivoting, a vector",
-                    [](const auto& x) { return solve(x[0], x[1]); },
+                    [](const auto& x) { return solve(firm(x[0]), x[1]); },
                     {array({3, 3}, {0, 2, 1, 4, 1, 0, 1, 0, 3}), array({3}, {1, 2, 3})}});
   for (const auto& shape : squares)
     result.push_back({"inverse",
-                      [](const auto& x) { return inverse(x[0]); },
-                      {regular(shape)},
+                      [](const auto& x) { return inverse(firm(x[0])); },
+                      {sample(shape, -0.5, 0.5)},
                       [n = shape.back()](const Arrays& at) {
-                        return each_matrix(at[0], n, n, [&](const double* a) {
+                        return each_matrix(firm(at[0]), n, n, [&](const double* a) {
                           Wide one(n * n);
                           for (std::size_t i = 0; i < n; ++i) one[i * n + i] = 1;
                           return eliminated(a, n, one, n);
@@ -199,8 +204,8 @@ std::vector<Case> cases<ad::SolveFactored>() {
                       }});
   for (const int power : {-3, -1, 0, 1, 2, 7})
     result.push_back({"matrix_power " + std::to_string(power),
-                      [=](const auto& x) { return 0 * x[0] + matrix_power(x[0] / 2.0, power); },
-                      {regular({2, 2, 2})}});
+                      [=](const auto& x) { return 0 * x[0] + matrix_power(firm(x[0]) / 2.0, power); },
+                      {sample({2, 2, 2}, -0.5, 0.5)}});
   return result;
 }
 
@@ -210,14 +215,14 @@ std::vector<Case> cases<ad::LogDeterminant>() {
   for (const auto& shape : squares)
     result.push_back({"slogdet",
                       [](const auto& x) {
-                        const auto [sign, size] = slogdet(x[0]);
+                        const auto [sign, size] = slogdet(firm(x[0]));
                         return sign * size;
                       },
-                      {regular(shape)},
+                      {sample(shape, -0.5, 0.5)},
                       [](const Arrays& at) {
                         const Array<double> d = [&] {
                           const std::size_t n = at[0].shape().back();
-                          return each_matrix(at[0], 1, 1,
+                          return each_matrix(firm(at[0]), 1, 1,
                                              [&](const double* a) { return Wide{expanded(Wide(a, a + n * n), n)}; });
                         }();
                         const Shape& shape = at[0].shape();

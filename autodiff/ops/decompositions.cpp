@@ -41,7 +41,7 @@ V columns(const V& x) {
 }
 /// The sum of the terms that exist.
 template <class V>
-void add(V& sum, const V& term) {
+void collect(V& sum, const V& term) {
   sum = sum.alive() ? sum + term : term;
 }
 
@@ -111,10 +111,10 @@ std::array<V, 1> Qr::vjp(const std::array<V, 2>& ct, const std::array<V, 2>& y, 
   // With M = r dr^T - dq^T q: da = (dq + q (tril(M) + tril(M, -1)^T)) r^-T.
   const auto& [q, r] = y;
   V m;
-  if (ct[1].alive()) add(m, times_transposed(r, triu(ct[1])));
-  if (ct[0].alive()) add(m, -transposed_times(ct[0], q));
+  if (ct[1].alive()) collect(m, times_transposed(r, triu(ct[1])));
+  if (ct[0].alive()) collect(m, -transposed_times(ct[0], q));
   V all = matmul(q, tril(m) + transposed(tril(m, -1)));
-  if (ct[0].alive()) add(all, ct[0]);
+  if (ct[0].alive()) collect(all, ct[0]);
   return {transposed(solve_triangular(r, transposed(all)))};
 }
 
@@ -150,7 +150,7 @@ std::array<V, 1> Eigh::vjp(const std::array<V, 2>& ct, const std::array<V, 2>& y
   if (!ct[1].alive()) return {times_transposed(v * rows(ct[0]), v)};
   V inner = reciprocal_differences(w) * transposed_times(v, ct[1]);
   inner = T(0.5) * (inner + transposed(inner));
-  if (ct[0].alive()) add(inner, embed_diagonal(ct[0]));
+  if (ct[0].alive()) collect(inner, embed_diagonal(ct[0]));
   return {times_transposed(matmul(v, inner), v)};
 }
 
@@ -189,21 +189,21 @@ std::array<V, 1> Svd::vjp(const std::array<V, 3>& ct, const std::array<V, 3>& y,
   const V inverse = where(s == T(0), T(0), T(1) / where(s == T(0), T(1), s));
   if (ct[0].alive()) {
     const V j = f * transposed_times(u, ct[0]);
-    add(inner, (j + transposed(j)) * rows(s));
+    collect(inner, (j + transposed(j)) * rows(s));
   }
   if (ct[2].alive()) {
     const V k = f * times_transposed(vh, ct[2]);
-    add(inner, columns(s) * (k + transposed(k)));
+    collect(inner, columns(s) * (k + transposed(k)));
   }
   V found = matmul(matmul(u, inner), vh);
   const std::size_t least = s.shape(s.dimension() - 1);
   if (ct[0].alive() && u.shape(u.dimension() - 2) > least) {
     const V outside = ct[0] - matmul(u, transposed_times(u, ct[0]));
-    add(found, matmul(outside * rows(inverse), vh));
+    collect(found, matmul(outside * rows(inverse), vh));
   }
   if (ct[2].alive() && vh.shape(vh.dimension() - 1) > least) {
     const V outside = ct[2] - matmul(times_transposed(ct[2], vh), vh);
-    add(found, matmul(u * rows(inverse), outside));
+    collect(found, matmul(u * rows(inverse), outside));
   }
   return {found};
 }
@@ -239,8 +239,8 @@ V PseudoInverse::vjp(const V& ct, const V& p, const V& a) const {
   const V back = transposed(ct);
   V found = -transposed_times(p, times_transposed(ct, p));
   const V left = listed(Matmul{}, back, p), right = listed(Matmul{}, p, back);
-  add(found, times_transposed(left - matmul(a, matmul(p, left)), p));
-  add(found, transposed_times(p, right - matmul(matmul(right, p), a)));
+  collect(found, times_transposed(left - matmul(a, matmul(p, left)), p));
+  collect(found, transposed_times(p, right - matmul(matmul(right, p), a)));
   return found;
 }
 
