@@ -15,7 +15,6 @@
 #define EIGEN_DONT_PARALLELIZE
 #include <Eigen/Eigenvalues>
 #include <Eigen/QR>
-#include <Eigen/SVD>
 
 namespace autodiff::kernels {
 namespace {
@@ -52,18 +51,6 @@ bool eigh(const T* a, std::size_t n, T* values, T* vectors) {
   if (found.info() != Eigen::Success) return false;
   std::copy_n(found.eigenvalues().data(), n, values);
   map(vectors, n, n) = found.eigenvectors();
-  return true;
-}
-
-template <class T>
-bool svd(const T* a, std::size_t m, std::size_t n, T* u, T* s, T* vh) {
-  const std::size_t k = std::min(m, n);
-  if (k == 0) return true;
-  const Eigen::BDCSVD<Matrix<T>> found(map(a, m, n), Eigen::ComputeThinU | Eigen::ComputeThinV);
-  if (found.info() != Eigen::Success) return false;
-  std::copy_n(found.singularValues().data(), k, s);
-  map(u, m, k) = found.matrixU();
-  map(vh, k, n) = found.matrixV().transpose();
   return true;
 }
 
@@ -133,10 +120,9 @@ void matrix_exp(const T* a, std::size_t n, T* y) {
   std::ranges::copy(result, y);
 }
 
-#define INSTANTIATE(T)                                               \
-  template void qr(const T*, std::size_t, std::size_t, T*, T*);      \
-  template bool eigh(const T*, std::size_t, T*, T*);                 \
-  template bool svd(const T*, std::size_t, std::size_t, T*, T*, T*); \
+#define INSTANTIATE(T)                                          \
+  template void qr(const T*, std::size_t, std::size_t, T*, T*); \
+  template bool eigh(const T*, std::size_t, T*, T*);            \
   template void matrix_exp(const T*, std::size_t, T*);
 INSTANTIATE(float)
 INSTANTIATE(double)

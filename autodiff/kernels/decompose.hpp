@@ -18,6 +18,10 @@ bool eigh(const T* a, std::size_t n, T* values, T* vectors);
 /// does not converge.
 template <class T>
 bool svd(const T* a, std::size_t m, std::size_t n, T* u, T* s, T* vh);
+template <>
+bool svd(const float* a, std::size_t m, std::size_t n, float* u, float* s, float* vh);  // in double
+template <>
+bool svd(const double* a, std::size_t m, std::size_t n, double* u, double* s, double* vh);
 
 /// The exponential of a square matrix, by scaling and squaring of a Padé approximant of degree 3 to 13: N. Higham, SIAM
 /// Journal on Matrix Analysis and Applications 26, 2005.
