@@ -1,5 +1,6 @@
-// Discrete Fourier transforms and convolutions of rows, complex numbers being pairs of arrays. Of any length: what has
-// large prime factors is made a convolution. Rows are spread over threads, with the same bits for any number of them.
+// Discrete Fourier transforms, by the one that Eigen ships (KISS FFT), and convolutions of rows; complex numbers are
+// pairs of arrays. Of any length, slowly where that has a large prime factor. Rows are spread over threads, with the
+// same bits for any number of them.
 #pragma once
 
 #include <cstddef>
