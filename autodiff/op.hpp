@@ -17,8 +17,8 @@
 // number of inputs: shape(std::span<const Dims>), forward(y, std::span<const Operand<const T>>),
 // vjp(i, ct, y, std::span<const V>).
 //
-// One of several results says how many, and handles them as arrays; a cotangent that does not exist is an empty
-// variable:
+// One of several results, or one whose rule finds all cotangents at once, says how many, and handles them as arrays; a
+// cotangent that does not exist is an empty variable:
 //   static constexpr std::size_t results = 2;
 //   std::array<Shape, 2> shape(Dims a, ...) const;
 //   template <class T> void forward(std::array<Operand<T>, 2> y, Operand<const T> a, ...) const;
@@ -519,11 +519,20 @@ class Several final : public Declared<Op, T> {
       return true;
   }
 
-  // Of an only result: never asked for.
+  // Of an only result: not asked for where there are several.
   Shape shape(std::span<const Dims> x) const override { return shapes(x)[0]; }
-  void forward(Operand<T>, std::span<const Operand<const T>>) const override {}
-  Variable<T> pullback(std::size_t, const Variable<T>&, const Variable<T>&,
-                       std::span<const Variable<T>>) const override {
+  void forward(Operand<T> y, std::span<const Operand<const T>> x) const override {
+    if constexpr (n == 1) forward(std::span<const Operand<T>>(&y, 1), x);
+  }
+  Variable<T> pullback(std::size_t i, const Variable<T>& ct, const Variable<T>& y,
+                       std::span<const Variable<T>> x) const override {
+    if constexpr (n == 1) {
+      Pullback<T> step{std::span(&ct, 1), std::span(&y, 1), x, std::vector<bool>(x.size()), {}};
+      step.wanted[i] = true;
+      step.found.resize(x.size());
+      pull_back(step);
+      return whole(std::move(step.found[i]));
+    }
     return {};
   }
 

@@ -1,6 +1,7 @@
 #include "structs/linalg.hpp"
 
 #include "../kernels/gemm.hpp"
+#include "batches.hpp"
 #include "compile.hpp"
 
 namespace autodiff {
@@ -40,18 +41,6 @@ bool can_be_stored(const View& x) {
   if (columns == 1) return rows == 1 || row > 0;
   if (rows == 1) return column > 0;
   return (column == 1 && row >= columns) || (row == 1 && column >= rows);
-}
-
-/// Where the matrix for batch `index` of the shape `batches` starts in an operand whose batches broadcast to it.
-template <class T>
-std::ptrdiff_t batch_offset(std::size_t index, Dims batches, Operand<const T> x) {
-  std::ptrdiff_t offset = 0;
-  std::size_t axis = x.shape.size() - 2;
-  for (std::size_t i = batches.size(); i-- > 0 && axis > 0; index /= batches[i]) {
-    --axis;
-    if (x.shape[axis] != 1) offset += static_cast<std::ptrdiff_t>(index % batches[i]) * x.strides[axis];
-  }
-  return offset;
 }
 
 }  // namespace
