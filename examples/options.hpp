@@ -31,9 +31,12 @@ struct Options {
   std::uint64_t seed = 0;
   int threads = 0;
   std::string precision = "float";
-  std::string save, checkpoint, history, plot, describe;
+  std::string class_weights = "none";
+  std::string save, checkpoint, history, plot, describe, fine_tune;
+  /// Parts of cross-validation and trials of a search; 0: none.
+  std::size_t folds = 0, search = 0;
   std::size_t checkpoint_steps = 0;
-  bool resume = false, quiet = false;
+  bool resume = false, quiet = false, importance = false;
 
   bool mnist() const { return data == "mnist"; }
   bool shipped() const { return data == "digits" || data == "iris"; }
@@ -45,4 +48,4 @@ std::vector<std::size_t> units(std::string_view text);
 /// Adds all options to the app.
 void declare(CLI::App& app, Options& options);
 /// What follows from others, once they are parsed. Throws CLI::ValidationError for options that do not go together.
-void settle(Options& options);
+void settle(const CLI::App& app, Options& options);
