@@ -113,11 +113,10 @@ void declare_data(CLI::App& app, Options& options) {
       "What happens where a value is missing: features are filled by mean or median of the training samples, also in "
       "predict, or rows dropped; by default the median, and rows without a target are dropped",
       missing_names());
-  app.add_option(
-         "--missing-values", options.table.missing_values,
-         "Texts that stand for no value, besides " +
-             CLI::detail::join(
-                 Names(nn::CsvOptions().missing_values.begin() + 1, nn::CsvOptions().missing_values.end()), ", "))
+  auto always = nn::CsvOptions().missing_values;
+  std::erase(always, "");
+  app.add_option("--missing-values", options.table.missing_values,
+                 "Texts that stand for no value, besides " + CLI::detail::join(always, ", "))
       ->type_name("TEXT,..")
       ->delimiter(',');
   declare_memory(app, options.table.max_bytes);

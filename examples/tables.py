@@ -50,7 +50,7 @@ def tables():
     yield "wine", framed(wine, wine.target_names), ",", "target", [], [], True
     yield "penguins", text("palmerpenguins", "data", "penguins.csv"), ",", "species", [], [], True
     yield "Seattle weather", weather, ",", "weather", ["date"], [], True
-    yield "marriages", stats("fair"), ",", "rate_marriage", [], [], True
+    yield "marriages", text("statsmodels", "datasets", "fair", "fair_pt.csv"), ",", "rate_marriage", [], [], True
     yield "travel modes", stats("modechoice"), ";", "choice", [], [], True
     yield "votes of 1996", stats("anes96").replace("'", ""), "\t", "vote", [], [], True
     yield "diabetes", framed(data.load_diabetes(as_frame=True, scaled=False)), ",", "target", [], [], False

@@ -1,13 +1,13 @@
 #include "saving.hpp"
 
 #include <algorithm>
-#include <span>
 #include <cmath>
 #include <nn/base/data_error.hpp>
 #include <nn/base/text.hpp>
 #include <nn/io/atomic_file.hpp>
 #include <nn/io/safetensors.hpp>
 #include <set>
+#include <span>
 #include <utility>
 
 namespace nn {
