@@ -144,7 +144,7 @@ def main():
         if chosen.tables and name not in chosen.tables.split(","):
             continue
         frame = pandas.read_csv(io.StringIO(text), sep=separator)
-        header, *lines = text.replace("\r\n", "\n").splitlines(keepends=True)
+        header, *lines = [line + "\n" for line in text.splitlines()]
         rows = frame.index[frame[target].notna()].to_numpy()
         expected = kinds(frame, target, dates, dropped)
         for date in dates:

@@ -61,7 +61,7 @@ TEST_CASE("permutation importance is what shuffling a feature takes from a known
   nn::Sequential model(nn::Linear<double>(3, 1));
   model.initialise(1);
   for (auto& named : model.parameters())
-    named.parameter.assign(named.name.ends_with("bias") ? Array<double>{0} : Array<double>{{3}, {-1}, {0}});
+    named.parameter.assign(named.name.ends_with("bias") ? test::array({0}, {1}) : test::array({3, -1, 0}, {3, 1}));
   nn::Random random(5);
   Array<double> inputs(autodiff::Shape{2000, 3}), targets(autodiff::Shape{2000, 1});
   for (std::size_t i = 0; i < 2000; ++i) {
