@@ -137,6 +137,7 @@ void declare_network(CLI::App& app, Options& options) {
   choice(app, "--activation", options.activation, "Of the hidden layers", nn::activation_names());
   app.add_option("--dropout", options.dropout, "The share of hidden units that a step leaves out")
       ->type_name("X")
+      ->default_str("0.5 for classes, 0 for values")
       ->check(fraction());
   auto losses = nn::loss_names();
   losses.insert(losses.begin(), "automatic");
@@ -165,6 +166,7 @@ void declare_training(CLI::App& app, Options& options) {
   choice(app, "--schedule", options.schedule, "How the learning rate changes over all epochs", schedules);
   app.add_option("--epochs", options.epochs, "Passes over the training data")
       ->type_name("N")
+      ->default_str("100 for classes, 40 for values")
       ->check(count(1, 1'000'000));
   app.add_option("--batch", options.batch, "Samples a step")->type_name("N")->check(count(1, 1'000'000));
   app.add_option("--patience", options.patience,

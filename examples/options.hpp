@@ -16,7 +16,7 @@ struct Options {
   std::string scaling = "automatic";
   std::string hidden = "256";
   std::string activation = "relu";
-  double dropout = 0;
+  std::optional<double> dropout;
   std::string loss = "automatic";
   // What Szegedy et al. (2016) use. On few samples, a cross-entropy without it stops teaching too early.
   double label_smoothing = 0.1;
@@ -24,7 +24,7 @@ struct Options {
   double learning_rate = 0.002;
   std::optional<double> weight_decay;
   std::string schedule = "constant";
-  std::size_t epochs = 40;
+  std::optional<std::size_t> epochs;
   std::size_t batch = 32;
   double validation = 0;
   std::size_t patience = 0;

@@ -40,9 +40,9 @@ void say_importance(Trained<T>& trained) {
   std::vector<std::vector<std::size_t>> groups;
   for (std::size_t j = 0; j < description.features.size(); ++j) {
     std::string name = description.features[j];
-    for (const auto& [column, categories] : description.table->categories)
-      if (std::ranges::any_of(categories, [&](const auto& c) { return name == column + "=" + c; })) {
-        name = column;
+    for (const auto& column : description.table->categories)
+      if (std::ranges::any_of(column.second, [&](const auto& c) { return name == column.first + "=" + c; })) {
+        name = column.first;
         break;
       }
     if (names.empty() || names.back() != name) names.push_back(name), groups.emplace_back();
