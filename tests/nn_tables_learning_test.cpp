@@ -85,16 +85,16 @@ TEST_CASE("rare classes are not hidden by the accuracy") {
   CHECK(rares("") > 8);
   CHECK(asked("--top 2").starts_with("class,probability,class 2,probability 2\nrare,"));
   CHECK(asked("--keep y,class --top 1").starts_with("y,class,class,probability\n"));
-  for (const auto& [option, message] :
+  for (const auto& c :
        {std::pair("--threshold 2", "[--threshold] 2: is no probability"),
         std::pair("--threshold no=0.5", "no class \"no\""), std::pair("--top 3", "[--top] 3: there are only 2 classes"),
         std::pair("--keep z", "[--keep] "), std::pair("--interval 0.9", "is for real values, not classes"),
         std::pair("--interval 1", "--interval: 1 is not"),
         std::pair("--bad-rows maybe", "--bad-rows: maybe not in {")}) {
-    CAPTURE(option);
-    const auto refused = predict("--model " + model + " --file " + trial.file() + " " + option, true);
+    CAPTURE(c.first);
+    const auto refused = predict("--model " + model + " --file " + trial.file() + " " + c.first, true);
     CHECK(refused.code == 2);
-    CHECK(has(refused.text, message));
+    CHECK(has(refused.text, c.second));
   }
 }
 
