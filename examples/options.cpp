@@ -156,7 +156,10 @@ void declare_network(CLI::App& app, Options& options) {
 
 void declare_training(CLI::App& app, Options& options) {
   choice(app, "--optimiser", options.optimiser, "How weights follow their gradients", nn::optimiser_names());
-  app.add_option("--learning-rate", options.learning_rate, "The size of a step")->type_name("X")->check(above_zero());
+  app.add_option("--learning-rate", options.learning_rate, "The size of a step")
+      ->type_name("X")
+      ->default_str("0.002 for classes, 0.001 for values")
+      ->check(above_zero());
   app.add_option("--weight-decay", options.weight_decay, "How much of the weights goes to their gradients")
       ->type_name("X")
       ->check(not_negative())

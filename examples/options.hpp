@@ -21,7 +21,7 @@ struct Options {
   // What Szegedy et al. (2016) use. On few samples, a cross-entropy without it stops teaching too early.
   double label_smoothing = 0.1;
   std::string optimiser = "adam";
-  double learning_rate = 0.002;
+  std::optional<double> learning_rate;
   std::optional<double> weight_decay;
   std::string schedule = "constant";
   std::optional<std::size_t> epochs;
@@ -44,6 +44,9 @@ struct Options {
 
 /// "128,64" as numbers; none if any part of it is not a number of units.
 std::vector<std::size_t> units(std::string_view text);
+
+/// What --learning-rate is by default.
+inline double usual_learning_rate(bool classes) { return classes ? 0.002 : 0.001; }
 
 /// Adds all options to the app.
 void declare(CLI::App& app, Options& options);

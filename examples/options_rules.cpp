@@ -22,7 +22,7 @@ void settle_fine_tune(const CLI::App& app, Options& options) {
   options.activation = network.activation, options.loss = network.loss, options.precision = network.precision;
   options.dropout = network.dropout;
   options.scaling = network.input_scaling() ? "standard" : "none";
-  if (app.count("--learning-rate") == 0) options.learning_rate /= 10;
+  if (app.count("--learning-rate") == 0) options.learning_rate = usual_learning_rate(!network.classes.empty()) / 10;
 }
 
 void settle_trials(const CLI::App& app, Options& options) {

@@ -109,7 +109,7 @@ std::map<std::string, std::string> identity(const Options& options, const Parts<
       {"--loss", options.loss},
       {"--label-smoothing", text(options.label_smoothing)},
       {"--optimiser", options.optimiser},
-      {"--learning-rate", text(options.learning_rate)},
+      {"--learning-rate", text(*options.learning_rate)},
       {"--weight-decay", options.weight_decay ? text(*options.weight_decay) : "the optimiser's"},
       {"--schedule", options.schedule},
       {"--batch", text(options.batch)},
@@ -129,6 +129,7 @@ Prepared<T> prepared(Options& options, Parts<T> data, Description description) {
   const bool classes = !data.train.classes.empty();
   // Classes are learnt longer and with dropout: chosen on parts of the training parts of the tables in RESULTS.md.
   if (!options.dropout) options.dropout = classes ? 0.5 : 0;
+  if (!options.learning_rate) options.learning_rate = usual_learning_rate(classes);
   if (!options.epochs) options.epochs = classes ? 100 : 40;
   if (options.loss == "automatic") options.loss = classes ? "cross-entropy" : "squared-error";
   describe(options, data.train, description);

@@ -45,7 +45,7 @@ std::map<std::string, std::string> circumstances(const Options& options, const P
   return {
       {"trained on", (options.mnist() ? options.data_dir : options.file) + ": " + text(data.train.size()) + " samples" +
                          (options.validation > 0 ? ", " + text(data.validation.size()) + " to validate" : "")},
-      {"trained by", options.optimiser + ", learning rate " + text(options.learning_rate) + ", batch " +
+      {"trained by", options.optimiser + ", learning rate " + text(*options.learning_rate) + ", batch " +
                          text(options.batch) + ", seed " + text(options.seed)},
       {"written by", version("train_mlp")}};
 }
@@ -59,7 +59,7 @@ nn::FitOptions<T> fit_options(const Options& options, std::size_t samples, bool 
   if (options.schedule == "plateau")
     result.plateau.emplace();
   else if (options.schedule != "constant")
-    result.schedule = nn::schedule(options.schedule, options.learning_rate, steps);
+    result.schedule = nn::schedule(options.schedule, *options.learning_rate, steps);
   result.metrics = {nn::metric<T>(classes ? "accuracy" : "r2")};
   // The test samples are looked at, but nothing is chosen by them.
   const bool validates = options.validation > 0;
@@ -95,7 +95,7 @@ struct TerminationGuard {
 template <Real T>
 nn::FitReport fit(const Options& options, nn::Sequential<T>& model, const Description& description,
                   nn::FitOptions<T>& settings, nn::Source<T>& samples) {
-  const auto optimiser = nn::optimiser<T>(options.optimiser, options.learning_rate, options.weight_decay);
+  const auto optimiser = nn::optimiser<T>(options.optimiser, *options.learning_rate, options.weight_decay);
   const TerminationGuard guard;
   bool learnt = false;
   settings.after_step = [&](nn::Moment& moment) { learnt = true, moment.stop = terminated; };
@@ -123,7 +123,7 @@ void print_beginning(const Options& options, const Parts<T>& data, const Descrip
   for (const std::size_t width : description.hidden) std::cout << '-' << width;
   std::cout << '-' << description.outputs << ' ' << options.activation << ", " << parameters
             << " parameters\ntraining    " << options.loss << ", " << options.optimiser << ", learning rate "
-            << options.learning_rate;
+            << *options.learning_rate;
   if (options.schedule != "constant") std::cout << " (" << options.schedule << ')';
   std::cout << ", batch " << options.batch << ", seed " << options.seed << "\n\n";
 }

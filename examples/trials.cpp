@@ -62,7 +62,7 @@ void search(Options& options, const Parts<double>& parts, const Description& des
     if (interrupted(report)) fail<autodiff::ValueError>("--search", "was interrupted");
     if (!options.quiet)
       std::cout << "trial " << trial + 1 << " of " << options.search << ": hidden " << tried.hidden
-                << ", learning rate " << tried.learning_rate << ": validation loss "
+                << ", learning rate " << *tried.learning_rate << ": validation loss "
                 << nn::digits(static_cast<float>(report.best)) << " in epoch " << report.best_epoch << '\n'
                 << std::flush;
     if (report.best_epoch == 0 || (least > 0 && report.best >= least)) continue;
@@ -71,7 +71,7 @@ void search(Options& options, const Parts<double>& parts, const Description& des
   if (least == 0) fail<autodiff::ValueError>("--search", "no trial learnt anything");
   options = best;
   if (!options.quiet)
-    std::cout << "best        hidden " << options.hidden << ", learning rate " << options.learning_rate << "\n\n";
+    std::cout << "best        hidden " << options.hidden << ", learning rate " << *options.learning_rate << "\n\n";
 }
 
 template int cross_validate<float>(Options, const Reading&);

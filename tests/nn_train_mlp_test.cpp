@@ -269,7 +269,7 @@ TEST_CASE("train_mlp goes on from a checkpoint of the same run alone, and says w
       {"--hidden 8", "--hidden was 256, is 8\n"},
       {"--dropout 0.5", "--dropout was 0.0, is 0.5\n"},
       {"--loss huber --optimiser rmsprop", "--loss was squared-error, is huber; --optimiser was adam, is rmsprop\n"},
-      {"--learning-rate 0.1", "--learning-rate was 0.002, is 0.1\n"},
+      {"--learning-rate 0.1", "--learning-rate was 0.001, is 0.1\n"},
       {"--weight-decay 0.1", "--weight-decay was the optimiser's, is 0.1\n"},
       {"--schedule cosine", "--epochs was not kept, is 40; --schedule was constant, is cosine\n"},
       {"--scaling none", "--scaling was standard, is none\n"},
