@@ -127,7 +127,7 @@ std::map<std::string, std::string> identity(const Options& options, const Parts<
 template <Real T>
 Prepared<T> prepared(Options& options, Parts<T> data, Description description) {
   const bool classes = !data.train.classes.empty();
-  // Classes are learnt longer and with dropout: chosen on parts of the training parts of the tables in RESULTS.md.
+  // Classes are learnt longer and with dropout, values at a smaller rate: RESULTS.md says how that was found.
   if (!options.dropout) options.dropout = classes ? 0.5 : 0;
   if (!options.learning_rate) options.learning_rate = usual_learning_rate(classes);
   if (!options.epochs) options.epochs = classes ? 100 : 40;
