@@ -229,7 +229,7 @@ TEST_CASE("links, rights and relative names are kept") {
   CHECK(std::filesystem::is_symlink(scratch / "ahead"));
   CHECK(saved(scratch / "d/new") == 4);
   std::filesystem::create_symlink("loop", scratch / "loop");
-  CHECK(!refusal(scratch / "loop").empty());
+  CHECK_THROWS_AS(save(scratch / "loop", 1), nn::DataError);
   const auto here = std::filesystem::current_path();
   std::filesystem::current_path(scratch.path());
   save("relative", 3);
