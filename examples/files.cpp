@@ -1,6 +1,7 @@
 #include "files.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <nn/nn.hpp>
 
@@ -34,4 +35,20 @@ void need_distinct_files(const std::vector<NamedFile>& inputs, const std::vector
         autodiff::fail<nn::DataError>(option, path, ": is the file of ", other, " already");
     others.emplace_back(option, path);
   }
+}
+
+void declare_memory(CLI::App& app, std::size_t& bytes) {
+  app.add_option_function<std::string>(
+         "--memory",
+         [&bytes](const std::string& text) {
+           const auto unit = std::string("KMGT").find(text.empty() ? '\0' : text.back());
+           const auto value = nn::number(unit == std::string::npos ? text : text.substr(0, text.size() - 1));
+           const double size = value.value_or(0) * std::pow(1024.0, unit == std::string::npos ? 0 : unit + 1);
+           if (!(size >= 1 && size <= 0x1p50))
+             throw CLI::ValidationError("--memory", text + " is no number of bytes, such as 500M or 2G");
+           bytes = static_cast<std::size_t>(size);
+         },
+         "What a table may take, unpacked, such as 2G: a larger one is refused")
+      ->type_name("SIZE")
+      ->default_str("an eighth of this machine's memory");
 }

@@ -1,6 +1,7 @@
 // Files of the command line.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,3 +11,6 @@ using NamedFile = std::pair<std::string, std::string>;
 
 /// Throws nn::DataError for an output that is an input or an earlier output, by whatever name or link.
 void need_distinct_files(const std::vector<NamedFile>& inputs, const std::vector<NamedFile>& outputs);
+
+/// Adds --memory: what a table may take, as "500M" or "2G".
+void declare_memory(CLI::App& app, std::size_t& bytes);

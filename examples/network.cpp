@@ -50,6 +50,8 @@ bool consistent(const Description& d) {
   return sizes && (d.precision == "float" || d.precision == "double") &&
          (d.classes.empty() || d.classes.size() == d.outputs) && (d.fill.empty() || d.fill.size() == d.inputs) &&
          scales(d.input_shift, d.input_factor, d.inputs) && scales(d.target_shift, d.target_factor, d.outputs) &&
+         (d.class_counts.empty() || d.class_counts.size() == d.classes.size()) &&
+         (d.residuals.empty() || d.residuals.size() == d.outputs) &&
          (!d.table || (d.features.size() == d.inputs && !d.targets.empty() && !d.table->columns.empty()));
 }
 
@@ -64,14 +66,14 @@ std::string card(const Description& d) {
     out << what << std::string(what.size() < 12 ? 12 - what.size() : 1, ' ');
     (out << ... << texts) << '\n';
   };
-  const auto listed = [](const std::vector<std::string>& names) {
+  const auto listed = [](const std::vector<std::string>& names, bool counted = true) {
     constexpr std::size_t most = 20;
-    std::string text = std::to_string(names.size()) + ": ";
+    std::string text = counted ? std::to_string(names.size()) + ": " : "";
     for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text += (i ? ", " : "") + nn::in_quotes(names[i]);
     return text + (names.size() > most ? ", ..." : "");
   };
   line("task", d.classes.empty() ? "values" : std::to_string(d.classes.size()) + " classes",
-       d.targets.empty() ? "" : ", to predict " + nn::in_quotes(d.targets[0]));
+       d.targets.empty() ? "" : ", to predict " + listed(d.targets, false));
   if (!d.classes.empty()) line("classes", listed(d.classes));
   if (!d.features.empty()) line("features", listed(d.features));
   std::string widths = std::to_string(d.inputs);
@@ -79,7 +81,8 @@ std::string card(const Description& d) {
   line("network", widths, '-', d.outputs, ' ', d.activation, ", ", d.precision);
   line("loss", d.loss);
   if (!d.fill.empty())
-    line("missing", "filled by the ", d.table ? d.table->missing : "mean", " of the training samples");
+    line("missing", "filled by the ", d.table ? d.table->missing : "mean",
+         " of the training samples, or the most frequent category");
   for (const auto& [what, text] : d.training) line(what, text);
   return out.str();
 }
@@ -116,6 +119,7 @@ std::map<std::string, std::string> metadata_of(const std::filesystem::path& path
   nlohmann::json object = description;
   if (description.table) object["table"] = *description.table;
   object["training"] = description.training;
+  object["class_counts"] = description.class_counts, object["residuals"] = description.residuals;
   try {
     const auto text = object.dump(-1, ' ', true);  // in ASCII, which can be cut anywhere
     std::map<std::string, std::string> pieces;
@@ -151,8 +155,11 @@ Description load_description(const std::filesystem::path& path) {
     auto description = object.get<Description>();
     if (object.contains("table")) description.table = object["table"].get<Table>();
     if (object.contains("training")) description.training = object["training"].get<decltype(description.training)>();
+    if (object.contains("class_counts")) object["class_counts"].get_to(description.class_counts);
+    if (object.contains("residuals")) object["residuals"].get_to(description.residuals);
     // What is missing in one sample says nothing of the others, and none of them is left out.
-    if (description.table && description.fill.empty()) description.table->missing = "refuse";
+    if (description.table && (description.fill.empty() || description.table->missing != "mean"))
+      description.table->missing = description.fill.empty() ? "refuse" : "median";
     if (consistent(description)) return description;
   } catch (const nlohmann::json::exception&) {
   }
@@ -160,6 +167,18 @@ Description load_description(const std::filesystem::path& path) {
                                 ": its description of the network cannot be understood, or is one of an older version");
 }
 
+template <Real T>
+Array<double> meant(const Array<T>& outputs, const Description& description) {
+  const auto wide = autodiff::to_array<double>(xt::cast<double>(outputs));
+  if (const auto scaling = description.target_scaling()) return scaling->inverse(wide);
+  if (description.classes.empty()) return wide;
+  if (description.loss == "cross-entropy") return autodiff::softmax(autodiff::Variable<double>(wide)).value();
+  if (description.loss == "binary-cross-entropy") return autodiff::logistic(autodiff::Variable<double>(wide)).value();
+  return wide;
+}
+
+template Array<double> meant(const Array<float>&, const Description&);
+template Array<double> meant(const Array<double>&, const Description&);
 template nn::Sequential<float> build(const Description&);
 template nn::Sequential<double> build(const Description&);
 template void save_network(const std::filesystem::path&, nn::Sequential<float>&, const Description&);

@@ -20,6 +20,11 @@ struct Description {
   std::vector<double> fill;
   /// How and on what it was trained, and how well it did, in words; none in files of older versions.
   std::map<std::string, std::string> training = {};
+  /// How many training samples each class had; none in files of older versions.
+  std::vector<std::size_t> class_counts = {};
+  /// By how much held-out predictions missed their targets, in their units, for every real target: sorted sizes, or as
+  /// many of them as say where the others are.
+  std::vector<std::vector<double>> residuals = {};
   /// Of features and of real targets; empty where there is none.
   std::vector<double> input_shift, input_factor, target_shift, target_factor;
 
@@ -35,6 +40,10 @@ struct Description {
 /// cross-entropy.
 template <autodiff::Real T>
 nn::Sequential<T> build(const Description& description);
+
+/// What outputs of a network mean: probabilities where its loss makes them such, or values in their own units.
+template <autodiff::Real T>
+autodiff::Array<double> meant(const autodiff::Array<T>& outputs, const Description& description);
 
 /// A card of the network, a line for each thing that is known of it.
 std::string card(const Description& description);

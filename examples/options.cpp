@@ -85,8 +85,9 @@ void declare_data(CLI::App& app, Options& options) {
       ->type_name("FILE")
       ->default_str("a fifth of those in --file");
   app.add_option("--data-dir", options.data_dir, "Where the four files of MNIST are, may be gzip")->type_name("DIR");
-  app.add_option("--target", options.table.target, "The column to predict, by its name or by its number from 1")
-      ->type_name("COLUMN")
+  app.add_option("--target", options.table.target,
+                 "The column to predict, by its name or by its number from 1; several are real values of one network")
+      ->type_name("COLUMN,..")
       ->default_str("the last");
   choice(app, "--task", options.task, "By default, a target of texts or of few different whole numbers is classes",
          {"automatic", "classification", "regression"});
@@ -102,9 +103,23 @@ void declare_data(CLI::App& app, Options& options) {
                  "Columns of kinds of things, made into features of 0 and 1, as by default those of few texts are")
       ->type_name("COLUMN,..")
       ->delimiter(',');
-  choice(app, "--missing", options.table.missing,
-         "What happens where a value is missing; mean and median are those of the training samples, also in predict",
-         missing_names());
+  app.add_option("--dates", options.table.dates,
+                 "Columns of dates, made into days since 1970, as by default those that hold nothing else are")
+      ->type_name("COLUMN,..")
+      ->delimiter(',');
+  choice(app, "--date-order", options.table.date_order, "What comes first in dates", date_order_names());
+  choice(
+      app, "--missing", options.table.missing,
+      "What happens where a value is missing: features are filled by mean or median of the training samples, also in "
+      "predict, or rows dropped; by default the median, and rows without a target are dropped",
+      missing_names());
+  auto always = nn::CsvOptions().missing_values;
+  std::erase(always, "");
+  app.add_option("--missing-values", options.table.missing_values,
+                 "Texts that stand for no value, besides " + CLI::detail::join(always, ", "))
+      ->type_name("TEXT,..")
+      ->delimiter(',');
+  declare_memory(app, options.table.max_bytes);
   choice(app, "--scaling", options.scaling,
          "Features to 0..1 together, which is for pixels; each to mean 0 and variance 1, the default but for mnist; or "
          "as they are",
@@ -122,6 +137,7 @@ void declare_network(CLI::App& app, Options& options) {
   choice(app, "--activation", options.activation, "Of the hidden layers", nn::activation_names());
   app.add_option("--dropout", options.dropout, "The share of hidden units that a step leaves out")
       ->type_name("X")
+      ->default_str("0.5 for classes, 0 for values")
       ->check(fraction());
   auto losses = nn::loss_names();
   losses.insert(losses.begin(), "automatic");
@@ -129,6 +145,9 @@ void declare_network(CLI::App& app, Options& options) {
          "Of a linear output, and of classes or, where it needs rows, one-hot targets; softmax is part of "
          "cross-entropy, the default for classes; for values, that is squared-error",
          losses);
+  choice(app, "--class-weights", options.class_weights,
+         "What samples count in training: all alike, or balanced, so that all classes count alike, however rare",
+         {"none", "balanced"});
   app.add_option("--label-smoothing", options.label_smoothing,
                  "How much of its target a cross-entropy spreads over all classes: probabilities stay below 1")
       ->type_name("X")
@@ -137,7 +156,10 @@ void declare_network(CLI::App& app, Options& options) {
 
 void declare_training(CLI::App& app, Options& options) {
   choice(app, "--optimiser", options.optimiser, "How weights follow their gradients", nn::optimiser_names());
-  app.add_option("--learning-rate", options.learning_rate, "The size of a step")->type_name("X")->check(above_zero());
+  app.add_option("--learning-rate", options.learning_rate, "The size of a step")
+      ->type_name("X")
+      ->default_str("0.002 for classes, 0.001 for values")
+      ->check(above_zero());
   app.add_option("--weight-decay", options.weight_decay, "How much of the weights goes to their gradients")
       ->type_name("X")
       ->check(not_negative())
@@ -147,6 +169,7 @@ void declare_training(CLI::App& app, Options& options) {
   choice(app, "--schedule", options.schedule, "How the learning rate changes over all epochs", schedules);
   app.add_option("--epochs", options.epochs, "Passes over the training data")
       ->type_name("N")
+      ->default_str("100 for classes, 40 for values")
       ->check(count(1, 1'000'000));
   app.add_option("--batch", options.batch, "Samples a step")->type_name("N")->check(count(1, 1'000'000));
   app.add_option("--patience", options.patience,
@@ -160,6 +183,30 @@ void declare_training(CLI::App& app, Options& options) {
       ->type_name("N")
       ->check(count(0, 256));
   choice(app, "--precision", options.precision, "Of all numbers", {"float", "double"});
+}
+
+void declare_trials(CLI::App& app, Options& options) {
+  app.add_option(
+         "--folds", options.folds,
+         "Cross-validation: so many networks, each tested on another part of the table; their mean and deviation")
+      ->type_name("N")
+      ->default_str("none")
+      ->check(count(2, 1000));
+  app.add_option(
+         "--search", options.search,
+         "Tries so many hidden layers and learning rates, and takes what does best in validation (--validation, by "
+         "default 0.2)")
+      ->type_name("N")
+      ->default_str("none")
+      ->check(count(1, 1000));
+  app.add_flag("--importance", options.importance,
+               "Says what the test result loses where a column is shuffled, for each column");
+  app.add_option(
+         "--fine-tune", options.fine_tune,
+         "A network of --save that goes on to learn from another table of the same columns; a tenth of the usual "
+         "learning rate")
+      ->type_name("FILE")
+      ->check(not_empty());
 }
 
 void declare_files(CLI::App& app, Options& options) {
@@ -203,53 +250,6 @@ void declare(CLI::App& app, Options& options) {
   declare_data(app, options);
   declare_network(app, options);
   declare_training(app, options);
+  declare_trials(app, options);
   declare_files(app, options);
-}
-
-void settle(Options& options) {
-  const auto need = [](bool good, const char* option, const char* rule) {
-    if (!good) throw CLI::ValidationError(option, rule);
-  };
-  if (!options.describe.empty()) {
-    need(options.file.empty() || options.file == options.describe, "--describe", "goes with no other --file");
-    options.file = options.describe;
-  }
-  if (options.data.empty()) options.data = options.file.empty() ? "digits" : "csv";
-  need(options.data != "csv" || !options.file.empty(), "--data", "csv needs --file");
-  need(options.data == "csv" || options.file.empty(), "--file", "is for --data csv");
-  need(options.data == "csv" || options.test.empty(), "--test", "is for --data csv");
-  need(!options.mnist() || !options.data_dir.empty(), "--data", "mnist needs --data-dir");
-  need(options.mnist() || options.data_dir.empty(), "--data-dir", "is for --data mnist");
-  const auto& table = options.table;
-  const bool plain = table.target.empty() && table.drop.empty() && table.categorical.empty();
-  need(options.data == "csv" || plain, "--data", "has columns to choose for csv only");
-  need(options.data == "csv" || table.header == "automatic", "--header", "is for --data csv");
-  need(options.data == "csv" || table.separator == "automatic", "--separator", "is for --data csv");
-  need(options.data == "csv" || table.decimal == "automatic", "--decimal", "is for --data csv");
-  need(options.data == "csv" || options.task != "regression", "--task", "regression is for --data csv");
-  need(options.patience == 0 || options.validation > 0, "--patience", "needs --validation");
-  need(!options.resume || !options.checkpoint.empty(), "--resume", "needs --checkpoint");
-  need(options.checkpoint_steps == 0 || !options.checkpoint.empty(), "--checkpoint-steps", "needs --checkpoint");
-  // What cannot be written in the end is better known at the beginning.
-  const std::vector<NamedFile> outputs{{"--save", options.save},
-                                       {"--checkpoint", options.checkpoint},
-                                       {"--history", options.history},
-                                       {"--plot", options.plot}};
-  std::vector<NamedFile> inputs{
-      {"--file", options.file}, {"--test", options.test}, {"the digits", DIGITS_CSV}, {"the irises", IRIS_CSV}};
-  if (options.mnist())
-    for (const auto& file : mnist_files(options.data_dir)) inputs.emplace_back("--data-dir", file);
-  need_distinct_files(inputs, outputs);
-  for (const auto& [option, path] : outputs) {
-    if (path.empty()) continue;
-    try {
-      option == "--plot" ? nn::check_plot(path) : nn::check_writable(path);
-    } catch (const autodiff::Error& error) {
-      throw CLI::ValidationError(option, error.what());
-    }
-  }
-  if (options.scaling == "automatic") options.scaling = options.mnist() ? "range" : "standard";
-  if (options.data == "digits") options.file = DIGITS_CSV;
-  if (options.data == "iris") options.file = IRIS_CSV;
-  if (options.shipped()) options.task = "classification";
 }

@@ -16,24 +16,27 @@ struct Options {
   std::string scaling = "automatic";
   std::string hidden = "256";
   std::string activation = "relu";
-  double dropout = 0;
+  std::optional<double> dropout;
   std::string loss = "automatic";
   // What Szegedy et al. (2016) use. On few samples, a cross-entropy without it stops teaching too early.
   double label_smoothing = 0.1;
   std::string optimiser = "adam";
-  double learning_rate = 0.002;
+  std::optional<double> learning_rate;
   std::optional<double> weight_decay;
   std::string schedule = "constant";
-  std::size_t epochs = 40;
+  std::optional<std::size_t> epochs;
   std::size_t batch = 32;
   double validation = 0;
   std::size_t patience = 0;
   std::uint64_t seed = 0;
   int threads = 0;
   std::string precision = "float";
-  std::string save, checkpoint, history, plot, describe;
+  std::string class_weights = "none";
+  std::string save, checkpoint, history, plot, describe, fine_tune;
+  /// Parts of cross-validation and trials of a search; 0: none.
+  std::size_t folds = 0, search = 0;
   std::size_t checkpoint_steps = 0;
-  bool resume = false, quiet = false;
+  bool resume = false, quiet = false, importance = false;
 
   bool mnist() const { return data == "mnist"; }
   bool shipped() const { return data == "digits" || data == "iris"; }
@@ -42,7 +45,10 @@ struct Options {
 /// "128,64" as numbers; none if any part of it is not a number of units.
 std::vector<std::size_t> units(std::string_view text);
 
+/// What --learning-rate is by default.
+inline double usual_learning_rate(bool classes) { return classes ? 0.002 : 0.001; }
+
 /// Adds all options to the app.
 void declare(CLI::App& app, Options& options);
 /// What follows from others, once they are parsed. Throws CLI::ValidationError for options that do not go together.
-void settle(Options& options);
+void settle(const CLI::App& app, Options& options);

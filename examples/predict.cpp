@@ -2,16 +2,16 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <autodiff/autodiff.hpp>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <iomanip>
 #include <iostream>
 #include <nn/nn.hpp>
+#include <sstream>
 
 #include "files.hpp"
-#include "network.hpp"
+#include "predictions.hpp"
+#include "results.hpp"
 
 namespace {
 
@@ -19,10 +19,11 @@ using autodiff::Array;
 using autodiff::Dims;
 using autodiff::fail;
 using autodiff::Real;
-using autodiff::Variable;
 
 struct Options {
-  std::string model, file, output;
+  std::string model, file, output, threshold, bad_rows = "fill";
+  std::size_t max_bytes = usual_memory();
+  Showing showing;
 };
 
 /// What is missing filled in, in the scale of the training.
@@ -38,101 +39,187 @@ Array<T> prepared(const Options& options, const Description& description, Array<
   return scaling ? (*scaling)(inputs) : inputs;
 }
 
+/// Rows that have no prediction: those that miss too much, or anything where nothing is filled in. They count as zeros
+/// until then.
+std::vector<bool> blanked(const Options& options, const Description& description, Array<double>& inputs) {
+  std::vector<bool> result(inputs.shape(0));
+  const std::size_t width = inputs.shape(1);
+  const bool fills = options.bad_rows == "fill" && description.filling();
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const std::span row(inputs.data() + i * width, width);
+    const auto missing = std::ranges::count_if(row, [](double value) { return std::isnan(value); });
+    result[i] = missing == std::ssize(row) ? width > 1 || !fills : missing > 0 && !fills;
+    if (result[i]) std::ranges::fill(row, 0.0);
+  }
+  return result;
+}
+
 /// The samples as the network was shown them: a table as that of training, or an IDX file. A table is scaled in double.
 template <Real T>
-Array<T> read(const Options& options, const Description& description) {
+Array<T> read(const Options& options, const Description& description, Rows& rows, std::vector<bool>& unknown) {
   const bool idx =
       std::filesystem::path(options.file).filename().string().find("-idx") != std::string::npos || !description.table;
-  if (idx) return prepared(options, description, nn::read_idx<T>(options.file));
-  const auto inputs = read_inputs(options.file, *description.table, description.features, description.targets);
-  auto result = autodiff::to_array<T>(xt::cast<T>(prepared(options, description, inputs)));
+  if (idx) {
+    auto result = prepared(options, description, nn::read_idx<T>(options.file, options.max_bytes));
+    unknown.assign(result.shape(0), false);
+    return result;
+  }
+  rows = read_to_predict(options.file, description, options.showing.keep);
+  if (options.bad_rows == "refuse" && !rows.faults.empty()) {
+    const auto& [row, fault] = *rows.faults.begin();
+    fail<nn::DataError>("read_csv", options.file, ":", rows.lines.at(row), ": ", fault, " (--bad-rows fill or blank)");
+  }
+  unknown = blanked(options, description, rows.data.inputs);
+  auto result = autodiff::to_array<T>(xt::cast<T>(prepared(options, description, rows.data.inputs)));
   if (!std::ranges::all_of(result, [](T value) { return std::isfinite(value); }))
     fail<nn::DataError>("predict", options.file, ": holds a value larger than float holds");
   return result;
 }
 
-/// What outputs of a network mean: probabilities where its loss makes them such, or values in their own units.
-template <Real T>
-Array<double> meant(const Array<T>& outputs, const Description& description) {
-  const auto wide = autodiff::to_array<double>(xt::cast<double>(outputs));
-  if (const auto scaling = description.target_scaling()) return scaling->inverse(wide);
-  if (description.classes.empty()) return wide;
-  if (description.loss == "cross-entropy") return autodiff::softmax(Variable<double>(wide)).value();
-  if (description.loss == "binary-cross-entropy") return autodiff::logistic(Variable<double>(wide)).value();
-  return wide;
+/// Rows with faults, counted.
+void say_faults(const Rows& rows, const std::vector<bool>& unknown) {
+  if (rows.faults.empty()) return;
+  const auto blank = static_cast<std::size_t>(std::ranges::count(unknown, true));
+  std::size_t filled = 0;
+  for (const auto& [row, fault] : rows.faults) filled += !unknown[row];
+  const auto& [row, fault] = *rows.faults.begin();
+  std::cerr << "predict: of " << unknown.size() << " rows, " << filled
+            << " have missing or unknown values, filled in as in training, and " << blank
+            << " are not predicted; all are marked in \"note\": the first is on line " << rows.lines.at(row) << ", "
+            << fault << '\n';
 }
 
-/// A number in the digits that mean something, where no more than `step` does.
-std::string shown(double value, double step) {
-  const int places = step > 0 ? std::clamp(static_cast<int>(std::ceil(-std::log10(step))), 0, 15) : 15;
-  const double size = std::abs(value);
-  if (!(size < 1e15) || (size > 0 && size < 1e-4)) return nn::digits(static_cast<float>(value));
-  char text[64];
-  const char* end = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, places).ptr;
-  std::string result(static_cast<const char*>(text), end);
-  if (places > 0) result.erase(result.find_last_not_of('0') + 1);
-  if (result.ends_with('.')) result.pop_back();
-  return result == "-0" ? "0" : result;
-}
-
-std::vector<std::string> columns(const Description& description) {
-  if (description.classes.empty())
-    return description.targets.empty() ? std::vector<std::string>{"value"} : description.targets;
-  std::vector<std::string> result{"class"};
-  for (const auto& name : description.classes)
-    result.push_back((description.loss.ends_with("cross-entropy") ? "probability " : "score ") + name);
-  return result;
-}
-
-/// Quoted where that is needed.
-void write_line(std::ostream& out, const std::vector<std::string>& fields) {
-  for (std::size_t k = 0; k < fields.size(); ++k) {
-    if (k > 0) out << ',';
-    const std::string& field = fields[k];
-    if (field.find_first_of(",\"\r\n") == field.npos)
-      out << field;
-    else
-      out << std::quoted(field, '"', '"');
+/// Which rows were wrong, the first of them.
+void say_wrong(std::ostream& out, const Array<double>& values, const Rows& rows, const std::vector<std::size_t>& known,
+               const Description& description, const Showing& showing) {
+  constexpr std::size_t most = 20;
+  std::size_t wrong = 0;
+  const std::size_t width = values.shape(1);
+  std::ostringstream text;
+  for (const std::size_t i : known) {
+    const std::size_t said = said_class(std::span(values.data() + i * width, width), showing);
+    const auto actual = static_cast<std::size_t>(rows.data.targets.data()[i]);
+    if (said == actual || ++wrong > most) continue;
+    text << "  line " << rows.lines[i] << ": " << nn::in_quotes(description.classes[actual]) << ", taken for "
+         << nn::in_quotes(description.classes[said]);
+    for (std::size_t k = 0; !rows.kept.empty() && k < rows.kept[i].size(); ++k)
+      text << ", " << showing.keep[k] << ' ' << rows.kept[i][k];
+    text << '\n';
   }
+  out << wrong << " of " << known.size() << " rows are wrong" << (wrong > 0 ? ":\n" : "\n") << text.str();
+  if (wrong > most) out << "  and " << wrong - most << " more (--keep the target shows all beside the predictions)\n";
   out << '\n';
 }
 
-void write(std::ostream& out, const Array<double>& values, const Description& description) {
-  write_line(out, columns(description));
-  // A float knows about a millionth of what the targets vary by.
-  constexpr double precise = 1e-6;
-  const bool classes = !description.classes.empty();
-  const std::size_t width = values.shape(1);
-  for (std::size_t i = 0; i < values.shape(0); ++i) {
-    const std::span row(values.data() + i * width, width);
-    std::vector<std::string> fields;
-    if (classes)
-      fields.push_back(description.classes[static_cast<std::size_t>(std::ranges::max_element(row) - row.begin())]);
-    for (std::size_t j = 0; j < width; ++j) {
-      const double factor = description.target_factor.empty() ? 1 : description.target_factor[j];
-      fields.push_back(classes ? nn::digits(static_cast<float>(row[j]))
-                               : shown(row[j], factor == 0 ? 0 : precise / factor));
-    }
-    write_line(out, fields);
+/// How well it did, where the table has its targets.
+void say_labelled(std::ostream& out, const Array<double>& values, const Rows& rows, const std::vector<bool>& unknown,
+                  const Description& description, const Showing& showing) {
+  const std::size_t outputs = rows.data.outputs(), width = values.shape(1);
+  std::vector<std::size_t> known;
+  for (std::size_t i = 0; i < unknown.size(); ++i) {
+    const std::span targets(rows.data.targets.data() + i * outputs, outputs);
+    if (!unknown[i] && std::ranges::none_of(targets, [](double value) { return std::isnan(value); }))
+      known.push_back(i);
   }
+  if (known.empty()) return;
+  if (!description.classes.empty()) say_wrong(out, values, rows, known, description, showing);
+  auto said = values;
+  for (std::size_t i = 0; showing.threshold && i < values.shape(0); ++i)  // what is said is the largest then
+    said(i, said_class(std::span(values.data() + i * width, width), showing)) += 1;
+  const auto chosen = [&](const Array<double>& all) { return nn::Dataset<double>{all, rows.data.targets}.rows(known); };
+  const auto scores = chosen(values);
+  say_results(out, "", chosen(said).inputs, scores.targets, description, false, &scores.inputs);
+}
+
+/// To a terminal or another device as it comes, to a file as a whole or not at all.
+void write(const std::string& path, const std::string& text) {
+  std::error_code ignored;
+  if (path.empty() || (std::filesystem::exists(path, ignored) && !std::filesystem::is_regular_file(path, ignored))) {
+    std::ofstream file;
+    if (!path.empty()) file.open(path);
+    auto& out = path.empty() ? std::cout : file;
+    if (!(out << text).flush())
+      fail<nn::DataError>("predict", path.empty() ? "the standard output" : path + ":", " cannot be written");
+    return;
+  }
+  nn::write_text(path, text);
 }
 
 template <Real T>
-int predict(const Options& options, const Description& description) {
+int predict(Options options, const Description& description) {
+  if (!options.threshold.empty()) options.showing.threshold = threshold(options.threshold, description);
+  if (options.showing.top > description.classes.size())
+    fail<nn::DataError>("--top", options.showing.top, ": there are only ", description.classes.size(), " classes");
   auto model = build<T>(description);
   nn::load(model, options.model);
-  const auto inputs = read<T>(options, description);
+  Rows rows;
+  std::vector<bool> unknown;
+  const auto inputs = read<T>(options, description, rows, unknown);
   nn::MemorySource<T> samples({inputs, Array<T>(autodiff::Shape{inputs.shape(0), 0})});
   const auto values = meant(nn::Evaluator<T>(model)(samples).predictions, description);
-  if (options.output.empty()) {
-    write(std::cout, values, description);
-    if (!std::cout.flush()) fail<nn::DataError>("predict", "the standard output cannot be written");
-    return 0;
-  }
-  std::ofstream file(options.output);
-  write(file, values, description);
-  if (!file.flush()) fail<nn::DataError>("predict", options.output, ": cannot be written");
+  std::ostringstream text;
+  write_predictions(text, values, description, rows, unknown, options.showing);
+  write(options.output, text.str());
+  say_faults(rows, unknown);
+  if (!rows.labelled) return 0;
+  // Not among the predictions.
+  auto& out = options.output.empty() ? std::cerr : std::cout;
+  say_labelled(out, values, rows, unknown, description, options.showing);
+  if (!out.flush()) fail<nn::DataError>("predict", "the standard output cannot be written");
   return 0;
+}
+
+void declare(CLI::App& app, Options& options) {
+  const auto share = CLI::Validator(
+      [](std::string& text) {
+        const auto value = nn::number(text);
+        return value && *value > 0 && *value < 1 ? "" : text + " is not a number between 0 and 1";
+      },
+      "");
+  const auto count = CLI::Validator(
+      [](std::string& text) {
+        const auto value = nn::number(text);
+        const bool good = value && *value >= 1 && *value <= 10'000 && *value == std::floor(*value);
+        return good ? "" : text + " is not a whole number from 1 to 10000";
+      },
+      "");
+  auto rules = CLI::IsMember({"fill", "blank", "refuse"});
+  rules.description("");
+  app.add_option("--model", options.model, "The network")->type_name("FILE")->required();
+  app.add_option(
+         "--file", options.file,
+         "A table as that of training, with the target or without, or an IDX file; with the target, how well the "
+         "predictions meet it is said")
+      ->type_name("FILE")
+      ->required();
+  app.add_option("--output", options.output, "Where the predictions go, all of them or none")
+      ->type_name("FILE")
+      ->check(CLI::Validator([](std::string& text) { return text.empty() ? "needs the name of a file" : ""; }, ""))
+      ->default_str("the standard output");
+  app.add_option("--keep", options.showing.keep, "Columns that are carried through, such as one that names the rows")
+      ->type_name("COLUMN,..")
+      ->delimiter(',');
+  app.add_option("--threshold", options.threshold,
+                 "From which probability on a class is said: X for the rarer of two, or CLASS=X")
+      ->type_name("X");
+  app.add_option("--top", options.showing.top, "Shows so many of the most probable classes, not all")
+      ->type_name("N")
+      ->check(count);
+  app.add_option("--interval", options.showing.interval,
+                 "Shows intervals that hold so large a share of true values, such as 0.9, as far as rows that training "
+                 "held out say")
+      ->type_name("X")
+      ->check(share);
+  app.add_option("--bad-rows", options.bad_rows,
+                 "A value that is missing, unknown or no number: fill has it as training has missing ones (median or "
+                 "mean, the most "
+                 "frequent category), blank leaves its row without a prediction, both with a note; refuse ends")
+      ->type_name("NAME")
+      ->check(rules)
+      ->capture_default_str();
+  declare_memory(app, options.max_bytes);
+  app.set_version_flag("--version", version("predict"));
+  app.footer("Example: predict --model net.safetensors --file more.csv --keep id --output predictions.csv");
 }
 
 }  // namespace
@@ -141,16 +228,7 @@ int main(int argc, char** argv) {
   try {
     Options options;
     CLI::App app("Writes what a network that train_mlp has saved makes of samples, as CSV.", "predict");
-    app.add_option("--model", options.model, "The network")->type_name("FILE")->required();
-    app.add_option("--file", options.file, "A table as that of training, with the target or without, or an IDX file")
-        ->type_name("FILE")
-        ->required();
-    app.set_version_flag("--version", version("predict"));
-    app.footer("Example: predict --model net.safetensors --file more.csv --output predictions.csv");
-    app.add_option("--output", options.output, "Where the predictions go")
-        ->type_name("FILE")
-        ->check(CLI::Validator([](std::string& text) { return text.empty() ? "needs the name of a file" : ""; }, ""))
-        ->default_str("the standard output");
+    declare(app, options);
     try {
       app.parse(argc, argv);
     } catch (const CLI::Success& asked) {  // for help or the version
@@ -160,7 +238,8 @@ int main(int argc, char** argv) {
       return 2;
     }
     need_distinct_files({{"--model", options.model}, {"--file", options.file}}, {{"--output", options.output}});
-    const auto description = load_description(options.model);
+    auto description = load_description(options.model);
+    if (description.table) description.table->max_bytes = options.max_bytes;
     return description.precision == "float" ? predict<float>(options, description)
                                             : predict<double>(options, description);
   } catch (const autodiff::Error& error) {

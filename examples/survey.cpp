@@ -28,7 +28,7 @@ std::optional<std::size_t> count(std::string_view field) {
   return static_cast<std::size_t>(*value);
 }
 
-nn::CsvOptions form(char separator) {
+nn::CsvOptions plain(char separator) {
   nn::CsvOptions options;
   options.separator = separator;
   return options;
@@ -39,7 +39,7 @@ std::vector<Record> beginning(const nn::CsvText& text, char separator) {
   constexpr std::size_t most = 1000;
   std::vector<Record> result;
   try {
-    nn::for_each_record(text, form(separator), [&](const Fields& fields, std::size_t) {
+    nn::for_each_record(text, plain(separator), [&](const Fields& fields, std::size_t) {
       result.emplace_back(fields.begin(), fields.end());
       return result.size() < most;
     });
@@ -80,7 +80,7 @@ int header_score(const Record& first, const std::vector<Record>& records, char d
   std::vector<ColumnFacts> below(first.size());
   for (std::size_t i = 1; i < records.size(); ++i)
     for (std::size_t c = 0; c < std::min(first.size(), records[i].size()); ++c)
-      below[c].add(records[i][c], 0, decimal_point);
+      below[c].add(records[i][c], 0, decimal_point, is_missing(records[i][c]));
   int score = 0;
   const std::size_t start = count(first[0]).value_or(2);
   bool counting = first.size() > 2 && start <= 1, fraction = false;
@@ -140,8 +140,8 @@ void find_header(Survey& survey, const std::vector<Record>& records, const Table
 
 }  // namespace
 
-void ColumnFacts::add(std::string_view field, std::size_t line, char decimal_point) {
-  if (is_missing(field)) {
+void ColumnFacts::add(std::string_view field, std::size_t line, char decimal_point, bool is_missing) {
+  if (is_missing) {
     if (missing++ == 0) first_missing = line;
     counts = false;
     return;
@@ -153,6 +153,12 @@ void ColumnFacts::add(std::string_view field, std::size_t line, char decimal_poi
     least = numbers == 0 ? *number : std::min(least, *number), most = numbers == 0 ? *number : std::max(most, *number);
     last_ = *number, ++numbers, whole += counted;
     codes = codes || (counted && field.size() > 1 && field[0] == '0' && field[1] >= '0' && field[1] <= '9');
+  }
+  if (!is_finite) {
+    if (numbers == values) first_text = field, first_text_line = line;
+    for (std::size_t order = 0; order < dates.size(); ++order)
+      if (dates[order] == values) dates[order] += nn::date(field, static_cast<nn::DateOrder>(order)).has_value();
+    dotted = field.find('.') != field.npos;
   }
   ++values;
   if (is_finite && !counted) unique = false;  // measured numbers are no names
@@ -185,12 +191,18 @@ Survey look(const nn::CsvText& text, const Table& table, const std::vector<std::
   find_header(result, records, table, known);
   const Record& first = records[0];
   bool skip = result.header != Header::absent;
+  std::size_t width = result.header == Header::present ? first.size() : 0;
+  const auto missing = missing_values(table);
   try {
-    nn::for_each_record(text, form(result.separator), [&](const Fields& fields, std::size_t line) {
+    nn::for_each_record(text, plain(result.separator), [&](const Fields& fields, std::size_t line) {
       if (std::exchange(skip, false)) return true;
       ++result.rows;
+      if (width == 0) width = fields.size();
+      if (fields.size() != width && result.ragged++ == 0) result.first_ragged = line;
       result.columns.resize(std::max(result.columns.size(), fields.size()));
-      for (std::size_t c = 0; c < fields.size(); ++c) result.columns[c].add(fields[c], line, result.decimal_point);
+      for (std::size_t c = 0; c < fields.size(); ++c)
+        result.columns[c].add(fields[c], line, result.decimal_point,
+                              std::ranges::find(missing, fields[c]) != missing.end());
       return true;
     });
   } catch (const nn::DataError&) {  // is said when it is read

@@ -221,6 +221,15 @@ TEST_CASE("links, rights and relative names are kept") {
   CHECK(std::filesystem::is_symlink(scratch / "latest"));
   CHECK(saved(scratch / "d/w") == 2);
   CHECK(std::filesystem::status(scratch / "d/w").permissions() == std::filesystem::perms(0640));
+  // Links whose file is not there yet, one of them through another, get it.
+  std::filesystem::create_symlink("d/new", scratch / "ahead");
+  std::filesystem::create_symlink("ahead", scratch / "first");
+  save(scratch / "first", 4);
+  CHECK(std::filesystem::is_symlink(scratch / "first"));
+  CHECK(std::filesystem::is_symlink(scratch / "ahead"));
+  CHECK(saved(scratch / "d/new") == 4);
+  std::filesystem::create_symlink("loop", scratch / "loop");
+  CHECK_THROWS_AS(save(scratch / "loop", 1), nn::DataError);
   const auto here = std::filesystem::current_path();
   std::filesystem::current_path(scratch.path());
   save("relative", 3);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "file.hpp"
 
@@ -349,4 +350,80 @@ TEST_CASE("a text is read as the file is, and can be looked at before") {
   CHECK(refusal(File("123456\n1\n"), {.max_line = 5}) == ":1: the line is longer than the 5 bytes allowed");
   CHECK_THROWS_WITH_AS(nn::read_csv_text("/nowhere.csv"),
                        "[read_csv] /nowhere.csv: cannot be opened: No such file or directory", nn::DataError);
+}
+
+TEST_CASE("dates are days since 1970") {
+  using Order = nn::DateOrder;
+  struct Case {
+    std::string text;
+    Order order;
+    std::optional<double> days;
+  };
+  // The days are those of Python's datetime.
+  for (const auto& c : std::vector<Case>{{"1970-01-01", Order::year, 0},
+                                         {"2000-02-29", Order::year, 11016},
+                                         {"2000/2/29", Order::year, 11016},
+                                         {"1969-12-31", Order::year, -1},
+                                         {"2000-02", Order::year, 10988},
+                                         {"29.2.2000", Order::day, 11016},
+                                         {"29. February 2000", Order::day, 11016},
+                                         {"29-Feb-2000", Order::day, 11016},
+                                         {"29/02/00", Order::day, 11016},
+                                         {"1/1/68", Order::day, 35794},
+                                         {"2/29/2000", Order::month, 11016},
+                                         {"Feb 29 2000", Order::month, 11016},
+                                         {"February 29, 2000", Order::month, 11016},
+                                         {"2024-03-09T13:30", Order::year, 19791.5625},
+                                         {"2024-03-09 13:30:00Z", Order::year, 19791.5625},
+                                         {"2024-03-09 14:30:00.0+01:00", Order::year, 19791.5625},
+                                         {"9/3/2024 13:30", Order::day, 19791.5625},
+                                         {"2001-02-29", Order::year, {}},
+                                         {"2000-13-01", Order::year, {}},
+                                         {"31/12/2000", Order::month, {}},
+                                         {"2000-01/01", Order::year, {}},
+                                         {"2000-01-01x", Order::year, {}},
+                                         {"2000-01-01 25:00", Order::year, {}},
+                                         {"2000.01", Order::year, {}},
+                                         {"1.2", Order::day, {}},
+                                         {"may be", Order::month, {}},
+                                         {"", Order::year, {}}}) {
+    CAPTURE(c.text);
+    const auto found = nn::date(c.text, c.order);
+    CHECK(found.has_value() == c.days.has_value());
+    if (found && c.days) CHECK(*found == doctest::Approx(*c.days).epsilon(1e-12));
+  }
+  const File file("day,x,y\n2000-02-29,1,0\n1970-01-02,2,1\n");
+  Options options;
+  options.dates = {{"day", Order::year}};
+  CHECK(nn::read_csv<double>(file.path(), options).inputs == Array<double>{{11016, 1}, {1, 2}});
+  options.dates = {{"day", Order::month}};
+  CHECK(refusal(file, options) == ":2: column 1 (\"day\") is not such a date: \"2000-02-29\"");
+}
+
+TEST_CASE("faults are tolerated where that is asked for, and said") {
+  const File file("kind,n,y\na,1,0\nc,2,1\na,x,0\na,,1\na,1\nb,3,9\n");
+  std::vector<std::string> faults;
+  Options options{.classes = {"0", "1"}, .categorical = {{"kind", true, {"a", "b"}}}};
+  options.tolerate = [&](std::size_t row, const std::string& fault) {
+    faults.push_back(std::to_string(row) + ' ' + fault);
+  };
+  const auto data = nn::read_csv<double>(file.path(), options);
+  REQUIRE(data.size() == 6);
+  const auto known = [&](std::size_t i) {  // features, then the target
+    std::string text;
+    for (std::size_t j = 0; j < 3; ++j) text += std::isnan(data.inputs(i, j)) ? '-' : '+';
+    return text + (std::isnan(data.targets(i)) ? '-' : '+');
+  };
+  const std::vector<std::string> expected{"++++", "--++", "++-+", "++-+", "----", "+++-"};
+  for (std::size_t i = 0; i < expected.size(); ++i) CHECK(known(i) == expected[i]);
+  CHECK(faults == std::vector<std::string>{"1 column 1 (\"kind\") is none of the names given: \"c\"",
+                                           "2 column 2 (\"n\") is not a finite number: \"x\"",
+                                           "3 column 2 (\"n\") is missing",
+                                           "4 2 columns, where the lines before have 3",
+                                           "5 column 3 (\"y\") is none of the names given: \"9\""});
+  const File holes("a,y\n1,0\n,1\n3,\n");
+  const auto kept =
+      nn::read_csv<double>(holes.path(), {.missing = Options::Missing::keep, .drop_missing_targets = true});
+  CHECK(kept.targets == Array<double>{0, 1});
+  CHECK(std::isnan(kept.inputs(1, 0)));
 }

@@ -224,3 +224,32 @@ TEST_CASE("numbers in the fewest digits, and names of files in quotes") {
   CHECK(nn::in_quotes(std::string(60, 'x')) == '"' + std::string(60, 'x') + '"');
   CHECK(nn::in_quotes(std::string(61, 'x')) == '"' + std::string(60, 'x') + "...\"");
 }
+
+TEST_CASE("stratified folds hold every sample once, and every class in its share") {
+  Array<double> labels(Shape{103});
+  for (std::size_t i = 0; i < 103; ++i) labels(i) = i % 10 == 0 ? 2 : i % 3 == 0 ? 1 : 0;
+  const auto folds = nn::stratified_folds(labels, 5, 3);
+  CHECK(folds != nn::stratified_folds(labels, 5, 4));
+  std::vector<std::size_t> all;
+  for (const auto& fold : folds) {
+    all.insert(all.end(), fold.begin(), fold.end());
+    CHECK(std::abs(double(fold.size()) - 103 / 5.0) < 1);
+    for (const double label : {0, 1, 2}) {
+      const auto share = double(std::ranges::count(labels, label)) / 5;
+      const auto here = std::ranges::count_if(fold, [&](std::size_t i) { return labels(i) == label; });
+      CHECK(std::abs(double(here) - share) < 1);
+    }
+  }
+  std::ranges::sort(all);
+  for (std::size_t i = 0; i < 103; ++i) CHECK(all[i] == i);
+  CHECK_THROWS_AS(nn::stratified_folds(labels, 1, 0), autodiff::ValueError);
+  CHECK_THROWS_AS(nn::stratified_folds(labels, 104, 0), autodiff::ValueError);
+}
+
+TEST_CASE("balanced weights are those of scikit-learn") {
+  // compute_class_weight("balanced", classes=[0, 1, 2], y=...): samples / (classes n).
+  const auto weights = nn::balanced_class_weights(Array<double>{0, 0, 0, 1, 1, 2}, 3);
+  CHECK(weights == std::vector<double>{6 / 9.0, 1, 2});
+  CHECK(nn::balanced_class_weights(Array<float>{0, 2, 2, 2}, 3) == std::vector<double>{2, 0, 4 / 6.0});
+  CHECK_THROWS_AS(nn::balanced_class_weights(Array<double>{3}, 3), autodiff::ValueError);
+}

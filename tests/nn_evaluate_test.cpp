@@ -55,3 +55,27 @@ TEST_CASE("a model that lists no parameters is not trained in vain") {
         "[training_step] the model lists no parameters in members(): there is nothing to train");
   CHECK(nn::fit(model.inner, descent, loss, data()).epochs == 10);
 }
+
+TEST_CASE("permutation importance is what shuffling a feature takes from a known model") {
+  // y = 3 a - b; c plays no part.
+  nn::Sequential model(nn::Linear<double>(3, 1));
+  model.initialise(1);
+  for (auto& named : model.parameters())
+    named.parameter.assign(named.name.ends_with("bias") ? test::array({0}, {1}) : test::array({3, -1, 0}, {3, 1}));
+  nn::Random random(5);
+  Array<double> inputs(autodiff::Shape{2000, 3}), targets(autodiff::Shape{2000, 1});
+  for (std::size_t i = 0; i < 2000; ++i) {
+    for (std::size_t j = 0; j < 3; ++j) inputs(i, j) = random.normal();
+    targets(i, 0) = 3 * inputs(i, 0) - inputs(i, 1);
+  }
+  nn::Evaluator<double> evaluator(model);
+  const auto score = [](const Array<double>& p, const Array<double>& t) { return -nn::mean_squared_error(p, t); };
+  const auto lost = nn::permutation_importance<double>(evaluator, {inputs, targets}, {{0}, {1}, {2}, {0, 1}}, score, 3);
+  // The variance of a difference of two independent samples, each of variance w^2, is 2 w^2.
+  REQUIRE(lost.size() == 4);
+  CHECK(lost[0] == doctest::Approx(18).epsilon(0.1));
+  CHECK(lost[1] == doctest::Approx(2).epsilon(0.1));
+  CHECK(lost[2] == 0);
+  CHECK(lost[3] == doctest::Approx(20).epsilon(0.1));
+  CHECK_THROWS_AS(nn::permutation_importance<double>(evaluator, {inputs, targets}, {{3}}, score), autodiff::ValueError);
+}

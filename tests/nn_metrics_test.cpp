@@ -215,3 +215,39 @@ TEST_CASE("metrics have names") {
   CHECK(nn::metric<double>("root-mean-squared-error")(Array<double>{0, 0}, Array<double>{1, 7}) == 5);
   CHECK(error_of([] { nn::metric<float>("acuracy"); }).starts_with("[metric] there is none named \"acuracy\", only "));
 }
+
+TEST_CASE("areas, intervals and balanced accuracy are those of scikit-learn and statsmodels") {
+  CHECK(nn::roc_auc(std::vector{0.1, 0.4, 0.35, 0.8, 0.4, 0.9}, {false, false, true, true, true, false}) ==
+        doctest::Approx(0.5));
+  CHECK(nn::roc_auc(std::vector{1.0, 2.0, 3.0}, {false, true, true}) == 1);
+  CHECK(std::isnan(nn::roc_auc(std::vector{1.0, 2.0}, {true, true})));
+  CHECK_THROWS_AS(nn::roc_auc(std::vector{1.0}, {true, false}), autodiff::ShapeError);
+  const Array<double> scores{{.6, .3, .1}, {.2, .5, .3}, {.3, .3, .4}, {.5, .1, .4}, {.1, .2, .7}};
+  CHECK(nn::roc_auc(scores, Array<double>{0, 1, 2, 2, 1}) == doctest::Approx(7.0 / 9));  // one against the rest
+  CHECK_THROWS_AS(nn::roc_auc(scores, Array<double>{0, 1, 2, 3, 1}), autodiff::ValueError);
+
+  const auto close = [](nn::Interval interval, double low, double high) {
+    CHECK(interval.low == doctest::Approx(low).epsilon(1e-12));
+    CHECK(interval.high == doctest::Approx(high).epsilon(1e-12));
+  };
+  close(nn::wilson_interval(8, 10), 0.49016247153664183, 0.9433178485456247);
+  close(nn::wilson_interval(590, 600), 0.9695947528170743, 0.9909222695363482);
+  close(nn::wilson_interval(8, 10, 0.9), 0.5407928056874879, 0.9314420122624679);
+  CHECK(nn::wilson_interval(0, 5).low == 0);
+  CHECK(nn::wilson_interval(5, 5).high == 1);
+  CHECK_THROWS_AS(nn::wilson_interval(6, 5), autodiff::ValueError);
+  CHECK_THROWS_AS(nn::wilson_interval(0, 0), autodiff::ValueError);
+  CHECK_THROWS_AS(nn::wilson_interval(1, 2, 1), autodiff::ValueError);
+
+  const Array<double> said{{9, 0, 0}, {9, 0, 0}, {0, 9, 0}, {0, 9, 0}, {9, 0, 0}, {0, 0, 9}};
+  CHECK(nn::balanced_accuracy(said, Array<double>{0, 0, 0, 1, 2, 2}) == doctest::Approx(13.0 / 18));
+}
+
+TEST_CASE("a conformal radius holds the share of new residuals that it says") {
+  // Of 9 residuals, the ninth smallest is the radius of 0.9: a tenth one is as likely to lie at any rank.
+  const std::vector<double> nine{-3, 1, 2, -4, 5, 6, -7, 8, 9};
+  CHECK(nn::conformal_radius(nine, 0.9) == 9);
+  CHECK(nn::conformal_radius(nine, 0.5) == 5);
+  CHECK(std::isinf(nn::conformal_radius(nine, 0.95)));
+  CHECK_THROWS_AS(nn::conformal_radius(nine, 1), autodiff::ValueError);
+}

@@ -1,3 +1,8 @@
+#include <sys/stat.h>
+
+#include <fstream>
+#include <thread>
+
 #include "file.hpp"
 
 using autodiff::Array;
@@ -118,4 +123,39 @@ TEST_CASE("damaged .npz files are refused wherever they are damaged") {
   for (std::size_t at; (at = wrong.find("y.npy")) != wrong.npos;) wrong.replace(at, 5, "y.txt");
   CHECK(npz_refusal(File(wrong)) == ":y.txt:offset 0: the member is no .npy file");
   CHECK(npz_refusal(File("PK")) == ": this is no zip file, or a truncated one");
+}
+
+TEST_CASE("the limit counts for arrays, not only for the bytes that they are unpacked from") {
+  // A hundred thousand zeros of a byte each, which pack into little.
+  const std::string header = "{'descr': '|u1', 'fortran_order': False, 'shape': (100000,), }";
+  const File packed(npy(header, std::string(100000, '\0')), true);
+  CHECK(nn::read_npy<double>(packed.path(), 800000).size() == 100000);
+  CHECK(refusal(packed, 799999).find("the array would take 800000 bytes, more than the 799999") != std::string::npos);
+  CHECK(nn::read_npy<float>(packed.path(), 400000).size() == 100000);
+  // Of all members of an .npz file together.
+  std::size_t all = 0;
+  for (const auto& [name, array] : nn::read_npz<double>(reference / "arrays.npz")) all += 8 * array.size();
+  CHECK(nn::read_npz<double>(reference / "arrays.npz", std::max<std::size_t>(all, 4096)).size() == 8);
+}
+
+TEST_CASE("a pipe that nobody writes to is refused, and one that somebody does is read") {
+  const File file("");
+  const auto pipe = file.path().string() + ".pipe";
+  std::remove(pipe.c_str());
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  std::string said;
+  try {
+    nn::read_csv<float>(pipe);
+  } catch (const nn::DataError& error) {
+    said = error.what();
+  }
+  CHECK(said == "[read_csv] " + pipe + ": is a pipe that nobody writes to");
+  std::thread writer([&] {
+    std::ofstream out(pipe);
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));  // a writer may take its time
+    out << "1,2,0\n3,4,1\n";
+  });
+  CHECK(nn::read_csv<float>(pipe).size() == 2);
+  writer.join();
+  std::remove(pipe.c_str());
 }

@@ -4,46 +4,10 @@
 #include <cstdio>
 #include <network.hpp>
 #include <random>
-#include <set>
-#include <sstream>
 
-#include "nn_programs.hpp"
-#include "scratch.hpp"
+#include "nn_trial.hpp"
 
 namespace {
-
-/// A table, trained and asked for its own rows.
-struct Trial {
-  const Scratch& scratch;
-  std::string name;
-
-  Trial(const Scratch& in, std::string called, const std::string& text) : scratch(in), name(std::move(called)) {
-    write_bytes(scratch / (name + ".csv"), text);
-  }
-  std::string file() const { return (scratch / (name + ".csv")).string(); }
-  std::string describe(const std::string& more = "") const {
-    const auto run = train_mlp("--describe " + file() + " " + more);
-    CHECK(run.code == 0);
-    return run.text;
-  }
-  /// The first column of all predictions, its name first.
-  std::vector<std::string> predictions(const std::string& more = "") const {
-    const auto model = (scratch / name).string();
-    CHECK(train_mlp("--quiet --epochs 100 --file " + file() + " --save " + model + " " + more).code == 0);
-    std::istringstream lines(predict("--model " + model + " --file " + file()).text);
-    std::vector<std::string> result;
-    for (std::string line; std::getline(lines, line);) result.push_back(line.substr(0, line.find(',')));
-    return result;
-  }
-  std::set<std::string> classes(const std::string& more = "") const {
-    const auto all = predictions(more);
-    REQUIRE(!all.empty());
-    CHECK(all[0] == "class");
-    return {all.begin() + 1, all.end()};
-  }
-};
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 /// Samples of these classes in turns, far from each other in two columns of numbers.
 std::string blobs(const std::vector<std::string>& labels, const std::string& header, const std::string& separator = ",",
@@ -166,13 +130,13 @@ TEST_CASE("columns find their kind, and what is dropped or says nothing is said"
         (i == 7 ? "" : std::to_string(i)) + ",t" + std::to_string(i % 30) + ",o" + std::to_string(i % 25) + ",0.5\n";
   const auto wrong = Trial(scratch, "wrong", many);
   CHECK(
-      train_mlp("--file " + wrong.file(), true).text ==
+      train_mlp("--missing refuse --file " + wrong.file(), true).text ==
       "train_mlp: [table] " + wrong.file() +
           ": column \"text\" holds 30 different texts in 60 rows (--drop or --categorical \"text\"); column \"other\" "
           "holds 25 different texts in 60 rows (--drop or --categorical \"other\"); column \"a\" misses 1, the first "
           "on line 9 (--missing mean, median or drop)\n");
-  CHECK(has(wrong.describe(), "problem     column \"a\" misses 1, the first on line 9"));
-  CHECK(has(wrong.describe(), "missing     \"a\" 1\n"));
+  CHECK(has(wrong.describe("--missing refuse"), "problem     column \"a\" misses 1, the first on line 9"));
+  CHECK(has(wrong.describe(), "missing     \"a\" 1 (filled by the median of the training rows, or the most frequent "));
 }
 
 TEST_CASE("separators and decimal commas are found") {

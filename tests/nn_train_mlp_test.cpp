@@ -104,6 +104,22 @@ TEST_CASE("bad options and files get one clear line and exit code 2") {
       {"--plot curves.gif", "--plot: [plot] curves.gif: is not the name of a .svg, .html or .png"},
       {"--save /nowhere/s", "--save: [check_writable] /nowhere/s: cannot be written"},
       {"--patience 3", "--patience: needs --validation"},
+      {"--memory 1x", "--memory: 1x is no number of bytes"},
+      {"--memory 100 --file " DIGITS_CSV, "holds more than the 100 bytes allowed"},
+      {"--folds 1", "--folds: 1 is not a whole number from 2"},
+      {"--folds 5 --save " + absent, "--folds: goes with no --test, --save"},
+      {"--folds 5 --search 3", "--folds: goes with no --search"},
+      {"--search 0", "--search: 0 is not a whole number from 1"},
+      {"--class-weights heavy", "--class-weights: heavy not in {"},
+      {"--class-weights balanced --task regression --file " DIGITS_CSV, "[--class-weights] balanced is for classes"},
+      {"--fine-tune " + absent, "--fine-tune: needs --file"},
+      {"--fine-tune " + absent + " --hidden 3 --file " DIGITS_CSV, "--hidden: goes with no --fine-tune"},
+      {"--fine-tune " + absent + " --file " DIGITS_CSV, absent + ": cannot be opened"},
+      {"--date-order first", "--date-order: first not in {"},
+      {"--drop x,y --categorical z --file " DIGITS_CSV,
+       "there is no column named \"x\" (--drop); there is no column named \"y\" (--drop); there is no column named "
+       "\"z\" "
+       "(--categorical)"},
       {"--validation 1", "--validation: 1 is not a finite number from 0 to below 1"},
       {"--dropout 1", "--dropout: 1 is not a finite number from 0 to below 1"},
       {"--weight-decay -1", "--weight-decay: -1 is not a finite number from 0"},
@@ -181,9 +197,11 @@ TEST_CASE("train_mlp tells the task by the target") {
             .code == 0);
   // The first fault is said, though the other task has others.
   write_bytes(scratch / "fault.csv", "size,price\n1,0.5\n2,1.5\n3;4,2\n");
-  CHECK(train_mlp("--file " + (scratch / "fault.csv").string(), true).text ==
-        "train_mlp: [read_csv] " + (scratch / "fault.csv").string() +
-            ":4: column 1 (\"size\") is not a finite number: \"3;4\"\n");
+  CHECK(
+      train_mlp("--file " + (scratch / "fault.csv").string(), true).text ==
+      "train_mlp: [table] " + (scratch / "fault.csv").string() +
+          ": column \"size\" holds 2 numbers and 1 texts, the first \"3;4\" on line 4 (--missing-values \"3;4\" if it "
+          "stands for none, --drop or --categorical \"size\")\n");
   CHECK(train_mlp(file + " --drop kind --task regression --target 1").last_line().starts_with("test R2"));
 }
 
@@ -251,7 +269,7 @@ TEST_CASE("train_mlp goes on from a checkpoint of the same run alone, and says w
       {"--hidden 8", "--hidden was 256, is 8\n"},
       {"--dropout 0.5", "--dropout was 0.0, is 0.5\n"},
       {"--loss huber --optimiser rmsprop", "--loss was squared-error, is huber; --optimiser was adam, is rmsprop\n"},
-      {"--learning-rate 0.1", "--learning-rate was 0.002, is 0.1\n"},
+      {"--learning-rate 0.1", "--learning-rate was 0.001, is 0.1\n"},
       {"--weight-decay 0.1", "--weight-decay was the optimiser's, is 0.1\n"},
       {"--schedule cosine", "--epochs was not kept, is 40; --schedule was constant, is cosine\n"},
       {"--scaling none", "--scaling was standard, is none\n"},

@@ -1,12 +1,8 @@
 #include "csv.hpp"
 
-#include <algorithm>
-#include <cmath>
 #include <limits>
-#include <nn/base/text.hpp>
-#include <optional>
-#include <unordered_map>
 
+#include "csv_columns.hpp"
 #include "csv_records.hpp"
 #include "imputation.hpp"
 
@@ -14,46 +10,14 @@ namespace nn {
 
 using autodiff::Array;
 using autodiff::Real;
-using autodiff::Shape;
+using detail::Fault;
+using detail::Names;
+using detail::Role;
+using detail::whole;
 
 namespace {
 
 using Fields = std::vector<std::string_view>;
-
-std::optional<std::size_t> whole(std::string_view field) {
-  const auto value = number(field);
-  if (!value || !(*value >= 0 && *value < 0x1p53) || *value != std::floor(*value)) return std::nullopt;
-  return static_cast<std::size_t>(*value);
-}
-
-/// Names and their numbers, in order.
-struct Names {
-  std::vector<std::string> names;
-  std::unordered_map<std::string, std::size_t> numbers;
-  bool complete = false;
-
-  void add(std::string name) {
-    numbers.emplace(name, names.size());
-    names.push_back(std::move(name));
-  }
-  void fix(const std::vector<std::string>& given) {
-    for (const auto& name : given) add(name);
-    complete = !given.empty();
-  }
-};
-
-/// What is done with a column.
-struct Role {
-  enum class Kind : char { number, categorical, target, dropped } kind = Kind::number;
-  bool one_hot = false;
-};
-
-template <Real T>
-Array<T> array(Shape shape, const std::vector<T>& values) {
-  Array<T> result(shape);
-  std::ranges::copy(values, result.data());
-  return result;
-}
 
 template <Real T>
 class Reader {
@@ -181,6 +145,7 @@ class Reader {
       roles_[number].one_hot = categorical.one_hot;
       categories_[number].fix(categorical.names);
     }
+    for (const auto& [column, order] : options_.dates) roles_[assign(column, Kind::date, line)].order = order;
     for (const auto& column : options_.targets) assign(column, Kind::target, line);
     if (options_.targets.empty() && !options_.unlabelled) assign(Column(columns), Kind::target, line);
     if (options_.unlabelled && !targets_.empty()) records_.refuse(line, "a file without targets cannot have one");
@@ -192,10 +157,22 @@ class Reader {
 
   // Values.
 
+  [[noreturn]] void refuse(std::size_t line, const std::string& rule) const {
+    if (options_.tolerate) throw Fault{rule};
+    records_.refuse(line, rule);
+  }
+  /// What `read` gives, or NaN where that is tolerated.
+  T tolerant(auto read) const try { return read(); } catch (const Fault& fault) {
+    options_.tolerate(samples_, fault.rule);
+    return std::numeric_limits<T>::quiet_NaN();
+  }
+
   T finite(std::string_view field, std::size_t column, std::size_t line) const {
-    const auto value = number(field, options_.decimal_point);
+    const bool is_date = roles_[column].kind == Kind::date;
+    const auto value = is_date ? date(field, roles_[column].order) : number(field, options_.decimal_point);
     if (!value || !std::isfinite(static_cast<T>(*value)))
-      records_.refuse(line, shown_column(column) + " is not a finite number: " + in_quotes(field));
+      refuse(line, shown_column(column) + (is_date ? " is not such a date: " : " is not a finite number: ") +
+                       in_quotes(field));
     return static_cast<T>(*value);
   }
 
@@ -203,8 +180,7 @@ class Reader {
     const std::string name(field);
     const auto known = names.numbers.find(name);
     if (known != names.numbers.end()) return static_cast<T>(known->second);
-    if (names.complete)
-      records_.refuse(line, shown_column(column) + " is none of the names given: " + in_quotes(field));
+    if (names.complete) refuse(line, shown_column(column) + " is none of the names given: " + in_quotes(field));
     check_name(field, line);
     if (names.names.size() == options_.max_classes)
       records_.refuse(line, shown_column(column) + " holds more than the " + std::to_string(options_.max_classes) +
@@ -234,41 +210,58 @@ class Reader {
     const std::size_t most = counted_classes_.empty() ? options_.max_classes : counted_classes_.size();
     const auto value = whole(field);
     if (!value || *value >= most || !labels_.names.empty())
-      records_.refuse(line, shown_column(column) + " must be a class, " +
-                                (labels_.names.empty() ? "a whole number from 0 to " + std::to_string(most - 1)
-                                                       : std::string("a name as before")) +
-                                ": " + in_quotes(field));
+      refuse(line, shown_column(column) + " must be a class, " +
+                       (labels_.names.empty() ? "a whole number from 0 to " + std::to_string(most - 1)
+                                              : std::string("a name as before")) +
+                       ": " + in_quotes(field));
     numbered_ = std::max(numbered_, *value + 1);
     return static_cast<T>(*value);
   }
 
   void add(const Fields& fields, std::size_t line) {
     if (roles_.empty()) assign_roles(fields.size(), line);
-    if (fields.size() != roles_.size())
-      records_.refuse(line, std::to_string(fields.size()) + " columns, where the lines before have " +
-                                std::to_string(roles_.size()));
     ++rows_;
-    for (std::size_t c = 0; c < fields.size(); ++c) {
-      if (roles_[c].kind == Kind::dropped || !is_missing(fields[c])) continue;
-      if (options_.missing == Missing::drop_row) return;
-      if (options_.missing == Missing::refuse || roles_[c].kind == Kind::target)
-        records_.refuse(line, shown_column(c) + " is missing: " + in_quotes(fields[c]));
+    if (fields.size() != roles_.size()) {
+      const auto rule =
+          std::to_string(fields.size()) + " columns, where the lines before have " + std::to_string(roles_.size());
+      if (!options_.tolerate) records_.refuse(line, rule);
+      return add_missing(rule);
     }
     for (std::size_t c = 0; c < fields.size(); ++c) {
       const Kind kind = roles_[c].kind;
-      if (kind > Kind::categorical) continue;
-      if (is_missing(fields[c])) {
-        values_.push_back(std::numeric_limits<T>::quiet_NaN());
-        continue;
-      }
-      known_[c] = true;
-      values_.push_back(kind == Kind::number ? finite(fields[c], c, line)
-                                             : category(categories_[c], fields[c], c, line));
+      if (kind == Kind::dropped || !is_missing(fields[c])) continue;
+      if (options_.missing == Missing::drop_row || (kind == Kind::target && options_.drop_missing_targets)) return;
+      if ((options_.missing == Missing::refuse || kind == Kind::target) && !options_.tolerate)
+        records_.refuse(line, shown_column(c) + " is missing: " + in_quotes(fields[c]));
     }
+    for (std::size_t c = 0; c < fields.size(); ++c)
+      if (roles_[c].kind <= Kind::categorical) values_.push_back(tolerant([&] { return feature(fields[c], c, line); }));
     for (const std::size_t c : targets_) {
       if (options_.automatic) look_at_target(fields[c], c, line);
-      target_values_.push_back(regression_ ? finite(fields[c], c, line) : label(fields[c], c, line));
+      target_values_.push_back(tolerant([&] {
+        if (is_missing(fields[c])) refuse(line, shown_column(c) + " is missing");
+        return regression_ ? finite(fields[c], c, line) : label(fields[c], c, line);
+      }));
     }
+    ++samples_;
+  }
+
+  T feature(std::string_view field, std::size_t c, std::size_t line) {
+    if (is_missing(field)) {
+      if (options_.missing == Missing::refuse) refuse(line, shown_column(c) + " is missing");
+      return std::numeric_limits<T>::quiet_NaN();
+    }
+    known_[c] = true;
+    return roles_[c].kind == Kind::categorical ? category(categories_[c], field, c, line) : finite(field, c, line);
+  }
+
+  /// A record of which nothing is known.
+  void add_missing(const std::string& rule) {
+    options_.tolerate(samples_, rule);
+    const auto is_feature = [](const Role& role) { return role.kind <= Kind::categorical; };
+    values_.insert(values_.end(), static_cast<std::size_t>(std::ranges::count_if(roles_, is_feature)),
+                   std::numeric_limits<T>::quiet_NaN());
+    target_values_.insert(target_values_.end(), targets_.size(), std::numeric_limits<T>::quiet_NaN());
     ++samples_;
   }
 
@@ -315,10 +308,10 @@ class Reader {
     }
     for (const std::size_t c : targets_) data.target_names.push_back(column_name(c));
     if (regression_ || options_.unlabelled) {
-      data.targets = array({samples_, targets_.size()}, target_values_);
+      data.targets = detail::array({samples_, targets_.size()}, target_values_);
       return data;
     }
-    data.targets = array({samples_}, target_values_);
+    data.targets = detail::array({samples_}, target_values_);
     const bool counted = !counted_classes_.empty() && !labels_.complete;
     data.classes = counted ? std::move(counted_classes_) : std::move(labels_.names);
     for (std::size_t c = data.classes.size(); c < numbered_; ++c) data.classes.push_back(std::to_string(c));
@@ -334,7 +327,7 @@ class Reader {
       width += std::max<std::size_t>(spread.back(), 1);
     }
     if (std::ranges::all_of(spread, [](std::size_t categories) { return categories == 0; }))
-      return array({samples_, width}, values_);
+      return detail::array({samples_, width}, values_);
     if (width > options_.max_bytes / sizeof(T) / samples_)
       records_.refuse("one-hot features would take more than the " + std::to_string(options_.max_bytes) +
                       " bytes allowed");

@@ -7,6 +7,7 @@
 #include <nn/base/data_error.hpp>
 
 #include "dataset.hpp"
+#include "dates.hpp"
 
 namespace nn {
 
@@ -26,6 +27,12 @@ struct Categorical {
   bool one_hot = false;
   /// The categories in order, others being refused; by default, those of the file in order of appearance.
   std::vector<std::string> names = {};
+};
+
+/// A column of dates, which become numbers as date() gives them.
+struct DateColumn {
+  Column column;
+  DateOrder order = DateOrder::year;
 };
 
 struct CsvOptions {
@@ -53,10 +60,11 @@ struct CsvOptions {
   /// classes are whole numbers from 0, named so; or texts, numbered in order of appearance.
   std::vector<std::string> classes = {};
   std::vector<Categorical> categorical = {};
+  std::vector<DateColumn> dates = {};
   /// Columns that are not read.
   std::vector<Column> drop = {};
   /// Called with the names of all columns ("column 1" where there are none), before any value is read: it may change
-  /// what is done with them, that is targets, categorical and drop, and throw.
+  /// what is done with them, that is targets, categorical, dates and drop, and throw.
   std::function<void(const std::vector<std::string>& columns, CsvOptions& options)> adapt = {};
 
   /// What happens where a value is missing. `mean` and `median`, those of the column's other values in this file, fill
@@ -65,6 +73,13 @@ struct CsvOptions {
   /// sample dropped.
   enum class Missing { refuse, drop_row, mean, median, keep } missing = Missing::refuse;
   std::vector<std::string> missing_values = {"", "?", "NA", "N/A", "NaN", "nan", "null"};
+  /// Samples without a target are left out, whatever happens to the others.
+  bool drop_missing_targets = false;
+  /// By default, a file with a value that is not what it should be is refused. If this is set, it is called with the
+  /// sample, from 0, and what is wrong with it, for each such value, and the value is kept as a missing one, targets
+  /// included; all of a record are where it has too few columns or too many. Missing values that `missing` refuses
+  /// count, too.
+  std::function<void(std::size_t sample, const std::string& fault)> tolerate = {};
 
   /// What a file may hold at most, once unpacked, and what one-hot features may take: more is refused, so that a
   /// hostile file cannot fill the memory.

@@ -100,6 +100,18 @@ Array<T> one_hot(const Array<T>& labels, std::size_t classes) {
 }
 
 template <Real T>
+std::vector<double> balanced_class_weights(const Array<T>& labels, std::size_t classes) {
+  if (labels.dimension() != 1)
+    fail<ShapeError>("balanced_class_weights", "needs labels (samples): ", Dims(labels.shape()));
+  std::vector<double> weights(classes);
+  for (std::size_t i = 0; i < labels.size(); ++i) ++weights[class_of("balanced_class_weights", labels, i, classes)];
+  const auto present = static_cast<double>(std::ranges::count_if(weights, [](double count) { return count > 0; }));
+  for (double& weight : weights)
+    if (weight > 0) weight = static_cast<double>(labels.size()) / (present * weight);
+  return weights;
+}
+
+template <Real T>
 Split<T> split(const Dataset<T>& data, double fraction, std::uint64_t seed) {
   const std::size_t wanted = test_size("split", data, fraction);
   const auto order = Random(seed, "split").permutation(data.size());
@@ -140,6 +152,19 @@ std::vector<std::vector<std::size_t>> folds(std::size_t samples, std::size_t cou
              [&](std::size_t part) { return samples / count + (part < samples % count ? 1 : 0); });
 }
 
+template <Real T>
+std::vector<std::vector<std::size_t>> stratified_folds(const Array<T>& labels, std::size_t count, std::uint64_t seed) {
+  if (labels.dimension() != 1) fail<ShapeError>("stratified_folds", "needs classes (samples): ", Dims(labels.shape()));
+  if (count < 2 || count > labels.size())
+    fail<ValueError>("stratified_folds", labels.size(), " samples cannot be cut into ", count, " parts");
+  // Class by class, in turns: where one ends, the next goes on.
+  auto order = Random(seed, "stratified_folds").permutation(labels.size());
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return labels.data()[i]; });
+  std::vector<std::vector<std::size_t>> parts(count);
+  for (std::size_t i = 0; i < order.size(); ++i) parts[i % count].push_back(order[i]);
+  return parts;
+}
+
 std::vector<std::size_t> others(std::size_t samples, std::span<const std::size_t> part) {
   detail::check_numbers("others", part, samples);
   std::vector<bool> inside(samples);
@@ -157,12 +182,14 @@ std::vector<std::vector<std::size_t>> batches(std::size_t samples, std::size_t s
              [&](std::size_t) { return std::min(size, samples); });
 }
 
-#define NN_DATASET(T)                                                \
-  template struct Dataset<T>;                                        \
-  template Dataset<T> classification(Array<T>, Array<T>);            \
-  template Dataset<T> regression(Array<T>, Array<T>);                \
-  template Array<T> one_hot(const Array<T>&, std::size_t);           \
-  template Split<T> split(const Dataset<T>&, double, std::uint64_t); \
+#define NN_DATASET(T)                                                                                           \
+  template struct Dataset<T>;                                                                                   \
+  template Dataset<T> classification(Array<T>, Array<T>);                                                       \
+  template Dataset<T> regression(Array<T>, Array<T>);                                                           \
+  template Array<T> one_hot(const Array<T>&, std::size_t);                                                      \
+  template Split<T> split(const Dataset<T>&, double, std::uint64_t);                                            \
+  template std::vector<double> balanced_class_weights(const Array<T>&, std::size_t);                            \
+  template std::vector<std::vector<std::size_t>> stratified_folds(const Array<T>&, std::size_t, std::uint64_t); \
   template Split<T> stratified_split(const Dataset<T>&, double, std::uint64_t);
 NN_DATASET(float)
 NN_DATASET(double)

@@ -52,6 +52,12 @@ Dataset<T> regression(autodiff::Array<T> inputs, autodiff::ArrayBeside<T> target
 template <autodiff::Real T>
 autodiff::Array<T> one_hot(const autodiff::Array<T>& labels, std::size_t classes);
 
+/// How much a sample of each class counts so that all classes count alike, and all samples together as many as they
+/// are: samples / (classes n) for a class of n; 0 for one without samples, which is not counted among the classes.
+/// Throws ShapeError for labels of another shape than (samples), and ValueError for what is not one of the classes.
+template <autodiff::Real T>
+std::vector<double> balanced_class_weights(const autodiff::Array<T>& labels, std::size_t classes);
+
 template <autodiff::Real T>
 struct Split {
   Dataset<T> train, test;
@@ -69,6 +75,11 @@ Split<T> stratified_split(const Dataset<T>& data, double fraction, std::uint64_t
 /// The sample numbers of `count` test parts that hold every sample once, at random, and differ in size by one at most,
 /// for cross-validation. Throws ValueError for less than 2 or more than there are samples.
 std::vector<std::vector<std::size_t>> folds(std::size_t samples, std::size_t count, std::uint64_t seed);
+/// The same, with every class in every part as often as its share of all samples says, to less than one sample, for
+/// classes (samples). Throws ShapeError for another shape, too.
+template <autodiff::Real T>
+std::vector<std::vector<std::size_t>> stratified_folds(const autodiff::Array<T>& labels, std::size_t count,
+                                                       std::uint64_t seed);
 /// The sample numbers from 0 to samples - 1 that are not in `part`, in order. Throws ValueError for a number beyond.
 std::vector<std::size_t> others(std::size_t samples, std::span<const std::size_t> part);
 

@@ -10,8 +10,8 @@ namespace nn {
 
 /// The array of an IDX file, plain or gzip, of any shape; elements as they stand, pixels from 0 to 255. Throws
 /// DataError, with file and offset, for a file that is damaged, truncated or longer than its header says, and for one
-/// that holds more than max_bytes, unpacked. Memory is taken only for what is there: packed files are unpacked twice,
-/// to know.
+/// that holds more than max_bytes, unpacked, or whose array would take more. Memory is taken only for what is there:
+/// packed files are unpacked twice, to know.
 template <autodiff::Real T>
 autodiff::Array<T> read_idx(const std::filesystem::path& path, std::uint64_t max_bytes = default_max_bytes);
 

@@ -46,6 +46,7 @@ template <Real T>
 Array<T> read_elements(Bytes& bytes, const ArrayHeader& header) {
   Shape shape = header.shape;
   if (header.fortran) std::reverse(shape.begin(), shape.end());
+  bytes.take_room(std::uint64_t{autodiff::count(Dims(shape))} * sizeof(T));
   auto result = autodiff::uninitialised<T>(Dims(shape));
   const std::size_t size = nn::size(header.dtype), most = buffer_bytes / size;
   std::vector<std::byte> buffer(std::min(result.size(), most) * size);

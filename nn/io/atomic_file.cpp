@@ -31,6 +31,11 @@ AtomicFile::AtomicFile(std::string_view caller, const std::filesystem::path& tar
     : caller_(caller), shown_(target.string()) {
   std::error_code error;
   target_ = std::filesystem::absolute(target, error);  // its directory gets a name that way
+  // Links whose file is not there yet are no part of what is canonical.
+  constexpr int most_links = 40;  // as Linux follows
+  std::error_code ignored;
+  for (int i = 0; i < most_links && std::filesystem::is_symlink(target_, ignored) && !error; ++i)
+    target_ = target_.parent_path() / std::filesystem::read_symlink(target_, error);
   if (!error) target_ = std::filesystem::weakly_canonical(target_, error);
   if (error) refuse("cannot be written", error.value());
   if (!target_.has_filename()) refuse("is not the name of a file", 0);

@@ -1,5 +1,10 @@
 #include "bytes.hpp"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -40,6 +45,13 @@ void Bytes::restart() {
   offset_ = 0;
 }
 
+void Bytes::take_room(std::uint64_t bytes) {
+  if (bytes > room())
+    refuse("the array would take " + std::to_string(bytes) + " bytes, more than the " + std::to_string(room()) +
+           " that are allowed or left of them");
+  room() -= bytes;
+}
+
 std::uint64_t Bytes::length() {
   const std::uint64_t before = offset_;
   std::uint64_t length = 0;
@@ -55,12 +67,36 @@ std::uint64_t Bytes::length() {
   return length;
 }
 
+namespace {
+
+/// Whether somebody writes to a pipe that does not block, or has, within a few seconds.
+bool has_writer(int pipe) {
+  constexpr int step = 50, most = 3000;  // milliseconds
+  for (int waited = 0; waited < most; waited += step) {
+    pollfd waiting{pipe, POLLIN, 0};
+    if (::poll(&waiting, 1, step) > 0) return true;
+    char byte = 0;  // without a writer, a pipe is at its end
+    if (const auto got = ::read(pipe, &byte, 1); got != 0) return got < 0 && errno == EAGAIN;
+  }
+  return false;
+}
+
+}  // namespace
+
 FileBytes::FileBytes(std::string_view caller, const std::filesystem::path& path, std::uint64_t max_bytes)
     : Bytes(caller, path.string(), max_bytes), path_(path), file_(nullptr, gzclose) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) refuse_file("is a directory");
+  struct stat status;
+  const bool pipe = ::stat(path.c_str(), &status) == 0 && S_ISFIFO(status.st_mode);
   errno = 0;
-  file_.reset(gzopen(path.c_str(), "rb"));
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | (pipe ? O_NONBLOCK : 0));
+  if (file >= 0 && pipe) {
+    if (!has_writer(file)) ::close(file), refuse_file("is a pipe that nobody writes to");
+    ::fcntl(file, F_SETFL, ::fcntl(file, F_GETFL) & ~O_NONBLOCK);
+  }
+  if (file >= 0) file_.reset(gzdopen(file, "rb"));
+  if (file >= 0 && !file_) ::close(file);
   if (!file_) refuse_file(std::string("cannot be opened: ") + (errno ? std::strerror(errno) : "out of memory"));
 }
 

@@ -27,6 +27,9 @@ class Bytes {
   /// How many there are, unpacked, which is found before anything is read: packed ones are all unpacked for it, and
   /// thrown away, since what a file says about itself may be a lie.
   std::uint64_t length();
+  /// Refuses the file if what is made of it takes more memory, in bytes, than it may hold in bytes itself: what is
+  /// packed may be small, and elements may grow.
+  void take_room(std::uint64_t bytes);
   /// Of the byte that comes next.
   std::uint64_t offset() const { return offset_; }
   /// Refuses what was read last.
@@ -35,21 +38,23 @@ class Bytes {
 
  protected:
   Bytes(std::string_view caller, std::string name, std::uint64_t max_bytes)
-      : caller_(caller), name_(std::move(name)), max_bytes_(max_bytes) {}
+      : caller_(caller), name_(std::move(name)), max_bytes_(max_bytes), room_(max_bytes) {}
   [[noreturn]] void refuse_file(const std::string& rule) const { refuse_at("", rule); }
   virtual std::string place() const { return "offset " + std::to_string(offset_); }
 
  private:
   virtual std::size_t take(char* to, std::size_t n) = 0;
   virtual void rewind() = 0;
+  /// The memory that is left for what is made of the bytes.
+  virtual std::uint64_t& room() { return room_; }
   /// The length, if it is known without reading.
   virtual bool known_length(std::uint64_t&) const { return false; }
 
   std::string caller_, name_;
-  std::uint64_t max_bytes_, offset_ = 0;
+  std::uint64_t max_bytes_, room_, offset_ = 0;
 };
 
-/// Those of a file, unpacked if it is a gzip one.
+/// Those of a file, unpacked if it is a gzip one. A named pipe that nobody writes to is refused, not waited for.
 class FileBytes : public Bytes {
  public:
   FileBytes(std::string_view caller, const std::filesystem::path& path, std::uint64_t max_bytes);

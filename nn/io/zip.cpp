@@ -11,8 +11,8 @@ namespace nn {
 using autodiff::fail;
 
 ZipMember::ZipMember(std::string_view caller, const std::string& path, std::string name, void* zip,
-                     std::uint64_t length)
-    : Bytes(caller, path + ":" + name, length), name_(std::move(name)), zip_(zip), claimed_(length) {
+                     std::uint64_t length, std::uint64_t& room)
+    : Bytes(caller, path + ":" + name, length), name_(std::move(name)), zip_(zip), claimed_(length), room_(room) {
   open();
 }
 
@@ -41,7 +41,12 @@ void ZipMember::rewind() {
 }
 
 Zip::Zip(std::string_view caller, const std::filesystem::path& path, std::uint64_t max_bytes)
-    : caller_(caller), path_(path.string()), left_(max_bytes), packed_left_(0), zip_(nullptr, unzClose) {
+    : caller_(caller),
+      path_(path.string()),
+      left_(max_bytes),
+      room_(max_bytes),
+      packed_left_(0),
+      zip_(nullptr, unzClose) {
   packed_left_ = FileBytes(caller, path, max_bytes).length();  // refuses what is no regular file
   zip_.reset(unzOpen64(path.c_str()));
   if (!zip_) refuse("this is no zip file, or a truncated one");
@@ -70,7 +75,7 @@ std::unique_ptr<ZipMember> Zip::next() {
   packed_left_ -= info.compressed_size;
   if (info.uncompressed_size > left_) refuse("the members hold more bytes than are allowed");
   left_ -= info.uncompressed_size;
-  return std::make_unique<ZipMember>(caller_, path_, std::string(text), zip_.get(), info.uncompressed_size);
+  return std::make_unique<ZipMember>(caller_, path_, std::string(text), zip_.get(), info.uncompressed_size, room_);
 }
 
 }  // namespace nn

@@ -114,6 +114,9 @@ History read_history(const std::filesystem::path& path) {
   };
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(path, ignored)) refuse("", "is not a regular file");
+  constexpr std::uintmax_t most = std::uintmax_t{1} << 28;
+  if (std::filesystem::file_size(path, ignored) > most)
+    refuse("", "holds more than the " + std::to_string(most) + " bytes allowed");
   std::ifstream file(path, std::ios::binary);
   if (!file) refuse("", std::string("cannot be read: ") + std::strerror(errno));
 

@@ -38,7 +38,8 @@ class History {
 /// old file is there until the new one is.
 void write_csv(const std::filesystem::path& path, const History& history);
 /// Reads what write_csv has written: the same numbers (but for which NaN). A last line without its end, which a crash
-/// has cut off, does not count. Throws DataError, with file and line, for anything else.
+/// has cut off, does not count. Throws DataError, with file and line, for anything else, and for
+/// more than 256 MiB.
 History read_history(const std::filesystem::path& path);
 
 /// Writes each row as a line with a JSON object: numbers by name, null for those that are not finite. Throws DataError;

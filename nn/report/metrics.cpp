@@ -134,6 +134,14 @@ double ConfusionMatrix::accuracy() const {
   return share(right, samples());
 }
 
+double ConfusionMatrix::balanced_accuracy() const {
+  double sum = 0, present = 0;
+  for (std::size_t c = 0; c < classes_.size(); ++c)
+    if (const auto one = precision_recall(c); one.samples > 0) sum += one.recall, ++present;
+  if (present == 0) fail<ValueError>("balanced_accuracy", "there are no samples");
+  return sum / present;
+}
+
 PrecisionRecall ConfusionMatrix::precision_recall(std::size_t actual) const {
   const std::size_t both = (*this)(actual, actual);
   std::size_t row = 0, column = 0;
@@ -231,12 +239,25 @@ double top_k_accuracy(const Array<T>& scores, const ArrayBeside<T>& labels, std:
   return share(right, rows.rows);
 }
 
+namespace {
+
+template <Real T>
+ConfusionMatrix confusion(std::string_view caller, const Array<T>& scores, const Array<T>& labels) {
+  ConfusionMatrix matrix(std::vector<std::string>(Classes(caller, scores.shape(), labels.shape()).count));
+  matrix.add(scores, labels);
+  return matrix;
+}
+
+}  // namespace
+
 template <Real T>
 PrecisionRecall precision_recall(const Array<T>& scores, const ArrayBeside<T>& labels, Average average) {
-  const Classes classes("precision_recall", scores.shape(), labels.shape());
-  ConfusionMatrix matrix(std::vector<std::string>(classes.count));
-  matrix.add(scores, labels);
-  return matrix.precision_recall(average);
+  return confusion("precision_recall", scores, labels).precision_recall(average);
+}
+
+template <Real T>
+double balanced_accuracy(const Array<T>& scores, const ArrayBeside<T>& labels) {
+  return confusion("balanced_accuracy", scores, labels).balanced_accuracy();
 }
 
 template <Real T>
@@ -283,6 +304,7 @@ struct NamedMetric {
 template <Real T>
 constexpr Choice<NamedMetric<T>> metrics[] = {
     {"accuracy", {accuracy<T>, true, true}},
+    {"balanced-accuracy", {balanced_accuracy<T>, true, true}},
     {"top-5-accuracy", {[](const Array<T>& p, const Array<T>& t) { return top_k_accuracy(p, t, 5); }, true, true}},
     {"precision", {[](const Array<T>& p, const Array<T>& t) { return precision_recall(p, t).precision; }, true, true}},
     {"recall", {[](const Array<T>& p, const Array<T>& t) { return precision_recall(p, t).recall; }, true, true}},
@@ -314,6 +336,7 @@ std::vector<std::string> metric_names() { return names(std::span(metrics<float>)
   template double accuracy(const Array<T>&, const Array<T>&);                           \
   template double top_k_accuracy(const Array<T>&, const Array<T>&, std::size_t);        \
   template PrecisionRecall precision_recall(const Array<T>&, const Array<T>&, Average); \
+  template double balanced_accuracy(const Array<T>&, const Array<T>&);                  \
   template double mean_absolute_error(const Array<T>&, const Array<T>&);                \
   template double mean_squared_error(const Array<T>&, const Array<T>&);                 \
   template double root_mean_squared_error(const Array<T>&, const Array<T>&);            \

@@ -39,6 +39,9 @@ class ConfusionMatrix {
   std::size_t samples() const;
   /// The share of samples whose prediction is right, from 0 to 1. Throws ValueError without samples.
   double accuracy() const;
+  /// The mean recall of the classes that have samples: what guessing one class gets is 1 / classes, however rare the
+  /// others are. Throws ValueError without samples.
+  double balanced_accuracy() const;
   /// Of one class. Throws ValueError out of range.
   PrecisionRecall precision_recall(std::size_t actual) const;
   /// Of all classes, those without samples or predictions included. Throws ValueError without samples.
@@ -73,6 +76,10 @@ double top_k_accuracy(const autodiff::Array<T>& scores, const autodiff::ArrayBes
 template <autodiff::Real T>
 PrecisionRecall precision_recall(const autodiff::Array<T>& scores, const autodiff::ArrayBeside<T>& labels,
                                  Average average = Average::macro);
+
+/// The mean recall of the classes that have samples.
+template <autodiff::Real T>
+double balanced_accuracy(const autodiff::Array<T>& scores, const autodiff::ArrayBeside<T>& labels);
 
 // Of real values: predictions and targets of the same shape, (samples, outputs) or (samples), computed in double. With
 // several outputs, the mean of what each gives. All throw ShapeError for other shapes and for no elements.
@@ -110,8 +117,9 @@ struct Metric {
   }
 };
 
-/// The metrics of metric_names(): "accuracy", "top-5-accuracy", "precision", "recall" and "f1" (macro averages),
-/// "mean-absolute-error", "mean-squared-error", "root-mean-squared-error", "r2". Throws ValueError for another name.
+/// The metrics of metric_names(): "accuracy", "balanced-accuracy", "top-5-accuracy", "precision", "recall" and
+/// "f1" (macro averages), "mean-absolute-error", "mean-squared-error", "root-mean-squared-error", "r2". Throws
+/// ValueError for another name.
 template <autodiff::Real T>
 Metric<T> metric(std::string_view name);
 std::vector<std::string> metric_names();

@@ -146,7 +146,43 @@ Evaluation<T> Evaluator<T>::operator()(Source<T>& data, std::size_t batch) {
   return result;
 }
 
-template class Evaluator<float>;
-template class Evaluator<double>;
+template <Real T>
+std::vector<double> permutation_importance(Evaluator<T>& model, const Dataset<T>& data,
+                                           const std::vector<std::vector<std::size_t>>& groups,
+                                           const std::function<double(const Array<T>&, const Array<T>&)>& score,
+                                           std::size_t repeats, std::uint64_t seed) {
+  if (repeats == 0) fail<ValueError>("permutation_importance", "needs a shuffle at least");
+  const std::size_t features = data.features(), samples = data.size();
+  const auto score_of = [&](const Dataset<T>& of) {
+    MemorySource<T> source(of);
+    const auto result = model(source);
+    return score(result.predictions, result.targets);
+  };
+  const double before = score_of(data);
+  Random random(seed, "permutation_importance");
+  std::vector<double> result;
+  for (const auto& group : groups) {
+    detail::check_numbers("permutation_importance", group, features);
+    double loss = 0;
+    for (std::size_t repeat = 0; repeat < repeats; ++repeat) {
+      auto shuffled = data;
+      const auto order = random.permutation(samples);
+      for (std::size_t i = 0; i < samples; ++i)
+        for (const std::size_t j : group)
+          shuffled.inputs.data()[i * features + j] = data.inputs.data()[order[i] * features + j];
+      loss += before - score_of(shuffled);
+    }
+    result.push_back(loss / static_cast<double>(repeats));
+  }
+  return result;
+}
+
+#define NN_EVALUATE(T)                                                                \
+  template class Evaluator<T>;                                                        \
+  template std::vector<double> permutation_importance(                                \
+      Evaluator<T>&, const Dataset<T>&, const std::vector<std::vector<std::size_t>>&, \
+      const std::function<double(const Array<T>&, const Array<T>&)>&, std::size_t, std::uint64_t);
+NN_EVALUATE(float)
+NN_EVALUATE(double)
 
 }  // namespace nn

@@ -7,6 +7,7 @@
 #include <nn/io/atomic_file.hpp>
 #include <nn/io/safetensors.hpp>
 #include <set>
+#include <span>
 #include <utility>
 
 namespace nn {
@@ -313,6 +314,12 @@ std::string to_string(const LoadReport& report) {
 }
 
 void check_writable(const std::filesystem::path& path) { AtomicFile("check_writable", path); }
+
+void write_text(const std::filesystem::path& path, std::string_view text) {
+  AtomicFile file("write_text", path);
+  file.write(std::as_bytes(std::span(text)));
+  file.commit();
+}
 
 #define NN_SAVING(T)                                                                                       \
   template void save(Module<T>&, const std::filesystem::path&, const std::map<std::string, std::string>&); \

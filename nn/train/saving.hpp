@@ -77,5 +77,8 @@ void save_pytorch(Module<T>& model, const std::filesystem::path& path, const Sav
 /// Whether a file can be written there, as is better known before training than after. Throws DataError, with the
 /// reason, if not; an old file stays as it is.
 void check_writable(const std::filesystem::path& path);
+/// Writes a text as a file, all of it or nothing: a crash at any instant leaves the old file or the new one. Throws
+/// DataError.
+void write_text(const std::filesystem::path& path, std::string_view text);
 
 }  // namespace nn

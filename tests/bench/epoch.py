@@ -29,7 +29,7 @@ def ours(train_mlp, folder, optimiser, threads, epochs):
     with tempfile.TemporaryDirectory() as scratch:
         history = os.path.join(scratch, "history.csv")
         subprocess.run(
-            [train_mlp, "--data", "mnist", "--data-dir", folder, "--hidden", ",".join(map(str, SIZES[1:-1])), "--batch",
+            [train_mlp, "--data", "mnist", "--data-dir", folder, "--dropout", "0", "--hidden", ",".join(map(str, SIZES[1:-1])), "--batch",
              str(BATCH), "--label-smoothing", "0", "--optimiser", optimiser, "--learning-rate", str(RATES[optimiser]),
              "--epochs", str(epochs), "--threads", str(threads), "--history", history],
             preexec_fn=bound(threads), stdout=subprocess.DEVNULL, check=True)
