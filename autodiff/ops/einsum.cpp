@@ -62,6 +62,12 @@ struct Term {
   }
 };
 
+/// In this shape: a copy only where it is another one.
+template <Real T>
+Variable<T> in_shape(const Variable<T>& x, const Shape& shape) {
+  return std::ranges::equal(x.shape(), shape) ? x : reshape(x, shape);
+}
+
 /// The elements of both beside each other, in this order, and multiplied.
 template <Real T>
 Variable<T> multiplied(const Term<T>& a, const Term<T>& b, const Labels& order) {
@@ -69,7 +75,7 @@ Variable<T> multiplied(const Term<T>& a, const Term<T>& b, const Labels& order) 
     const auto own = term.in_order(those(order, [&](Label label) { return has(term.labels, label); }));
     Shape shape;
     for (Label label : order) shape.push_back(has(term.labels, label) ? term.length(label) : 1);
-    return reshape(own.x, shape);
+    return in_shape(own.x, shape);
   };
   return spread(a) * spread(b);
 }
@@ -85,10 +91,10 @@ Stack<T> as_matrices(const Term<T>& term, const Labels& batch, const Labels& row
   const bool transposed = term.labels == batch + columns + rows && term.labels != batch + rows + columns;
   const auto& [x, labels] = transposed ? term : term.in_order(batch + rows + columns);
   Shape shape;
-  if (!batch.empty()) shape.push_back(term.size(batch));
+  for (Label label : batch) shape.push_back(term.length(label));
   shape.push_back(term.size(rows)), shape.push_back(term.size(columns));
   if (transposed) std::swap(shape[shape.size() - 1], shape[shape.size() - 2]);
-  return {reshape(x, shape), transposed};
+  return {in_shape(x, shape), transposed};
 }
 
 /// The product of two, summed over the axes that nobody else asks for.
@@ -109,7 +115,7 @@ Term<T> product(Term<T> a, Term<T> b, F keep) {
   Shape shape;
   for (Label label : batch + rows) shape.push_back(a.length(label));
   for (Label label : columns) shape.push_back(b.length(label));
-  return {reshape(listed(Matmul{left.transposed, right.transposed}, left.x, right.x), shape), batch + rows + columns};
+  return {in_shape(listed(Matmul{left.transposed, right.transposed}, left.x, right.x), shape), batch + rows + columns};
 }
 
 /// All terms multiplied, pair by pair, and summed over what the result does not have.

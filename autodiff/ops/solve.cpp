@@ -115,12 +115,12 @@ std::array<V, 2> SolveTriangular::vjp(const std::array<V, 1>& ct, const std::arr
 
 // ---- any square matrix ----
 
-std::array<Shape, 2> Factor::shape(Dims a) const {
+std::array<Shape, 2> LuFactors::shape(Dims a) const {
   side(caller, a);
   return {to_shape(a), to_shape(a.first(a.size() - 1))};
 }
 template <class T>
-void Factor::forward(std::array<Operand<T>, 2> y, Operand<const T> a) const {
+void LuFactors::forward(std::array<Operand<T>, 2> y, Operand<const T> a) const {
   const std::size_t n = a.shape.back(), size = n * n;
   const auto found = each_matrix(count(batches_of(a.shape)), size * n / 3, [&](std::size_t m) -> std::size_t {
     T* to = y[0].data + m * size;
@@ -331,7 +331,7 @@ template <Real T>
 Variable<T> solve(const Variable<T>& a, const Variable<T>& b) {
   return of_columns("solve", a, b, [&](const Variable<T>& columns) {
     solution("solve", a.shape(), columns.shape());
-    const auto [factors, pivots] = listed(Factor{"solve"}, a);
+    const auto [factors, pivots] = listed(LuFactors{"solve"}, a);
     return listed(SolveFactored{}, a, factors, pivots, columns)[0];
   });
 }
@@ -347,7 +347,7 @@ Variable<T> solve_triangular(const Variable<T>& a, const Variable<T>& b, const T
 
 template <Real T>
 Variable<T> inverse(const Variable<T>& a) {
-  const auto [factors, pivots] = listed(Factor{"inverse"}, a);
+  const auto [factors, pivots] = listed(LuFactors{"inverse"}, a);
   return listed(SolveFactored{}, a, factors, pivots, eye<T>(a.shape(a.dimension() - 1)))[0];
 }
 
@@ -358,7 +358,7 @@ Variable<T> determinant(const Variable<T>& a) {
 
 template <Real T>
 std::array<Variable<T>, 2> slogdet(const Variable<T>& a) {
-  const auto [factors, pivots] = listed(Factor{"slogdet", true}, a);
+  const auto [factors, pivots] = listed(LuFactors{"slogdet", true}, a);
   return listed(LogDeterminant{}, a, factors, pivots);
 }
 

@@ -35,14 +35,14 @@ struct SolveTriangular {
 
 /// Both factors in one matrix, and the rows that were swapped: what SolveFactored and LogDeterminant take beside the
 /// matrix itself, from which alone a gradient flows to it.
-struct Factor {
+struct LuFactors {
   static constexpr auto name = "factor";
   static constexpr auto reads = Reads::nothing;
   static constexpr std::size_t results = 2;
   static constexpr bool differentiable[] = {false}, result_differentiable[] = {false, false};
   std::string_view caller = name;  // who is named in errors
   bool singular = false;           // may be
-  friend bool operator==(const Factor&, const Factor&) = default;
+  friend bool operator==(const LuFactors&, const LuFactors&) = default;
   std::array<Shape, 2> shape(Dims a) const;
   template <class T>
   void forward(std::array<Operand<T>, 2> y, Operand<const T> a) const;
@@ -111,7 +111,7 @@ struct Cofactors {
 };
 
 #define AUTODIFF_SOLVE(X) \
-  X(Cholesky) X(SolveTriangular) X(Factor) X(SolveFactored) X(LogDeterminant) X(Determinant) X(Cofactors)
+  X(Cholesky) X(SolveTriangular) X(LuFactors) X(SolveFactored) X(LogDeterminant) X(Determinant) X(Cofactors)
 AUTODIFF_SOLVE(AUTODIFF_EXTERN)
 
 }  // namespace autodiff
