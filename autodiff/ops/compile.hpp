@@ -7,13 +7,19 @@
 namespace autodiff {
 
 template <class Op, Real T>
-Variable<T> listed(const Op& op, std::span<const Variable<T>> inputs) {
-  return Tape<T>::record(primitive<Op, T>(op), inputs);
+typename ResultOf<Op, T>::type listed(const Op& op, std::span<const Variable<T>> inputs) {
+  if constexpr (requires { Op::results; }) {
+    std::array<Variable<T>, Op::results> results;
+    Tape<T>::record(primitive<Op, T>(op), inputs, results);
+    return results;
+  } else {
+    return Tape<T>::record(primitive<Op, T>(op), inputs);
+  }
 }
 
-#define AUTODIFF_COMPILE(Op)                                                    \
-  template Variable<float> listed(const Op&, std::span<const Variable<float>>); \
-  template Variable<double> listed(const Op&, std::span<const Variable<double>>);
+#define AUTODIFF_COMPILE(Op)                                                                       \
+  template typename ResultOf<Op, float>::type listed(const Op&, std::span<const Variable<float>>); \
+  template typename ResultOf<Op, double>::type listed(const Op&, std::span<const Variable<double>>);
 
 /// The public function of an operation without parameters.
 #define AUTODIFF_FUNCTION(function, Op)                      \

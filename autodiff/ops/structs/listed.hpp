@@ -13,17 +13,27 @@ struct Domain {
   double low, high;
 };
 
+/// What an operation gives: a variable, or an array of them where it has several results.
+template <class Op, Real T>
+struct ResultOf {
+  using type = Variable<T>;
+};
+template <class Op, Real T>
+requires(Op::results > 0) struct ResultOf<Op, T> {
+  using type = std::array<Variable<T>, Op::results>;
+};
+
 /// Runs an operation of the library. Each family ends with the list of its operations, from which they are compiled,
 /// tested and documented: what is not listed does not link.
 template <class Op, Real T>
-Variable<T> listed(const Op& op, std::span<const Variable<T>> inputs);
+typename ResultOf<Op, T>::type listed(const Op& op, std::span<const Variable<T>> inputs);
 
-#define AUTODIFF_EXTERN(Op)                                                            \
-  extern template Variable<float> listed(const Op&, std::span<const Variable<float>>); \
-  extern template Variable<double> listed(const Op&, std::span<const Variable<double>>);
+#define AUTODIFF_EXTERN(Op)                                                                               \
+  extern template typename ResultOf<Op, float>::type listed(const Op&, std::span<const Variable<float>>); \
+  extern template typename ResultOf<Op, double>::type listed(const Op&, std::span<const Variable<double>>);
 
 template <class Op, Real T, std::same_as<Variable<T>>... Rest>
-Variable<T> listed(const Op& op, const Variable<T>& first, const Rest&... rest) {
+auto listed(const Op& op, const Variable<T>& first, const Rest&... rest) {
   const std::array<Variable<T>, 1 + sizeof...(Rest)> inputs{first, rest...};
   return listed<Op, T>(op, std::span<const Variable<T>>(inputs));
 }
