@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "primitive.hpp"
@@ -175,6 +176,8 @@ class Tape {
   /// Notes that a recording replaces what a cell holds: a program must have it as a state. Of an abstract tape.
   void replaces(const ValueCell<T>& cell, const std::string& name) { replaced_.emplace_back(cell, name); }
   const std::vector<std::pair<ValueCell<T>, std::string>>& replaced() const { return replaced_; }
+  /// Whether this is noted for the first time since the tape was empty: what an operation does not want to meet twice.
+  bool note(std::uint64_t what) { return noted_.insert(what).second; }
   /// What the value of a node depends on and only a run knows: "input 0, variable layer1/W".
   std::string origins(std::size_t index) const;
   /// "layer1/W", or "" for a node without a name.
@@ -280,6 +283,7 @@ class Tape {
   mutable std::uint32_t indexed_ = 0;
   std::unordered_map<std::uint32_t, Cells> cells_;
   std::vector<std::uint32_t> entered_;  // the inputs
+  std::unordered_set<std::uint64_t> noted_;
   std::vector<std::pair<ValueCell<T>, std::string>> replaced_;
 };
 

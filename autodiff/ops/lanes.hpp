@@ -93,6 +93,11 @@ Lanes<B> clip(const Lanes<B>& x, double low, double high) {
   return minimum(maximum(x, low), high);
 }
 
+template <class B>
+Lanes<B> hard_sigmoid(const Lanes<B>& x) {
+  return clip(x / 6 + 0.5, 0, 1);
+}
+
 // Large arguments, whose squares may overflow, are taken apart.
 inline constexpr double large = 0x1p30, log_of_2 = 0.69314718055994530942;
 template <class B>
