@@ -43,7 +43,8 @@ void set_warnings(void (*handler)(const std::string& text)) { warnings = handler
 
 void warn(std::string_view operation, std::string_view rule) {
   const std::string where = ErrorScope::path();
-  const std::string text = (where.empty() ? "" : where + ": ") + "[" + std::string(operation) + "] " + std::string(rule);
+  const std::string text =
+      (where.empty() ? "" : where + ": ") + "[" + std::string(operation) + "] " + std::string(rule);
   if (const auto handler = warnings.load())
     handler(text);
   else

@@ -162,6 +162,7 @@ UNARY(Selu, selu(x), 1.05070098735548049342L * (std::signbit(x) ? 1.673263242354
 UNARY(Gelu, gelu(x), x / 2 * std::erfc(-x / std::sqrt(2.0L)))
 UNARY(Clip, clip(x, -0.5, 1), std::fmin(std::fmax(x, -0.5L), 1.0L))
 UNARY(Silu, silu(x), x*(1 + std::tanh(x / 2)) / 2)
+UNARY(HardSigmoid, hard_sigmoid(x), std::fmin(std::fmax(x + 3, 0.0L), 6.0L) / 6)
 
 BINARY(Add, a + b, a + b)
 BINARY(Sub, a - b, a - b)
@@ -223,6 +224,12 @@ TEST_DERIVED("elu by default", elu(x[0]) * x[1], std::fmax(a, std::expm1(std::fm
 TEST_DERIVED("beta", beta(abs(x[0]) + 1, abs(x[1]) + 1), std::beta(std::fabs(a) + 1, std::fabs(b) + 1))
 TEST_DERIVED("i0", i0(x[0]) * x[1], std::cyl_bessel_i(0.0L, std::fabs(a)) * b)
 TEST_DERIVED("slopes of sinc", sinc(x[0], 1) * x[1], (pi * a * std::cos(pi * a) - std::sin(pi * a)) / (pi * a * a) * b)
+TEST_DERIVED("hard_swish", hard_swish(3 * x[0]) * x[1], 3 * a * std::fmin(std::fmax(3 * a + 3, 0.0L), 6.0L) / 6 * b)
+TEST_DERIVED("mish", mish(x[0]) * x[1], a* std::tanh(std::log(1 + std::exp(a))) * b)
+TEST_DERIVED("softsign", softsign(x[0]) * x[1], a / (1 + std::fabs(a)) * b)
+TEST_DERIVED("gelu_tanh", gelu_tanh(x[0]) * x[1],
+             a / 2 * (1 + std::tanh(std::sqrt(2 / pi) * (a + 0.044715L * a * a * a))) * b)
+TEST_DERIVED("prelu", prelu(x[0], x[1]), a > 0 ? a : a * b)
 TEST_DERIVED("conditions", where((x[0] > 0 && x[1] > 0) || !(x[0] < 1), x[0], x[1]),
              (a > 0 && b > 0) || !(a < 1) ? a : b)
 TEST_DERIVED("masked_fill", masked_fill(x[0], x[1] > 0, 3) * x[1], (b > 0 ? 3 : a) * b)

@@ -8,9 +8,9 @@ namespace autodiff::kernels {
 unsigned denormal_mode();
 void set_denormal_mode(unsigned mode);
 
-/// While it lives, operations called by the thread that made it, on whatever threads they run, take denormal numbers for
-/// zero and give zero instead: processors compute with those up to a hundred times slower. Guards nest; one is destroyed
-/// by the thread that made it, in reverse order.
+/// While it lives, operations called by the thread that made it, on whatever threads they run, take denormal numbers
+/// for zero and give zero instead: processors compute with those up to a hundred times slower. Guards nest; one is
+/// destroyed by the thread that made it, in reverse order.
 class [[nodiscard]] FlushDenormals {
  public:
   explicit FlushDenormals(bool flush = true);

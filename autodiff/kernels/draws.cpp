@@ -92,9 +92,9 @@ void random_permutation(T* y, std::size_t n, std::uint64_t key, std::uint64_t st
     std::swap(y[i - 1], y[static_cast<std::size_t>(random.uniform() * static_cast<double>(i))]);
 }
 
-#define INSTANTIATE(T)                                                                           \
-  template void random_gamma(T*, const T*, std::size_t, std::uint64_t, std::uint64_t);           \
-  template void random_poisson(T*, const T*, std::size_t, std::uint64_t, std::uint64_t);         \
+#define INSTANTIATE(T)                                                                   \
+  template void random_gamma(T*, const T*, std::size_t, std::uint64_t, std::uint64_t);   \
+  template void random_poisson(T*, const T*, std::size_t, std::uint64_t, std::uint64_t); \
   template void random_permutation(T*, std::size_t, std::uint64_t, std::uint64_t);
 INSTANTIATE(float)
 INSTANTIATE(double)

@@ -57,8 +57,8 @@ Variable<T> softmax_cross_entropy(const Variable<T>& logits, const Variable<T>& 
 template <Real T>
 Variable<T> binary_cross_entropy(const Variable<T>& logits, const Variable<T>& target, const Variable<T>& pos_weight) {
   if (!std::ranges::equal(logits.shape(), target.shape()))
-    fail<ShapeError>("binary_cross_entropy_with_logits", "logits and target must have one shape: ",
-                     Dims(logits.shape()), " and ", Dims(target.shape()));
+    fail<ShapeError>("binary_cross_entropy_with_logits",
+                     "logits and target must have one shape: ", Dims(logits.shape()), " and ", Dims(target.shape()));
   const typename Tape<T>::Attempt attempt({&logits, &target, &pos_weight});
   return mean((1 - target) * softplus(logits) + pos_weight * target * softplus(-logits));
 }
@@ -150,7 +150,8 @@ Variable<T> ctc_loss(const Variable<T>& log_probabilities, const Variable<T>& ta
   auto alpha = where(broadcast_to(start, first.shape()), first, -infinity);
   const auto last_step = reshape(lengths, Shape{rows, 1});
   for (std::size_t step = 1; step < p[0]; ++step) {
-    const auto from = logaddexp(logaddexp(alpha, moved_right(alpha, 1)), where(skips, moved_right(alpha, 2), -infinity));
+    const auto from =
+        logaddexp(logaddexp(alpha, moved_right(alpha, 1)), where(skips, moved_right(alpha, 2), -infinity));
     alpha = where(last_step > static_cast<double>(step), from + step_of(step), alpha);
   }
   // Ends at the last label or the blank behind it; of no label at the blank alone.
@@ -161,19 +162,19 @@ Variable<T> ctc_loss(const Variable<T>& log_probabilities, const Variable<T>& ta
 
 }  // namespace detail
 
-#define AUTODIFF_DERIVED(T)                                                                                        \
-  template Variable<T> softmin(const Variable<T>&, int);                                                           \
-  template Variable<T> sparsemax(const Variable<T>&, int);                                                         \
-  template Variable<T> glu(const Variable<T>&, int);                                                               \
-  template Variable<T> detail::softmax_cross_entropy(const Variable<T>&, const Variable<T>&,                       \
-                                                     const CrossEntropyOptions&);                                  \
-  template Variable<T> detail::binary_cross_entropy(const Variable<T>&, const Variable<T>&, const Variable<T>&);   \
-  template Variable<T> detail::gaussian_nll(const Variable<T>&, const Variable<T>&, const Variable<T>&, double);   \
-  template Variable<T> detail::poisson_nll(const Variable<T>&, const Variable<T>&);                                \
-  template Variable<T> detail::cosine_similarity(const Variable<T>&, const Variable<T>&, int, double);             \
-  template Variable<T> detail::triplet_loss(const Variable<T>&, const Variable<T>&, const Variable<T>&, double);   \
-  template Variable<T> detail::ctc_loss(const Variable<T>&, const Variable<T>&, const Variable<T>&, const Variable<T>&, \
-                                        std::size_t);
+#define AUTODIFF_DERIVED(T)                                                                                      \
+  template Variable<T> softmin(const Variable<T>&, int);                                                         \
+  template Variable<T> sparsemax(const Variable<T>&, int);                                                       \
+  template Variable<T> glu(const Variable<T>&, int);                                                             \
+  template Variable<T> detail::softmax_cross_entropy(const Variable<T>&, const Variable<T>&,                     \
+                                                     const CrossEntropyOptions&);                                \
+  template Variable<T> detail::binary_cross_entropy(const Variable<T>&, const Variable<T>&, const Variable<T>&); \
+  template Variable<T> detail::gaussian_nll(const Variable<T>&, const Variable<T>&, const Variable<T>&, double); \
+  template Variable<T> detail::poisson_nll(const Variable<T>&, const Variable<T>&);                              \
+  template Variable<T> detail::cosine_similarity(const Variable<T>&, const Variable<T>&, int, double);           \
+  template Variable<T> detail::triplet_loss(const Variable<T>&, const Variable<T>&, const Variable<T>&, double); \
+  template Variable<T> detail::ctc_loss(const Variable<T>&, const Variable<T>&, const Variable<T>&,              \
+                                        const Variable<T>&, std::size_t);
 AUTODIFF_DERIVED(float)
 AUTODIFF_DERIVED(double)
 

@@ -64,7 +64,8 @@ template <class A, class B, class W = double>
 requires(Operands<A, B>&& AnyOperand<W>) auto binary_cross_entropy_with_logits(A&& logits, B&& target,
                                                                                W&& pos_weight = 1) {
   using T = ElementOf<A, B>;
-  return detail::binary_cross_entropy<T>(to_variable<T>(std::forward<A>(logits)), to_variable<T>(std::forward<B>(target)),
+  return detail::binary_cross_entropy<T>(to_variable<T>(std::forward<A>(logits)),
+                                         to_variable<T>(std::forward<B>(target)),
                                          to_variable<T>(std::forward<W>(pos_weight)));
 }
 
@@ -105,9 +106,9 @@ auto triplet_loss(A&& anchor, B&& positive, C&& negative, double margin = 1) {
 }
 
 /// Minus the logarithm of the probability of each target sequence, any of its labels repeated and with blanks between
-/// them: log_probabilities (time, batch, classes), targets (batch, most labels), lengths (batch) of each, whole numbers;
-/// gives (batch), infinite where a target does not fit. Throws ShapeError for shapes that do not fit, ValueError for a
-/// label or a length out of range. A. Graves et al., ICML 2006.
+/// them: log_probabilities (time, batch, classes), targets (batch, most labels), lengths (batch) of each, whole
+/// numbers; gives (batch), infinite where a target does not fit. Throws ShapeError for shapes that do not fit,
+/// ValueError for a label or a length out of range. A. Graves et al., ICML 2006.
 template <class A, class B, class C, class D>
 requires Operands<A, B, C, D>
 auto ctc_loss(A&& log_probabilities, B&& targets, C&& lengths, D&& target_lengths, std::size_t blank = 0) {

@@ -63,7 +63,8 @@ Variable<T> diff(const Variable<T>& x, int order, int axis) {
   Variable<T> y = x;
   for (int i = 0; i < order; ++i) {
     const auto n = static_cast<std::ptrdiff_t>(y.shape(at));
-    y = take_range(y, axis, std::min<std::ptrdiff_t>(1, n), n) - take_range(y, axis, 0, std::max<std::ptrdiff_t>(n - 1, 0));
+    y = take_range(y, axis, std::min<std::ptrdiff_t>(1, n), n) -
+        take_range(y, axis, 0, std::max<std::ptrdiff_t>(n - 1, 0));
   }
   return y;
 }
@@ -86,7 +87,8 @@ Variable<T> interpolate(const Variable<T>& x, const std::vector<std::size_t>& le
     for (std::size_t k = 0; k < m; ++k) {
       const double scale = double(n) / double(m), from = double(k);
       double place = from * scale;
-      if (linear) place = align_corners ? (m > 1 ? from * double(n - 1) / double(m - 1) : 0) : (from + 0.5) * scale - 0.5;
+      if (linear)
+        place = align_corners ? (m > 1 ? from * double(n - 1) / double(m - 1) : 0) : (from + 0.5) * scale - 0.5;
       place = std::clamp(place, 0.0, double(n - 1));
       low(k) = static_cast<T>(std::floor(place));
       high(k) = std::min(low(k) + 1, static_cast<T>(n - 1));
@@ -98,10 +100,10 @@ Variable<T> interpolate(const Variable<T>& x, const std::vector<std::size_t>& le
   return y;
 }
 
-#define AUTODIFF_DERIVED(T)                                                                                         \
-  template Variable<T> pad(const Variable<T>&, const std::vector<std::pair<std::size_t, std::size_t>>&, PadMode);   \
-  template Variable<T> roll(const Variable<T>&, std::ptrdiff_t, int);                                               \
-  template Variable<T> diff(const Variable<T>&, int, int);                                                          \
+#define AUTODIFF_DERIVED(T)                                                                                       \
+  template Variable<T> pad(const Variable<T>&, const std::vector<std::pair<std::size_t, std::size_t>>&, PadMode); \
+  template Variable<T> roll(const Variable<T>&, std::ptrdiff_t, int);                                             \
+  template Variable<T> diff(const Variable<T>&, int, int);                                                        \
   template Variable<T> interpolate(const Variable<T>&, const std::vector<std::size_t>&, Interpolation, bool);
 AUTODIFF_DERIVED(float)
 AUTODIFF_DERIVED(double)

@@ -12,8 +12,8 @@ namespace autodiff {
 /// dcb|a is); the outermost one; those from the other end.
 enum class PadMode { reflect, edge, wrap };
 
-/// x with a border: one pair of widths, in front and behind, an axis. Throws ShapeError for another number of pairs, for
-/// a reflection as wide as the axis, a wrapped border wider than it, and for a border of nothing.
+/// x with a border: one pair of widths, in front and behind, an axis. Throws ShapeError for another number of pairs,
+/// for a reflection as wide as the axis, a wrapped border wider than it, and for a border of nothing.
 template <Real T>
 Variable<T> pad(const Variable<T>& x, const std::vector<std::pair<std::size_t, std::size_t>>& widths, PadMode mode);
 
@@ -30,8 +30,8 @@ Variable<T> diff(const Variable<T>& x, int order = 1, int axis = -1);
 enum class Interpolation { nearest, linear };
 
 /// The last axes of x in other lengths, one number each, as PyTorch's interpolate has them: the pixel i of n stands
-/// for (i + 1/2) / n of the axis, or with `align_corners`, for linear ones alone, for i / (n - 1). Throws ShapeError for
-/// more lengths than axes and for axes or lengths of nothing.
+/// for (i + 1/2) / n of the axis, or with `align_corners`, for linear ones alone, for i / (n - 1). Throws ShapeError
+/// for more lengths than axes and for axes or lengths of nothing.
 template <Real T>
 Variable<T> interpolate(const Variable<T>& x, const std::vector<std::size_t>& lengths,
                         Interpolation how = Interpolation::nearest, bool align_corners = false);

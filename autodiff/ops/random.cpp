@@ -77,8 +77,7 @@ Shape RandomPoisson::shape(Dims rate, Dims key, Dims step) const {
 }
 template <class T>
 void RandomPoisson::forward(Operand<T> y, Operand<const T> rate, Operand<const T> key, Operand<const T> step) const {
-  check_parameters(name, "rates must be finite and not negative", rate,
-                   [](T a) { return a >= 0 && std::isfinite(a); });
+  check_parameters(name, "rates must be finite and not negative", rate, [](T a) { return a >= 0 && std::isfinite(a); });
   kernels::random_poisson(y.data, rate.data, count(y.shape), whole(name, "key", *key.data),
                           whole(name, "step", *step.data));
 }
@@ -102,7 +101,9 @@ std::uint64_t identity(const Variable<T>& x) {
   return x.size() == 1 ? std::bit_cast<std::uint64_t>(static_cast<double>(*x.value().data())) : 0;
 }
 
-/// Warns where a recording, that of the first operand which is recorded, draws by the same key and step again.
+constexpr std::uint64_t warned = 0x5EED;
+
+/// Warns, once, where a recording, that of the first operand which is recorded, draws by the same key and step again.
 template <Real T>
 void note_draw(std::string_view operation, const Variable<T>& key, const Variable<T>& step,
                std::initializer_list<const Variable<T>*> others = {}) {
@@ -111,7 +112,8 @@ void note_draw(std::string_view operation, const Variable<T>& key, const Variabl
     if (!recorded && each->recorded()) recorded = each;
   if (!recorded || !recorded->alive() || !key.alive() || !step.alive()) return;
   const std::uint64_t k = identity(key), s = identity(step);
-  if (!recorded->tape().note(k * 0x9E3779B97F4A7C15 ^ (s + 0x7F4A7C15) * 0xD1B54A32D192ED03))
+  auto& tape = recorded->tape();
+  if (!tape.note(k * 0x9E3779B97F4A7C15 ^ (s + 0x7F4A7C15) * 0xD1B54A32D192ED03) && tape.note(warned))
     warn(operation, "this key and step were drawn by before, and give the same numbers again: take another key");
 }
 
@@ -200,15 +202,16 @@ Variable<T> random_permutation(std::size_t n, const Variable<T>& key, const Vari
 
 }  // namespace detail
 
-#define AUTODIFF_DERIVED(T)                                                                          \
+#define AUTODIFF_DERIVED(T)                                                                                    \
   template Variable<T> detail::random_categorical(const Variable<T>&, const Variable<T>&, const Variable<T>&); \
-  template Variable<T> detail::random_gamma(const Variable<T>&, const Variable<T>&, const Variable<T>&); \
-  template Variable<T> detail::random_beta(const Variable<T>&, const Variable<T>&, const Variable<T>&, const Variable<T>&); \
-  template Variable<T> detail::random_dirichlet(const Variable<T>&, const Variable<T>&, const Variable<T>&); \
-  template Variable<T> detail::random_poisson(const Variable<T>&, const Variable<T>&, const Variable<T>&); \
-  template Variable<T> detail::random_permutation(std::size_t, const Variable<T>&, const Variable<T>&); \
-  template Variable<T> detail::random_uniform(const Variable<T>&, const Variable<T>&, const Shape&); \
-  template Variable<T> detail::random_normal(const Variable<T>&, const Variable<T>&, const Shape&);  \
+  template Variable<T> detail::random_gamma(const Variable<T>&, const Variable<T>&, const Variable<T>&);       \
+  template Variable<T> detail::random_beta(const Variable<T>&, const Variable<T>&, const Variable<T>&,         \
+                                           const Variable<T>&);                                                \
+  template Variable<T> detail::random_dirichlet(const Variable<T>&, const Variable<T>&, const Variable<T>&);   \
+  template Variable<T> detail::random_poisson(const Variable<T>&, const Variable<T>&, const Variable<T>&);     \
+  template Variable<T> detail::random_permutation(std::size_t, const Variable<T>&, const Variable<T>&);        \
+  template Variable<T> detail::random_uniform(const Variable<T>&, const Variable<T>&, const Shape&);           \
+  template Variable<T> detail::random_normal(const Variable<T>&, const Variable<T>&, const Shape&);            \
   template Variable<T> detail::dropout(const Variable<T>&, double, const Variable<T>&, const Variable<T>&);
 AUTODIFF_DERIVED(float)
 AUTODIFF_DERIVED(double)

@@ -2,7 +2,7 @@
 // machine and for any number of threads. A program is given another step at each run, and so other numbers; a second
 // place that shall be independent of the first takes another key. Keys and steps are whole numbers from 0, held in the
 // array's own element type: below 2^24 for float, 2^53 for double. They have no gradient. Where a recording draws twice
-// by one key and step, a warning says so (see set_warnings in error.hpp).
+// by one key and step, a warning says so once (see set_warnings in error.hpp).
 #pragma once
 
 #include "arithmetic.hpp"

@@ -127,9 +127,12 @@ V CumulativeLogSumExp::vjp(const V& ct, const V& y, const V& x) const {
     const V same = (part == whole) * (abs(part) == std::numeric_limits<double>::infinity());
     return exp(where(same, 0, part) - where(same, 0, whole));
   };
-  // The factor in front is never used; of a zero, next to infinities, it would not be a number.
-  const V after = share(moved(y, at, true), y);
-  return share(x, y) * linear_recurrence(moved(after, at, false), ct, axis, true);
+  if (x.size() == 0) return ct;
+  const auto n = static_cast<std::ptrdiff_t>(x.shape(at));
+  std::vector<std::pair<std::size_t, std::size_t>> widths(x.dimension());
+  widths[at] = {0, 1};
+  const V after = pad(share(take_range(y, axis, 0, n - 1), take_range(y, axis, 1, n)), widths);
+  return share(x, y) * linear_recurrence(after, ct, axis, true);
 }
 
 AUTODIFF_REDUCE(AUTODIFF_COMPILE)

@@ -161,18 +161,18 @@ std::vector<Variable<T>> meshgrid(const std::vector<Variable<T>>& vectors) {
   return result;
 }
 
-#define AUTODIFF_DERIVED(T)                                            \
-  template Variable<T> repeat(const Variable<T>&, std::size_t, int); \
+#define AUTODIFF_DERIVED(T)                                                       \
+  template Variable<T> repeat(const Variable<T>&, std::size_t, int);              \
   template Variable<T> tile(const Variable<T>&, const std::vector<std::size_t>&); \
-  template std::vector<Variable<T>> meshgrid(const std::vector<Variable<T>>&); \
-  template Variable<T> reshape(const Variable<T>&, const Lengths&);    \
-  template Variable<T> permute(const Variable<T>&, const Axes&);       \
-  template Variable<T> transpose(const Variable<T>&, const Axes&);     \
-  template Variable<T> broadcast_to(const Variable<T>&, const Shape&); \
-  template Variable<T> flatten(const Variable<T>&, int);               \
-  template Variable<T> transpose(const Variable<T>&);                  \
-  template Variable<T> swap_axes(const Variable<T>&, int, int);        \
-  template Variable<T> squeeze(const Variable<T>&, const Axes&);       \
+  template std::vector<Variable<T>> meshgrid(const std::vector<Variable<T>>&);    \
+  template Variable<T> reshape(const Variable<T>&, const Lengths&);               \
+  template Variable<T> permute(const Variable<T>&, const Axes&);                  \
+  template Variable<T> transpose(const Variable<T>&, const Axes&);                \
+  template Variable<T> broadcast_to(const Variable<T>&, const Shape&);            \
+  template Variable<T> flatten(const Variable<T>&, int);                          \
+  template Variable<T> transpose(const Variable<T>&);                             \
+  template Variable<T> swap_axes(const Variable<T>&, int, int);                   \
+  template Variable<T> squeeze(const Variable<T>&, const Axes&);                  \
   template Variable<T> expand_dims(const Variable<T>&, int);
 AUTODIFF_DERIVED(float)
 AUTODIFF_DERIVED(double)
