@@ -1,6 +1,8 @@
 #include "error.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <iostream>
 #include <numeric>
 #include <utility>
 #include <vector>
@@ -32,6 +34,22 @@ bool ends_alike(std::string_view a, std::string_view b) {
          (a[a.size() - b.size() - 1] == '/' || a[a.size() - b.size() - 1] == '.');
 }
 }  // namespace
+
+namespace {
+std::atomic<void (*)(const std::string&)> warnings = nullptr;
+}
+
+void set_warnings(void (*handler)(const std::string& text)) { warnings = handler; }
+
+void warn(std::string_view operation, std::string_view rule) {
+  const std::string where = ErrorScope::path();
+  const std::string text =
+      (where.empty() ? "" : where + ": ") + "[" + std::string(operation) + "] " + std::string(rule);
+  if (const auto handler = warnings.load())
+    handler(text);
+  else
+    std::clog << text + "\n";
+}
 
 std::string names_near(std::string_view unknown, std::span<const std::string> known) {
   constexpr std::size_t most = 5;

@@ -69,6 +69,13 @@ class [[nodiscard]] ErrorScope {
   const ErrorScope* outer_;
 };
 
+/// Says "[operation] rule" where something is allowed, and seldom meant: by the function that set_warnings was given,
+/// else on std::clog.
+void warn(std::string_view operation, std::string_view rule);
+/// Sets what becomes of warnings in this process, [](const std::string&) {} to be silent; null: std::clog again. The
+/// function may be called by any thread.
+void set_warnings(void (*handler)(const std::string& text));
+
 /// Throws E with "[operation] rule", where the rule is put together from text, numbers and shapes.
 template <class E, class... Parts>
 [[noreturn]] void fail(std::string_view operation, const Parts&... parts) {

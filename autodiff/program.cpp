@@ -1,7 +1,6 @@
 #include "program.hpp"
 
 #include <algorithm>
-#include <iostream>
 #include <list>
 #include <sstream>
 
@@ -170,10 +169,10 @@ class ProgramCache {
     if (warned_ || std::ranges::find(forgotten_, entries_.front().shapes) == forgotten_.end()) return;
     warned_ = true, forgotten_.clear();
     std::ostringstream text;
-    text << "[program] compiles again for shapes that it met before:";
+    text << "compiles again for shapes that it met before:";
     for (const auto& shape : entries_.front().shapes) text << ' ' << to_string(Dims(shape));
-    text << "; it keeps programs for " << options_.capacity << " shapes, see CompileOptions::capacity\n";
-    std::clog << text.str();
+    text << "; it keeps programs for " << options_.capacity << " shapes, see CompileOptions::capacity";
+    warn("program", text.str());
   }
 
   /// Throws TapeError for what a recording replaces, and the program would leave as it is.

@@ -69,6 +69,7 @@ template <Real T>
 void Tape<T>::clear() {
   truncate(0);
   forget_scopes();
+  noted_.clear();
   ++anchor_->life;
 }
 

@@ -5,6 +5,8 @@
 #include <autodiff/ops/structs/activations.hpp>
 #include <autodiff/ops/structs/arithmetic.hpp>
 #include <autodiff/ops/structs/elementary.hpp>
+#include <autodiff/ops/structs/rounding.hpp>
+#include <autodiff/ops/structs/special.hpp>
 
 namespace test {
 
@@ -56,6 +58,24 @@ std::vector<Case> elementwise(F f, long double (*value)(Numbers...)) {
 
 constexpr long double pi = 3.141592653589793238462643383279502884L;
 
+/// By bisection.
+long double erfinv_of(long double y) {
+  long double low = -10, high = 10;
+  for (int i = 0; i < 100; ++i) (std::erf((low + high) / 2) < y ? low : high) = (low + high) / 2;
+  return low;
+}
+
+/// The sum of 1 / (x + k)^s, less that of 1 / (1 + k)^s for s = 1: terms, and an integral for the others.
+long double sum_of_powers(long double x, int s) {
+  constexpr int terms = 20000;
+  long double total = 0;
+  for (int k = terms; k-- > 0;) total += std::pow(x + k, -s) - (s == 1 ? 1 / (1.0L + k) : 0);
+  const long double end = x + terms;
+  if (s == 1) return total - std::log(end / (1.0L + terms)) + 0.5L / end - 0.5L / (1.0L + terms);
+  return total + std::pow(end, 1 - s) / (s - 1) + std::pow(end, -s) / 2;
+}
+constexpr long double euler = 0.577215664901532860606512090082402431L;
+
 }  // namespace
 
 // Operation, its public function, and the same for one number by other means.
@@ -101,6 +121,36 @@ UNARY(Sinh, sinh(x), std::sinh(x))
 UNARY(Cosh, cosh(x), std::cosh(x))
 UNARY(Tanh, tanh(x), std::tanh(x))
 UNARY(Erf, erf(x), std::erf(x))
+UNARY(Asinh, asinh(x), std::asinh(x))
+UNARY(Acosh, acosh(x), std::acosh(x))
+UNARY(Atanh, atanh(x), std::atanh(x))
+UNARY(Log2, log2(x), std::log2(x))
+UNARY(Log10, log10(x), std::log10(x))
+UNARY(Exp2, exp2(x), std::exp2(x))
+
+UNARY(Floor, floor(x), std::floor(x))
+UNARY(Ceil, ceil(x), std::ceil(x))
+UNARY(Round, round(x), std::nearbyint(x))
+UNARY(Trunc, trunc(x), std::trunc(x))
+BINARY(Fmod, fmod(a, b), a - b * std::trunc(a / b))
+BINARY(Remainder, remainder(a, b), a - b * std::floor(a / b))
+
+UNARY(Cbrt, cbrt(x), std::cbrt(x))
+BINARY(Hypot, hypot(a, b), std::sqrt(a* a + b * b))
+BINARY(LogAddExp, logaddexp(a, b), std::log(std::exp(a) + std::exp(b)))
+BINARY(Xlogy, xlogy(a, b), a* std::log(b))
+UNARY(Logit, logit(x), std::log(x / (1 - x)))
+UNARY(Sinc, sinc(x), std::sin(pi* x) / (pi * x))
+UNARY(Erfc, erfc(x), std::erfc(x))
+UNARY(Erfcx, erfcx(x), std::exp(x* x) * std::erfc(x))
+UNARY(Erfinv, erfinv(x), erfinv_of(x))
+UNARY(Ndtr, ndtr(x), std::erfc(-x / std::sqrt(2.0L)) / 2)
+UNARY(LogNdtr, log_ndtr(x), std::log(std::erfc(-x / std::sqrt(2.0L)) / 2))
+UNARY(Lgamma, lgamma(x), std::log(std::tgamma(x)))
+UNARY(Digamma, digamma(x), -euler - sum_of_powers(x, 1))
+UNARY(Polygamma, polygamma(2, x), -2 * sum_of_powers(x, 3))
+BINARY(LogBeta, betaln(a, b), std::log(std::tgamma(a) * std::tgamma(b) / std::tgamma(a + b)))
+UNARY(BesselI, bessel_i(1, x), std::copysign(std::cyl_bessel_i(1.0L, std::fabs(x)), x))
 
 // By identities other than the formulas of the library.
 UNARY(Logistic, logistic(x), (1 + std::tanh(x / 2)) / 2)
@@ -112,6 +162,7 @@ UNARY(Selu, selu(x), 1.05070098735548049342L * (std::signbit(x) ? 1.673263242354
 UNARY(Gelu, gelu(x), x / 2 * std::erfc(-x / std::sqrt(2.0L)))
 UNARY(Clip, clip(x, -0.5, 1), std::fmin(std::fmax(x, -0.5L), 1.0L))
 UNARY(Silu, silu(x), x*(1 + std::tanh(x / 2)) / 2)
+UNARY(HardSigmoid, hard_sigmoid(x), std::fmin(std::fmax(x + 3, 0.0L), 6.0L) / 6)
 
 BINARY(Add, a + b, a + b)
 BINARY(Sub, a - b, a - b)
@@ -145,6 +196,8 @@ std::vector<Case> cases<ad::StopGradient>() {
 AUTODIFF_ARITHMETIC(TEST_OPERATION)
 AUTODIFF_ELEMENTARY(TEST_OPERATION)
 AUTODIFF_ACTIVATIONS(TEST_OPERATION)
+AUTODIFF_ROUNDING(TEST_OPERATION)
+AUTODIFF_SPECIAL(TEST_OPERATION)
 
 // ---- what is derived, and the parameters by default ----
 
@@ -168,6 +221,18 @@ TEST_DERIVED("greater", x[0] > x[1], std::isgreater(a, b) ? 1.0L : 0.0L)
 TEST_DERIVED("greater or equal", x[0] >= x[1], std::isgreaterequal(a, b) ? 1.0L : 0.0L)
 TEST_DERIVED("leaky_relu by default", leaky_relu(x[0]) * x[1], std::fmax(a, a / 100) * b)
 TEST_DERIVED("elu by default", elu(x[0]) * x[1], std::fmax(a, std::expm1(std::fmin(a, 0.0L))) * b)
+TEST_DERIVED("beta", beta(abs(x[0]) + 1, abs(x[1]) + 1), std::beta(std::fabs(a) + 1, std::fabs(b) + 1))
+TEST_DERIVED("i0", i0(x[0]) * x[1], std::cyl_bessel_i(0.0L, std::fabs(a)) * b)
+TEST_DERIVED("slopes of sinc", sinc(x[0], 1) * x[1], (pi * a * std::cos(pi * a) - std::sin(pi * a)) / (pi * a * a) * b)
+TEST_DERIVED("hard_swish", hard_swish(3 * x[0]) * x[1], 3 * a * std::fmin(std::fmax(3 * a + 3, 0.0L), 6.0L) / 6 * b)
+TEST_DERIVED("mish", mish(x[0]) * x[1], a* std::tanh(std::log(1 + std::exp(a))) * b)
+TEST_DERIVED("softsign", softsign(x[0]) * x[1], a / (1 + std::fabs(a)) * b)
+TEST_DERIVED("gelu_tanh", gelu_tanh(x[0]) * x[1],
+             a / 2 * (1 + std::tanh(std::sqrt(2 / pi) * (a + 0.044715L * a * a * a))) * b)
+TEST_DERIVED("prelu", prelu(x[0], x[1]), a > 0 ? a : a * b)
+TEST_DERIVED("conditions", where((x[0] > 0 && x[1] > 0) || !(x[0] < 1), x[0], x[1]),
+             (a > 0 && b > 0) || !(a < 1) ? a : b)
+TEST_DERIVED("masked_fill", masked_fill(x[0], x[1] > 0, 3) * x[1], (b > 0 ? 3 : a) * b)
 TEST_DERIVED("argument used twice", pow(exp(x[0]), x[0]) + x[1] * x[1], std::exp(a* a) + b * b)
 
 TEST_CASE("elementwise at special points") {

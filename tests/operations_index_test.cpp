@@ -83,7 +83,178 @@ std::vector<Case> cases<ad::OneHot>() {
            }}};
 }
 
+namespace {
+
+/// Shape of x, axis, number of indices along it; and the element of x that an element of the result is taken from.
+struct Along {
+  Shape x;
+  std::size_t axis, many;
+  Shape shape() const {
+    Shape all = x;
+    all[axis] = many;
+    return all;
+  }
+  std::size_t place(const Index& i) const {
+    std::size_t n = 1;
+    for (const std::size_t each : i) n += 3 * each + n * each;
+    return n % x[axis];
+  }
+  Array<double> indices() const {
+    return build(shape(), [&](const Index& i) { return place(i); });
+  }
+  Index from(Index i) const { return i[axis] = place(i), i; }
+};
+const std::vector<Along> alongs{{{4}, 0, 6}, {{4, 3}, 0, 2}, {{4, 3}, 1, 5}, {{2, 3, 4}, 1, 4}, {{3, 2}, 1, 0}};
+
+/// Runs over the elements of the indices in order.
+template <class F>
+void each(const Along& c, F f) {
+  build(c.shape(), [&](const Index& i) {
+    const Index to = c.from(i);
+    return f(i, to), 0;
+  });
+}
+
+double& element(Array<double>& x, const Index& i) { return x.element(i.begin(), i.end()); }
+double element(const Array<double>& x, const Index& i) { return x.element(i.begin(), i.end()); }
+
+}  // namespace
+
+template <>
+std::vector<Case> cases<ad::TakeAlong>() {
+  std::vector<Case> result;
+  for (const auto& c : alongs)
+    result.push_back({"take_along_axis", [=](const auto& x) { return take_along_axis(x[0], c.indices(), int(c.axis)); },
+                      samples({c.x}),
+                      [=](const Arrays& at) {
+                        return build(c.shape(), [&](const Index& i) { return element(at[0], c.from(i)); });
+                      }});
+  return result;
+}
+template <>
+std::vector<Case> cases<ad::AddAlong>() {
+  std::vector<Case> result;
+  for (const auto& c : alongs)
+    result.push_back({"add_along_axis",
+                      [=](const auto& x) { return add_along_axis(x[0], c.indices(), x[1], int(c.axis)); },
+                      samples({c.x, c.shape()}),
+                      [=](const Arrays& at) {
+                        Array<double> y = at[0];
+                        each(c, [&](const Index& i, const Index& to) { element(y, to) += element(at[1], i); });
+                        return y;
+                      }});
+  return result;
+}
+template <>
+std::vector<Case> cases<ad::PutAlong>() {
+  std::vector<Case> result;
+  for (const auto& c : alongs)
+    result.push_back({"put_along_axis",
+                      [=](const auto& x) { return put_along_axis(x[0], c.indices(), x[1], int(c.axis)); },
+                      samples({c.x, c.shape()}),
+                      [=](const Arrays& at) {
+                        Array<double> y = at[0];
+                        each(c, [&](const Index& i, const Index& to) { element(y, to) = element(at[1], i); });
+                        return y;
+                      }});
+  return result;
+}
+
+namespace {
+
+/// Whole numbers, as a variable that a recorded operation gave.
+template <class V>
+V recorded(const V& x, const Array<double>& numbers) {
+  return ad::sign(ad::abs(sum(x))) * numbers;
+}
+const Array<double> rows = array({4}, {2, 0, 1, 2}), columns = array({4}, {1, 1, 0, 1});
+
+}  // namespace
+
+template <>
+std::vector<Case> cases<ad::RavelIndex>() {
+  using Coordinates = std::vector<std::pair<std::size_t, std::size_t>>;
+  const Coordinates at_rows{{2, 1}, {0, 1}, {1, 0}, {2, 1}};
+  std::vector<Case> result{
+      {"at_coordinates",
+       [](const auto& x) {
+         return at_coordinates(x[0], {recorded(x[0], rows), recorded(x[0], columns)});
+       },
+       samples({{3, 2}}),
+       [=](const Arrays& at) {
+         return build({4}, [&](const Index& i) { return at[0](at_rows[i[0]].first, at_rows[i[0]].second); });
+       }}};
+  for (const bool accumulate : {false, true})
+    result.push_back({"index_put",
+                      [=](const auto& x) {
+                        return index_put(x[0], {recorded(x[0], rows), recorded(x[0], columns)}, x[1], accumulate);
+                      },
+                      samples({{3, 2}, {4}}),
+                      [=](const Arrays& at) {
+                        Array<double> y = at[0];
+                        for (std::size_t i = 0; i < 4; ++i) {
+                          double& to = y(at_rows[i].first, at_rows[i].second);
+                          to = accumulate ? to + at[1](i) : at[1](i);
+                        }
+                        return y;
+                      }});
+  return result;
+}
+template <>
+std::vector<Case> cases<ad::SegmentMax>() {
+  const auto f = [](const auto& x) {
+    return where(array({3, 1}, {1, 1, 0}), segment_max(x[0], recorded(x[0], array({4}, {1, 0, 1, 1})), 3), 0);
+  };
+  return {{"segment_max", f, samples({{4, 2}}), [](const Arrays& at) {
+             return build({3, 2}, [&](const Index& i) {
+               const std::size_t j = i[1];
+               return i[0] == 0 ? at[0](1, j) : i[0] == 1 ? std::max({at[0](0, j), at[0](2, j), at[0](3, j)}) : 0.0;
+             });
+           }}};
+}
+
 AUTODIFF_INDEX(TEST_OPERATION)
+
+TEST_CASE("derived bincount, segment_sum and segment_mean") {
+  const auto index = array({2, 3}, {1, 3, 1, 0, 1, 3});
+  check({"bincount", [=](const auto& x) { return bincount(index, 4, x[0]); }, samples({{2, 3}}),
+         [](const Arrays& at) {
+           return array({4}, {at[0](1, 0), at[0](0, 0) + at[0](0, 2) + at[0](1, 1), 0, at[0](0, 1) + at[0](1, 2)});
+         }});
+  ad::Tape<double> tape;
+  CHECK_EQ(difference(bincount(tape.variable(index), 5).value(), array({5}, {1, 3, 0, 2, 0}), 0), "");
+  CHECK_THROWS_WITH_AS(bincount(tape.variable(index), 3),
+                       "[scatter_add] element 1 must be a whole number from 0 to 3 (not included): 3", ad::ValueError);
+  const auto segments = array({3}, {2, 0, 2});
+  check({"segment_mean",
+         [=](const auto& x) { return segment_mean(x[0], segments, 3) + 0 * segment_sum(x[0], segments, 3); },
+         samples({{3, 2}}),
+         [](const Arrays& at) {
+           return build({3, 2}, [&](const Index& i) {
+             return i[0] == 0 ? at[0](1, i[1]) : i[0] == 1 ? 0.0 : (at[0](0, i[1]) + at[0](2, i[1])) / 2;
+           });
+         }});
+  const auto x = tape.variable(array({3}, {5, 5, 1}));
+  CHECK_EQ(difference(gradient(sum(segment_max(x, array({3}, {0, 0, 1}), 2)), x), array({3}, {0.5, 0.5, 1}), 0), "");
+  CHECK_EQ(segment_max(x, array({3}, {0, 0, 0}), 2)(1).item(), -HUGE_VAL);
+}
+
+TEST_CASE("coordinates and indices along an axis that are out of range, or of other shapes, are named") {
+  ad::Tape<double> tape;
+  const auto x = tape.variable(array({2, 3}, {1, 2, 3, 4, 5, 6}));
+  const auto two = ad::Variable<double>(array({2}, {0, 1})), bad = ad::Variable<double>(array({2}, {0, 3}));
+  CHECK_THROWS_WITH_AS(index_put(x, {two, bad}, 1),
+                       "[index_put] element 1 must be a whole number from 0 to 3 (not included): 3", ad::ValueError);
+  CHECK_THROWS_WITH_AS(at_coordinates(x, {two}),
+                       "[at_coordinates] needs one array of coordinates an axis: 1 for (2, 3)", ad::ShapeError);
+  CHECK_THROWS_AS(at_coordinates(x, {two, x}), ad::ShapeError);
+  CHECK_THROWS_WITH_AS(take_along_axis(x, array({1, 3}, {0, 1, 2}), 0),
+                       "[take_along_axis] element 2 must be a whole number from 0 to 2 (not included): 2",
+                       ad::ValueError);
+  CHECK_THROWS_WITH_AS(take_along_axis(x, two), "[take_along_axis] lengths must agree but along axis 1: (2, 3) and (2)",
+                       ad::ShapeError);
+  CHECK_THROWS_AS(put_along_axis(x, array({2, 1}, {0, 1}), two, 1), ad::ShapeError);
+}
 
 TEST_CASE("derived take") {
   check({"take",

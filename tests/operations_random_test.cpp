@@ -51,7 +51,185 @@ std::vector<Case> cases<ad::RandomUniform>() {
        samples({{3, 2}})}};
 }
 
+// Parameters are no place for finite differences, either: draws jump, and their derivative is that of the quantile.
+template <>
+std::vector<Case> cases<ad::RandomGamma>() {
+  return {{"random_gamma", [](const auto& x) { return x[0] * random_gamma(one(x[0]) * 2 + 0 * sign(x[0]), 3, 4); },
+           samples({{3, 5}})}};
+}
+template <>
+std::vector<Case> cases<ad::RandomPoisson>() {
+  return {{"random_poisson", [](const auto& x) { return x[0] * random_poisson(one(x[0]) * 20 + 0 * sign(x[0]), 3, 4); },
+           samples({{3, 5}})}};
+}
+template <>
+std::vector<Case> cases<ad::RandomPermutation>() {
+  return {
+      {"random_permutation", [](const auto& x) { return x[0] * random_permutation(7, one(x[0]), 4); }, samples({{7}})}};
+}
+
 AUTODIFF_RANDOM(TEST_OPERATION)
+
+namespace {
+
+/// Whether observed counts may come from these probabilities: chi-square below its mean by so many deviations, and not
+/// suspiciously near them.
+bool likely(const std::vector<double>& observed, const std::vector<double>& probability) {
+  double n = 0, chi = 0;
+  for (double o : observed) n += o;
+  for (std::size_t i = 0; i < observed.size(); ++i)
+    chi += std::pow(observed[i] - n * probability[i], 2) / (n * probability[i]);
+  const double freedom = double(observed.size() - 1), away = (chi - freedom) / std::sqrt(2 * freedom);
+  return away < 4.5 && away > -3;
+}
+
+template <class A>
+std::pair<double, double> mean_and_variance(const A& x) {
+  const auto m = moments(x);
+  return {m[0], m[1] - m[0] * m[0]};
+}
+
+constexpr std::size_t many = 1 << 17;
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("gamma numbers: moments, quantiles of the exponential one, and the derivative of the mean", T, float,
+                   double) {
+  for (const double a : {0.3, 1.0, 4.5, 60.0}) {
+    INFO(a);
+    ad::Tape<T> tape;
+    const auto shape = tape.variable(Array<T>(Shape{many}, T(a)));
+    const auto x = random_gamma(shape, 5, 1);
+    const auto [mean, variance] = mean_and_variance(x.value());
+    CHECK(std::abs(mean - a) < 4 * std::sqrt(a / many));
+    CHECK(std::abs(variance - a) < 4 * std::sqrt((6 * a + 2 * a * a) / many));
+    const auto slope = mean_and_variance(gradient(sum(x), shape));  // of means: 1; and of second moments: 2 a + 1
+    CHECK(std::abs(slope.first - 1) < 4 * std::sqrt(slope.second / many));
+    const auto second = mean_and_variance(gradient(sum(x * x), shape));
+    CHECK(std::abs(second.first - (2 * a + 1)) < 4 * std::sqrt(second.second / many));
+    if (a != 1) continue;
+    std::vector<double> counts(64);
+    for (const T each : x.value()) ++counts[std::size_t(std::exp(-double(each)) * 63.999)];
+    CHECK(likely(counts, std::vector<double>(64, 1 / 64.0)));
+  }
+}
+
+TEST_CASE("gamma numbers: their derivative is that of the quantile") {
+  ad::Tape<double> tape;
+  const auto shape = tape.variable(array({3}, {0.5, 3, 40}));
+  const auto x = random_gamma(shape, 5, 1);
+  const auto g = gradient(sum(x), shape);
+  for (const std::size_t i : {1, 2}) {  // the distribution function stays when shape and number move together
+    const double a = shape.value()(i), z = x.value()(i), h = 1e-4;
+    const auto below = [](double p, double end) {  // its integral by Simpson's rule, over the root of the number
+      const int n = 20000;
+      double total = 0;
+      for (int k = 0; k <= n; ++k) {
+        const double u = std::sqrt(end) * k / n, w = k == 0 || k == n ? 1 : k % 2 ? 4 : 2;
+        total += w * 2 * std::pow(u, 2 * p - 1) * std::exp(-u * u - std::lgamma(p));
+      }
+      return total * std::sqrt(end) / n / 3;
+    };
+    const double by_shape = (below(a + h, z) - below(a - h, z)) / (2 * h);
+    const double density = std::pow(z, a - 1) * std::exp(-z - std::lgamma(a));
+    CHECK(g(i) == doctest::Approx(-by_shape / density).epsilon(1e-5));
+  }
+  CHECK_THROWS_WITH_AS(gradient(sum(recorded_gradient(sum(x), shape)), shape),
+                       "[random_gamma] the derivative of random numbers by their shape is known to first order alone",
+                       ad::ValueError);
+  CHECK_THROWS_AS(random_gamma(tape.variable({1.0, 0.0}), 1, 1), ad::ValueError);
+  CHECK_THROWS_AS(random_poisson(tape.variable({1.0, -1.0}), 1, 1), ad::ValueError);
+}
+
+TEST_CASE("beta and Dirichlet numbers: moments") {
+  ad::Tape<double> tape;
+  const auto a = tape.variable(Array<double>(Shape{many}, 2.0));
+  const auto x = random_beta(a, 3, 6, 1);
+  const auto [mean, variance] = mean_and_variance(x.value());
+  CHECK(std::abs(mean - 0.4) < 4 * std::sqrt(0.04 / many));
+  CHECK(std::abs(variance - 0.04) < 4 * 0.04 * std::sqrt(2.0 / many));
+  const auto slope = mean_and_variance(gradient(sum(x), a));  // b / (a + b)^2
+  CHECK(std::abs(slope.first - 0.12) < 4 * std::sqrt(slope.second / many));
+  Array<double> shapes(Shape{many, 3});
+  for (std::size_t i = 0; i < shapes.size(); ++i) shapes.data()[i] = double(i % 3 + 1);
+  const auto y = random_dirichlet(tape.variable(shapes), 7, 1).value();
+  for (std::size_t k = 0; k < 3; ++k) {
+    const auto m = mean_and_variance(Array<double>(xt::view(y, xt::all(), k)));
+    const double p = double(k + 1) / 6;
+    CHECK(std::abs(m.first - p) < 4 * std::sqrt(p * (1 - p) / 7 / many));
+    CHECK(std::abs(m.second - p * (1 - p) / 7) < 4 * p * (1 - p) / 7 * std::sqrt(2.0 / many));
+  }
+  CHECK(std::abs(y(5, 0) + y(5, 1) + y(5, 2) - 1) < 1e-15);
+}
+
+TEST_CASE_TEMPLATE("Poisson numbers, classes and permutations: their probabilities", T, float, double) {
+  for (const double rate : {0.7, 9.0, 10.5, 80.0}) {
+    INFO(rate);
+    const auto x = random_poisson(ad::Variable<T>(Array<T>(Shape{many}, T(rate))), 8, 1).value();
+    const auto [mean, variance] = mean_and_variance(x);
+    CHECK(std::abs(mean - rate) < 4 * std::sqrt(rate / many));
+    CHECK(std::abs(variance - rate) < 4 * rate * std::sqrt((2 + 1 / rate) / many));
+    const auto low = std::size_t(std::max(0.0, std::floor(rate - 3 * std::sqrt(rate))));
+    const auto high = std::size_t(rate + 3 * std::sqrt(rate));
+    std::vector<double> counts(high - low + 1), probability(counts.size());
+    for (const T each : x) ++counts[std::clamp<std::size_t>(std::size_t(each), low, high) - low];
+    double rest = 1;
+    for (std::size_t k = 0; k <= high; ++k) {
+      const double p = k == high ? rest : std::exp(double(k) * std::log(rate) - rate - std::lgamma(double(k) + 1));
+      probability[std::max(k, low) - low] += p, rest -= p;
+    }
+    CHECK(likely(counts, probability));
+  }
+  Array<T> logits(Shape{many, 4});
+  const std::vector<double> share{0.1, 0.2, 0.3, 0.4};
+  for (std::size_t i = 0; i < logits.size(); ++i) logits.data()[i] = T(std::log(share[i % 4]) + 3);
+  std::vector<double> counts(4), orders(24);
+  for (const T each : random_categorical(ad::Variable<T>(logits), 9, 1).value()) ++counts[std::size_t(each)];
+  CHECK(likely(counts, share));
+  for (int step = 0; step < 6000; ++step) {
+    const auto p = random_permutation(4, plain<T>(10), step).value();
+    CHECK_EQ(p(0) + p(1) + p(2) + p(3), 6);
+    const auto rank = [&](std::size_t i) {  // how many of those behind are smaller
+      std::size_t n = 0;
+      for (std::size_t j = i + 1; j < 4; ++j) n += p(j) < p(i);
+      return n;
+    };
+    ++orders[rank(0) * 6 + rank(1) * 2 + rank(2)];
+  }
+  CHECK(likely(orders, std::vector<double>(24, 1 / 24.0)));
+}
+
+namespace {
+std::vector<std::string> warned;
+}
+
+TEST_CASE("two draws by one key in a recording warn, draws by another key or step do not") {
+  ad::set_warnings([](const std::string& text) { warned.push_back(text); });
+  warned.clear();
+  {
+    ad::Tape<double> tape;
+    const auto x = tape.variable(array({3}, {1, 2, 3})), step = tape.variable(4);
+    dropout(x, 0.5, 1, step), dropout(x, 0.5, 2, step), dropout(x, 0.5, 1, 5);
+    random_normal(3, step, {2}), random_gamma(x, 6, step), random_gamma(plain<double>(2), 6, 4);
+    CHECK(warned.empty());
+    dropout(x, 0.5, 1, step);
+    CHECK_EQ(warned.size(), 1);
+    CHECK_EQ(warned[0],
+             "[dropout] this key and step were drawn by before, and give the same numbers again: take "
+             "another key");
+    tape.clear();
+    const auto y = tape.variable(array({3}, {1, 2, 3}));
+    dropout(y, 0.5, 1, 4);
+    CHECK_EQ(warned.size(), 1);
+    ad::Tape<double> abstract(ad::TapeMode::abstract);
+    const auto key = abstract.input({}), other = abstract.input({});
+    random_uniform(key, 1, {2}), random_uniform(other, 1, {2});
+    CHECK_EQ(warned.size(), 1);
+    random_poisson(abstract.input({2}), key, 1);
+    CHECK_EQ(warned.size(), 2);
+  }
+  ad::set_warnings(nullptr);
+}
 
 TEST_CASE("derived random_normal") {
   check({"random_normal", [](const auto& x) { return x[0] * random_normal(one(x[0]), 5, x[0].shape()); },

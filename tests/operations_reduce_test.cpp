@@ -106,6 +106,65 @@ std::vector<Case> cases<ad::ArgMax>() {
   return result;
 }
 template <>
+std::vector<Case> cases<ad::ArgMin>() {
+  const auto place = [](const Elements& e) { return std::min_element(e.begin(), e.end()) - e.begin(); };
+  std::vector<Case> result;
+  for (const std::size_t at : {0, 1, 2})
+    result.push_back({"argmin", [=](const auto& x) { return argmin(x[0], int(at)); }, samples({{3, 19, 17}}),
+                      [=](const Arrays& x) {
+                        return fold_over(x[0], {at == 0, at == 1, at == 2}, false, place);
+                      }});
+  return result;
+}
+
+namespace {
+
+/// A running function of several arrays along an axis, against y_i = step(y_(i-1), x_i, ...) by hand.
+template <class F>
+std::vector<Case> running(const std::string& name, F f, std::size_t arrays, bool reverse,
+                          std::function<double(bool first, double before, const Elements&)> step) {
+  std::vector<Case> result;
+  for (const auto& [shape, axis] : std::vector<std::pair<Shape, int>>{
+           {{5}, 0}, {{2, 3, 4}, 0}, {{2, 3, 4}, 1}, {{2, 3, 4}, -1}, {{3, 1}, 1}, {{2, 0}, 1}})
+    result.push_back({name + " along " + std::to_string(axis), [f, axis = axis](const auto& x) { return f(x, axis); },
+                      samples(Shapes(arrays, shape)),
+                      [=, shape = shape, axis = axis](const Arrays& x) {
+                        const auto at = static_cast<std::size_t>(axis < 0 ? axis + int(shape.size()) : axis);
+                        return build(shape, [&](auto index) {
+                          double y = 0;
+                          const std::size_t end = index[at];
+                          for (std::size_t k = 0; k <= (reverse ? shape[at] - 1 - end : end); ++k) {
+                            index[at] = reverse ? shape[at] - 1 - k : k;
+                            Elements here;
+                            for (const auto& each : x) here.push_back(each.element(index.begin(), index.end()));
+                            y = step(k == 0, y, here);
+                          }
+                          return y;
+                        });
+                      }});
+  return result;
+}
+
+}  // namespace
+
+template <>
+std::vector<Case> cases<ad::LinearRecurrence>() {
+  std::vector<Case> result;
+  for (const bool reverse : {false, true})
+    for (auto& each : running(
+             "linear_recurrence", [=](const auto&x, int axis) { return linear_recurrence(x[0], x[1], axis, reverse); },
+             2, reverse, [](bool first, double y, const Elements&x) { return first ? x[1] : x[0] * y + x[1]; }))
+      result.push_back(std::move(each));
+  return result;
+}
+template <>
+std::vector<Case> cases<ad::CumulativeLogSumExp>() {
+  return running(
+      "logcumsumexp", [](const auto& x, int axis) { return logcumsumexp(x[0], axis); }, 1, false,
+      [](bool first, double y, const Elements& x) { return first ? x[0] : std::log(std::exp(y) + std::exp(x[0])); });
+}
+
+template <>
 std::vector<Case> cases<ad::CumulativeSum>() {
   std::vector<Case> result;
   for (bool reverse : {false, true}) {
@@ -177,6 +236,83 @@ TEST_CASE("derived logsumexp") {
         }));
       },
       false));
+}
+
+TEST_CASE("derived cumprod") {
+  check(running(
+      "cumprod", [](const auto& x, int axis) { return cumprod(x[0], axis); }, 1, false,
+      [](bool first, double y, const Elements& x) { return first ? x[0] : y * x[0]; }));
+  ad::Tape<double> tape;  // with zeros
+  const auto x = tape.variable(array({4}, {2, 0, 3, 0}));
+  CHECK_EQ(difference(gradient(sum(cumprod(x)), x), array({4}, {1, 2 + 6, 0, 0}), 1e-15), "");
+  CHECK_EQ(difference(hessian(sum(cumprod(x)), x),
+                      array({4, 4}, {0, 1 + 3, 0, 0, 1 + 3, 0, 2, 6, 0, 2, 0, 0, 0, 6, 0, 0}), 1e-15),
+           "");
+}
+
+TEST_CASE("derived stddev and norms") {
+  check(REDUCTION(
+      stddev, [](const Elements& e) { return std::sqrt(pairwise(e, 0)); }, false));
+  for (const double p : {1.0, 1.5, 2.0, 3.0}) {
+    const auto fold = [=](const Elements& e) {
+      long double total = 0;
+      for (double x : e) total += std::pow(std::fabs(static_cast<long double>(x)), p);
+      return std::pow(total, 1.0L / p);
+    };
+    check({"vector_norm", [=](const auto& x) { return vector_norm(x[0], p, 1, true); }, samples({{3, 5}}),
+           [=](const Arrays& at) {
+             return fold_over(at[0], {false, true}, true, fold);
+           }});
+  }
+  check({"vector_norm, the largest", [](const auto& x) { return vector_norm(x[0], HUGE_VAL); }, samples({{3, 5}}),
+         [](const Arrays& at) { return Array<double>(xt::amax(xt::abs(at[0]))); }});
+  ad::Tape<double> tape;
+  const auto x = tape.variable(array({2, 2}, {0, 0, 3, 0}));
+  CHECK_EQ(difference(gradient(sum(stddev(x, 1)), x), array({2, 2}, {0, 0, 0.5, -0.5}), 1e-15), "");
+  for (const double p : {1.0, 1.5, 2.0, 3.0, HUGE_VAL})
+    CHECK_EQ(difference(gradient(sum(vector_norm(x, p, 1)), x), array({2, 2}, {0, 0, 1, 0}), 1e-15), "");
+  CHECK(vector_norm(tape.variable({3e200, 4e200}), 3).item() == doctest::Approx(1e200 * std::cbrt(91.0)));
+  CHECK_THROWS_AS(vector_norm(x, 0), ad::ValueError);
+}
+
+TEST_CASE("derived any_of and all_of, and reductions that leave out NaN") {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  ad::Tape<double> tape;
+  const auto x = tape.variable(array({3, 3}, {0, 0, 0, 1, nan, 3, nan, nan, nan}));
+  CHECK_EQ(difference(any_of(x, 1).value(), array({3}, {0, 1, 1}), 0), "");
+  CHECK_EQ(difference(all_of(x, 1).value(), array({3}, {0, 1, 1}), 0), "");
+  CHECK_EQ(all_of(tape.variable(Array<double>(Shape{0}))).item(), 1);
+  CHECK_EQ(any_of(tape.variable(Array<double>(Shape{0}))).item(), 0);
+  CHECK_EQ(difference(nansum(x, 1).value(), array({3}, {0, 4, 0}), 0), "");
+  CHECK_EQ(difference(nanmean(x, 1).value(), array({3}, {0, 2, nan}), 0), "");
+  CHECK_EQ(difference(nanvariance(x, 1).value(), array({3}, {0, 1, nan}), 0), "");
+  CHECK_EQ(difference(nanvariance(x, 1, false, 1).value(), array({3}, {0, 2, nan}), 0), "");
+  CHECK_EQ(difference(nanmax(x, 1).value(), array({3}, {0, 3, nan}), 0), "");
+  CHECK_EQ(difference(nanmin(x, 1, true).value(), array({3, 1}, {0, 1, nan}), 0), "");
+  for (const auto& y : {nansum(x, 1), nanmean(x, 1), nanmax(x, 1), nanvariance(x, 1)})
+    for (const std::size_t i : {6, 7, 8}) CHECK_EQ(gradient(y(0) + y(1), x).data()[i], 0);
+  CHECK_EQ(difference(gradient(nanmean(x), x), array({3, 3}, {.2, .2, .2, .2, 0, .2, 0, 0, 0}), 1e-16), "");
+  check({"reductions that leave out NaN, of numbers",
+         [](const auto& x) { return nanmean(x[0], 1) * nanmax(x[0], 1) + nanvariance(x[0], 1) + nansum(x[0], 1); },
+         samples({{3, 5}}),
+         [](const Arrays& at) {
+           const Array<double> mean = xt::mean(at[0], 1);
+           return Array<double>(mean * xt::amax(at[0], 1) + xt::mean(xt::square(at[0]), 1) - mean * mean + 5 * mean);
+         }});
+}
+
+TEST_CASE("running sums of exponentials at the extremes") {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+  ad::Tape<double> tape;
+  const auto x = tape.variable({-infinity, -infinity, -1e4, 1e4, 1e4, infinity});
+  CHECK_EQ(difference(logcumsumexp(x).value(),
+                      array({6}, {-infinity, -infinity, -1e4, 1e4, 1e4 + std::log(2.0), infinity}), 1e-15),
+           "");
+  CHECK_EQ(difference(gradient(logcumsumexp(x)(4), x), array({6}, {0, 0, 0, 0.5, 0.5, 0}), 1e-12), "");
+  CHECK_EQ(difference(gradient(logcumsumexp(x)(2), x), array({6}, {0, 0, 1, 0, 0, 0}), 1e-15), "");
+  const auto finite = tape.variable({-infinity, -1e4, 1e4, 1e4});
+  for (const double each : hessian(logcumsumexp(finite)(3), finite)) CHECK(std::isfinite(each));
+  CHECK_EQ(difference(logcumsumexp(tape.variable({1.0, nan, 2.0})).value(), array({3}, {1, nan, nan}), 0), "");
 }
 
 TEST_CASE("derived sum_to") {

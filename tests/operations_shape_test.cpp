@@ -300,4 +300,95 @@ TEST_CASE("derived split") {
          }});
 }
 
+TEST_CASE("derived repeat, tile, roll, and pads that take what is there") {
+  using ad::PadMode;
+  using Widths = std::vector<std::pair<std::size_t, std::size_t>>;
+  const auto shaped = [](const Shape& shape, auto f) {
+    return [=](const Arrays& at) { return ad::to_array<double>(xt::reshape_view(f(at), shape)); };
+  };
+  const Index all{0, 1, 2};
+  for (const auto& c : std::vector<Case>{
+           {"repeat", [](const auto& x) { return repeat(x[0], 2, 1); }, {}, chosen({all, {0, 0, 1, 1, 2, 2}})},
+           {"repeat, not once", [](const auto& x) { return repeat(x[0], 0, -1); }, {}, chosen({all, {}})},
+           {"tile", [](const auto& x) { return tile(x[0], {3}); }, {}, chosen({all, {0, 1, 2, 0, 1, 2, 0, 1, 2}})},
+           {"tile, with an axis in front",
+            [](const auto& x) {
+              return tile(x[0], {1, 2, 1});
+            },
+            {},
+            shaped({1, 6, 3}, chosen({{0, 1, 2, 0, 1, 2}, all}))},
+           {"roll", [](const auto& x) { return roll(x[0], 1); }, {}, chosen({{2, 0, 1}, all})},
+           {"roll back", [](const auto& x) { return roll(x[0], -4, 1); }, {}, chosen({all, {1, 2, 0}})},
+           {"roll round", [](const auto& x) { return roll(x[0], 6, 1) * 1; }, {}, chosen({all, all})},
+           {"pad by reflection",
+            [](const auto& x) { return pad(x[0], Widths{{2, 1}, {0, 2}}, PadMode::reflect); },
+            {},
+            chosen({{2, 1, 0, 1, 2, 1}, {0, 1, 2, 1, 0}})},
+           {"pad by the edge",
+            [](const auto& x) { return pad(x[0], Widths{{2, 0}, {1, 4}}, PadMode::edge); },
+            {},
+            chosen({{0, 0, 0, 1, 2}, {0, 0, 1, 2, 2, 2, 2, 2}})},
+           {"pad by wrapping",
+            [](const auto& x) { return pad(x[0], Widths{{3, 1}, {0, 2}}, PadMode::wrap); },
+            {},
+            chosen({{0, 1, 2, 0, 1, 2, 0}, {0, 1, 2, 0, 1}})},
+           {"interpolate, nearest",
+            [](const auto& x) { return interpolate(x[0], {2, 7}); },
+            {},
+            chosen({{0, 1}, {0, 0, 0, 1, 1, 2, 2}})},
+           {"meshgrid",
+            [](const auto& x) { return meshgrid(std::vector{x[0](0), x[0](1)})[1] + 0 * x[0]; },
+            {},
+            chosen({{1, 1, 1}, all})}}) {
+    Case at = c;
+    at.at = samples({{3, 3}});
+    check(at);
+  }
+}
+
+TEST_CASE("derived diff and linear interpolation") {
+  check({"diff", [](const auto& x) { return diff(x[0], 2, 0); }, samples({{4, 2}}),
+         [](const Arrays& at) {
+           return build({2, 2}, [&](const Index& i) {
+             return at[0](i[0] + 2, i[1]) - 2 * at[0](i[0] + 1, i[1]) + at[0](i[0], i[1]);
+           });
+         }});
+  CHECK_EQ(diff(ad::Variable<double>(array({1}, {1})), 3).size(), 0);
+  for (const bool corners : {false, true})
+    for (const std::size_t m : {1, 2, 5, 8})
+      check({"interpolate, linear",
+             [=](const auto& x) { return interpolate(x[0], {m}, ad::Interpolation::linear, corners); },
+             samples({{2, 4}}),
+             [=](const Arrays& at) {
+               return build({2, m}, [&](const Index& i) {  // by tents around the four elements
+                 double place = corners ? (m == 1 ? 0 : 3.0 * i[1] / (m - 1)) : (i[1] + 0.5) * 4 / m - 0.5, y = 0;
+                 place = std::clamp(place, 0.0, 3.0);
+                 for (std::size_t k = 0; k < 4; ++k) y += at[0](i[0], k) * std::max(0.0, 1 - std::abs(place - k));
+                 return y;
+               });
+             }});
+  check({"interpolate, two axes",
+         [](const auto& x) {
+           return interpolate(x[0], {3, 2}, ad::Interpolation::linear, true);
+         },
+         samples({{2, 3}}),
+         [](const Arrays& at) {
+           return build({3, 2}, [&](const Index& i) {
+             return (at[0](0, 2 * i[1]) * (2 - double(i[0])) + at[0](1, 2 * i[1]) * double(i[0])) / 2;
+           });
+         }});
+}
+
+TEST_CASE("pads, grids and lengths that are refused") {
+  ad::Tape<double> tape;
+  const auto x = tape.variable(array({2, 3}, {1, 2, 3, 4, 5, 6}));
+  CHECK_THROWS_WITH_AS(pad(x, {{2, 0}, {0, 0}}, ad::PadMode::reflect),
+                       "[pad] the border of axis 0 is wider than what it is made of: 2 for (2, 3)", ad::ShapeError);
+  CHECK_THROWS_AS(pad(x, {{0, 0}, {0, 4}}, ad::PadMode::wrap), ad::ShapeError);
+  CHECK_THROWS_AS(pad(x, {{0, 0}}, ad::PadMode::edge), ad::ShapeError);
+  CHECK_THROWS_WITH_AS(meshgrid(std::vector{x}), "[meshgrid] takes vectors: (2, 3)", ad::ShapeError);
+  CHECK_THROWS_AS(interpolate(x, {0}), ad::ShapeError);
+  CHECK_THROWS_AS(diff(x, -1), ad::ValueError);
+}
+
 }  // namespace test

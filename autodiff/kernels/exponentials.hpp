@@ -56,13 +56,24 @@ B polynomial(B x, const typename B::value_type (&coefficients)[N]) {
   return sum;
 }
 
+/// e^r 2^n for |r| <= log(2) / 2, where the last bits of `sum` hold n + 2 * bias.
+template <class B>
+B scaled_exp(B r, B sum) {
+  using C = Exponentials<typename B::value_type>;
+  using Integers = xsimd::as_integer_t<B>;
+  constexpr int mantissa = std::numeric_limits<typename B::value_type>::digits - 1;
+  const B y = xsimd::fma(r * r, polynomial(r, C::exp), r);  // e^r - 1
+  // 2^n may be out of range where the result is not: it is multiplied in by halves.
+  const Integers bits = std::bit_cast<Integers>(sum), half = bits >> 1;
+  const B first = std::bit_cast<B>(half << mantissa), second = std::bit_cast<B>((bits - half) << mantissa);
+  return xsimd::fma(first, y, first) * second;
+}
+
 /// e^x, to 1.1 units in the last place, subnormal results among them.
 template <class B>
 B exp_of(B x) {
   using T = typename B::value_type;
   using C = Exponentials<T>;
-  using Integers = xsimd::as_integer_t<B>;
-  constexpr int mantissa = std::numeric_limits<T>::digits - 1;
   const B high(C::exp_high);
   const auto vanishes = x < B(C::exp_low);    // to zero at the end, without a slow product of subnormals
   const B rounder(C::rounder + 2 * C::bias);  // the last bits of the sum shall hold n + 2 * bias
@@ -70,11 +81,20 @@ B exp_of(B x) {
   const B sum = xsimd::fma(x, B(T(1.4426950408889634074)), rounder);
   const B n = sum - rounder;  // x / log(2), rounded
   const B r = xsimd::fma(n, B(-C::log2_low), xsimd::fma(n, B(-C::log2_high), x));
-  const B y = xsimd::fma(r * r, polynomial(r, C::exp), r);  // e^r - 1
-  // 2^n may be out of range where the result is not: it is multiplied in by halves.
-  const Integers bits = std::bit_cast<Integers>(sum), half = bits >> 1;
-  const B first = std::bit_cast<B>(half << mantissa), second = std::bit_cast<B>((bits - half) << mantissa);
-  return xsimd::select(vanishes, B(T(0)), xsimd::fma(first, y, first) * second);
+  return xsimd::select(vanishes, B(T(0)), scaled_exp(r, sum));
+}
+
+/// 2^x, to 1.5 units in the last place; powers of whole numbers are exact.
+template <class B>
+B exp2_of(B x) {
+  using T = typename B::value_type;
+  using C = Exponentials<T>;
+  const B high(T(C::bias + 2));
+  const auto vanishes = x < B(T(-C::bias - std::numeric_limits<T>::digits));
+  const B rounder(C::rounder + 2 * C::bias);
+  x = xsimd::select(x > high, high, xsimd::select(vanishes, B(T(0)), x));
+  const B sum = x + rounder;
+  return xsimd::select(vanishes, B(T(0)), scaled_exp((x - (sum - rounder)) * B(T(0.69314718055994530942)), sum));
 }
 
 /// tanh(x), to 1.8 units in the last place.

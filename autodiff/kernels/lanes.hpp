@@ -108,6 +108,16 @@ struct Lanes {
     const auto small = x < Lanes(std::numeric_limits<T>::min());
     return Lanes(xsimd::log(where(small, x * 0x1p54, x).v)) - where(small, Lanes(37.429947750237047935), Lanes(0));
   }
+  friend Lanes log2(Lanes x) {
+    const auto small = x < Lanes(std::numeric_limits<T>::min());
+    return Lanes(xsimd::log2(where(small, x * 0x1p54, x).v)) - where(small, Lanes(54), Lanes(0));
+  }
+  friend Lanes exp2(Lanes x) { return exp2_of(x.v); }
+  friend Lanes floor(Lanes x) { return xsimd::floor(x.v); }
+  friend Lanes ceil(Lanes x) { return xsimd::ceil(x.v); }
+  friend Lanes trunc(Lanes x) { return xsimd::trunc(x.v); }
+  friend Lanes round(Lanes x) { return xsimd::nearbyint(x.v); }  // halves to even numbers
+  friend Lanes copysign(Lanes size, Lanes sign) { return xsimd::copysign(size.v, sign.v); }
   friend Lanes log1p(Lanes x) { return xsimd::log1p(x.v); }
   friend Lanes sin(Lanes x) { return xsimd::sin(x.v); }
   friend Lanes cos(Lanes x) { return xsimd::cos(x.v); }
@@ -121,22 +131,29 @@ struct Lanes {
   // Beyond 6 it is 1 to the last digit; xsimd squares its argument, which may overflow.
   friend Lanes erf(Lanes x) { return xsimd::erf(where(x > 6, Lanes(6), where(x < -6, Lanes(-6), x)).v); }
   friend Lanes atan2(Lanes y, Lanes x) {
-    return by_element(y, x, [](T a, T b) { return std::atan2(a, b); });
+    return by_element([](T a, T b) { return std::atan2(a, b); }, y, x);
   }
   // xsimd's pow loses digits with the size of the exponent, and gets 0^0 and 0^-1 wrong.
   friend Lanes pow(Lanes x, Lanes p) {
-    return by_element(x, p, [](T a, T b) { return std::pow(a, b); });
+    return by_element([](T a, T b) { return std::pow(a, b); }, x, p);
   }
   // A NaN in either argument is handed on, as NumPy's maximum and minimum do.
   friend Lanes maximum(Lanes a, Lanes b) { return where(a > b || a != a, a, b); }
   friend Lanes minimum(Lanes a, Lanes b) { return where(a < b || a != a, a, b); }
 
- private:
+  /// f of one lane after another.
   template <class F>
-  static Lanes by_element(Lanes a, Lanes b, F f) {
+  friend Lanes by_element(F f, Lanes x) {
+    alignas(64) T number[size];
+    x.v.store_aligned(number);
+    for (std::size_t i = 0; i < size; ++i) number[i] = static_cast<T>(f(number[i]));
+    return B::load_aligned(number);
+  }
+  template <class F>
+  friend Lanes by_element(F f, Lanes a, Lanes b) {
     alignas(64) T left[size], right[size];
     a.v.store_aligned(left), b.v.store_aligned(right);
-    for (std::size_t i = 0; i < size; ++i) left[i] = f(left[i], right[i]);
+    for (std::size_t i = 0; i < size; ++i) left[i] = static_cast<T>(f(left[i], right[i]));
     return B::load_aligned(left);
   }
 };

@@ -250,18 +250,19 @@ void min(T* y, const T* x, Dims shape, std::uint32_t reduced) {
   reduce<T, Min<T>>(y, x, shape, reduced);
 }
 
-template <class T>
-void argmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner) {
+/// Best is Max or Min.
+template <class T, class Best>
+void place_of(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner) {
   using L = NativeLanes<T>;
   const T* end = x + outer * n * inner;
   for (std::size_t o = 0; o < outer; ++o, x += n * inner, y += inner) {
     if (inner == 1) {
-      // The smallest index of an element that equals the maximum, without a branch to mispredict.
-      const L largest = fold_lanes(row_total<T, Max<T>>(x, n, end), Max<T>()), none(static_cast<double>(n));
+      // The smallest index of an element that equals the best, without a branch to mispredict.
+      const L best = fold_lanes(row_total<T, Best>(x, n, end), Best()), none(static_cast<double>(n));
       L first = none, index = lane_indices<L>();
       for (std::size_t i = 0; i < n; i += L::size, index = index + L(L::size)) {
         const L v = n - i >= L::size ? L::load(x + i) : load_within<L>(x + i, n - i, end);
-        first = minimum(first, where(v == largest || v != v, index, none));
+        first = minimum(first, where(v == best || v != v, index, none));
       }
       *y = first_lane(fold_lanes(first, Min<T>()));
       continue;
@@ -271,13 +272,22 @@ void argmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inne
       L best = load_within<L>(x + c, width, end), index(0);
       for (std::size_t i = 1; i < n; ++i) {
         const L v = load_within<L>(x + i * inner + c, width, end);
-        const auto larger = v > best || (v != v && best == best);
-        best = where(larger, v, best);
-        index = where(larger, L(static_cast<double>(i)), index);
+        const auto better = (std::is_same_v<Best, Max<T>> ? v > best : v < best) || (v != v && best == best);
+        best = where(better, v, best);
+        index = where(better, L(static_cast<double>(i)), index);
       }
       width == L::size ? index.store(y + c) : index.store_part(y + c, width);
     }
   }
+}
+
+template <class T>
+void argmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner) {
+  place_of<T, Max<T>>(y, x, outer, n, inner);
+}
+template <class T>
+void argmin(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner) {
+  place_of<T, Min<T>>(y, x, outer, n, inner);
 }
 
 #define INSTANTIATE(T)                                                           \
@@ -287,7 +297,8 @@ void argmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inne
   template void sum_middle(T*, const T*, std::size_t, std::size_t, std::size_t); \
   template void max_middle(T*, const T*, std::size_t, std::size_t, std::size_t); \
   template void min_middle(T*, const T*, std::size_t, std::size_t, std::size_t); \
-  template void argmax(T*, const T*, std::size_t, std::size_t, std::size_t);
+  template void argmax(T*, const T*, std::size_t, std::size_t, std::size_t);     \
+  template void argmin(T*, const T*, std::size_t, std::size_t, std::size_t);
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE

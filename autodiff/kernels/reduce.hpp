@@ -36,5 +36,8 @@ void min_middle(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t 
 /// the largest. y is (outer, inner).
 template <class T>
 void argmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner);
+/// The same of the smallest; a NaN counts as the smallest.
+template <class T>
+void argmin(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t inner);
 
 }  // namespace autodiff::kernels

@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "denormals.hpp"
 #include "processors.hpp"
 
 #if defined(__x86_64__)
@@ -49,7 +50,7 @@ class Team {
       for (; helpers_ + 1 < threads; ++helpers_) std::thread(&Team::help, this, helpers_ + 1).detach();
     } catch (const std::system_error&) {  // fewer will do
     }
-    call_ = call, f_ = f, done_ = 0;
+    call_ = call, f_ = f, mode_ = denormal_mode(), done_ = 0;
     loop_ = Loop((loop_ >> 20) + 1) << 20 | Loop(threads) << 10 | Loop(parts);
     if (asleep_ > 0) loop_.notify_all();
     take_parts(0, loop_);
@@ -67,6 +68,7 @@ class Team {
   std::atomic<int> asleep_ = 0;
   void (*call_)(const void*, std::size_t) = nullptr;
   const void* f_ = nullptr;
+  unsigned mode_ = 0;  // in which the caller computes, and so all
   int helpers_ = 0;
   std::mutex mutex_;  // of the one thread that runs a loop
 
@@ -80,7 +82,8 @@ class Team {
       const std::size_t i = first + k < parts ? first + k : first + k - parts;
       Loop before = taken_[i];
       if (before >= loop || !taken_[i].compare_exchange_strong(before, loop)) continue;
-      call_(f_, i);  // both stay what they are until this part is done
+      set_denormal_mode(mode_);
+      call_(f_, i);  // these stay what they are until this part is done
       done_.fetch_add(1, std::memory_order_release);
       any = true;
     }

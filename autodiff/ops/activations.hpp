@@ -42,4 +42,36 @@ Variable<T> clip(const Variable<T>& x, double low, double high);
 template <Real T>
 Variable<T> silu(const Variable<T>& x);
 
+/// silu in straight lines, x hard_sigmoid(x). Howard et al., 2019.
+template <Real T>
+Variable<T> hard_swish(const Variable<T>& x);
+
+/// (x + 3) / 6 held between 0 and 1; no gradient flows at the ends and beyond.
+template <Real T>
+Variable<T> hard_sigmoid(const Variable<T>& x);
+
+/// x tanh(softplus(x)). Misra, 2019.
+template <Real T>
+Variable<T> mish(const Variable<T>& x);
+
+/// x / (1 + |x|).
+template <Real T>
+Variable<T> softsign(const Variable<T>& x);
+
+/// gelu by a hyperbolic tangent, as some models were trained with: x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
+template <Real T>
+Variable<T> gelu_tanh(const Variable<T>& x);
+
+namespace detail {
+template <Real T>
+Variable<T> prelu(const Variable<T>& x, const Variable<T>& slope);
+}  // namespace detail
+
+/// x where positive, else slope times x, where slopes are learnt and broadcast. He, Zhang, Ren and Sun, 2015.
+template <class X, class A>
+requires Operands<X, A>
+auto prelu(X&& x, A&& slope) {
+  return detail::mixed(detail::prelu<ElementOf<X, A>>, std::forward<X>(x), std::forward<A>(slope));
+}
+
 }  // namespace autodiff

@@ -34,6 +34,39 @@ template Variable<double> where(const Variable<double>&, const Variable<double>&
 }  // namespace detail
 
 template <Real T>
+Variable<T> isnan(const Variable<T>& x) {
+  return x != x;
+}
+
+template <Real T>
+Variable<T> isinf(const Variable<T>& x) {
+  return maximum(x, -x) == std::numeric_limits<T>::infinity();
+}
+
+template <Real T>
+Variable<T> isfinite(const Variable<T>& x) {
+  return maximum(x, -x) < std::numeric_limits<T>::infinity();
+}
+
+template <Real T>
+Variable<T> nan_to_num(const Variable<T>& x, double nan, std::optional<double> positive,
+                       std::optional<double> negative) {
+  using Limits = std::numeric_limits<T>;
+  const typename Tape<T>::Attempt attempt({&x});
+  const auto number = where(x != x, nan, x);
+  const auto bounded = where(x == Limits::infinity(), positive.value_or(Limits::max()), number);
+  return where(x == -Limits::infinity(), negative.value_or(Limits::lowest()), bounded);
+}
+
+#define AUTODIFF_DERIVED(T)                          \
+  template Variable<T> isnan(const Variable<T>&);    \
+  template Variable<T> isinf(const Variable<T>&);    \
+  template Variable<T> isfinite(const Variable<T>&); \
+  template Variable<T> nan_to_num(const Variable<T>&, double, std::optional<double>, std::optional<double>);
+AUTODIFF_DERIVED(float)
+AUTODIFF_DERIVED(double)
+
+template <Real T>
 Variable<T>& accumulate(Variable<T>& a, const Variable<T>& b) {
   Array<T>* mine = a.exclusive();
   if (!mine || b.recorded() || !std::ranges::equal(a.shape(), b.shape())) return a = a + b;

@@ -1,6 +1,8 @@
 // Arithmetic, comparison and choice: elementwise operations of two or three arguments, and the operators.
 #pragma once
 
+#include <optional>
+
 #include "../variable.hpp"
 
 namespace autodiff {
@@ -172,6 +174,39 @@ auto less(A&& a, B&& b) { return std::forward<A>(a) < std::forward<B>(b); }
 template <class A, class B>
 requires Operands<A, B>
 auto less_equal(A&& a, B&& b) { return std::forward<A>(a) <= std::forward<B>(b); }
+
+/// Conditions put together, as in where(x > 0 && x < 1, a, b): 1 for true and 0 for false. What is not zero counts as
+/// true, NaN too. Both sides are computed, and have no gradient.
+template <class A, class B>
+requires Operands<A, B>
+auto operator&&(A&& a, B&& b) { return (std::forward<A>(a) != 0) * (std::forward<B>(b) != 0); }
+template <class A, class B>
+requires Operands<A, B>
+auto operator||(A&& a, B&& b) { return ((std::forward<A>(a) != 0) + (std::forward<B>(b) != 0)) != 0; }
+template <class A>
+requires AnyVariable<A>
+auto operator!(A&& a) { return std::forward<A>(a) == 0; }
+
+/// 1 where x is not a number, is one of the infinities, or is neither; else 0.
+template <Real T>
+Variable<T> isnan(const Variable<T>& x);
+template <Real T>
+Variable<T> isinf(const Variable<T>& x);
+template <Real T>
+Variable<T> isfinite(const Variable<T>& x);
+
+/// x with other numbers for NaN and the infinities, by default the largest and smallest of T. Where x is replaced, no
+/// gradient flows.
+template <Real T>
+Variable<T> nan_to_num(const Variable<T>& x, double nan = 0, std::optional<double> positive = {},
+                       std::optional<double> negative = {});
+
+/// x with `value`, a number or an array, where the mask is not zero: where(mask, value, x).
+template <class X, class M, class A>
+requires Operands<X, M, A>
+auto masked_fill(X&& x, M&& mask, A&& value) {
+  return where(std::forward<M>(mask), std::forward<A>(value), std::forward<X>(x));
+}
 
 /// a += b: in place when the array is a plain value that nobody else shares, else a = a + b.
 template <Real T>

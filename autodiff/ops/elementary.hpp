@@ -25,6 +25,16 @@ Variable<T> expm1(const Variable<T>& x);
 template <Real T>
 Variable<T> log(const Variable<T>& x);
 
+/// The logarithms to the bases 2 and 10, exact for their whole powers.
+template <Real T>
+Variable<T> log2(const Variable<T>& x);
+template <Real T>
+Variable<T> log10(const Variable<T>& x);
+
+/// 2 to the power of x, exact for whole numbers.
+template <Real T>
+Variable<T> exp2(const Variable<T>& x);
+
 /// log(1 + x), exact for small x.
 template <Real T>
 Variable<T> log1p(const Variable<T>& x);
@@ -80,6 +90,18 @@ Variable<T> cosh(const Variable<T>& x);
 /// The hyperbolic tangent.
 template <Real T>
 Variable<T> tanh(const Variable<T>& x);
+
+/// The number whose hyperbolic sine is x.
+template <Real T>
+Variable<T> asinh(const Variable<T>& x);
+
+/// The number, at least 0, whose hyperbolic cosine is x; its gradient at 1 is infinite. NaN below 1.
+template <Real T>
+Variable<T> acosh(const Variable<T>& x);
+
+/// The number whose hyperbolic tangent is x; its gradient at 1 and -1 is infinite. NaN beyond.
+template <Real T>
+Variable<T> atanh(const Variable<T>& x);
 
 /// The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
 template <Real T>

@@ -1,6 +1,8 @@
 #include "structs/reduce.hpp"
 
 #include <bit>
+#include <cmath>
+#include <limits>
 
 #include "../kernels/reduce.hpp"
 #include "../kernels/rows.hpp"
@@ -40,16 +42,18 @@ void Extremum<largest>::forward(Operand<T> y, Operand<const T> x) const {
   (largest ? kernels::max<T> : kernels::min<T>)(y.data, x.data, x.shape, axes.mask(name, x.shape));
 }
 
-Shape ArgMax::shape(Dims x) const {
+template <bool largest>
+Shape PlaceOfExtremum<largest>::shape(Dims x) const {
   const std::size_t at = resolve_axis(name, axis, x.size(), x);
   if (x[at] == 0) fail<ShapeError>(name, "nothing to choose from along axis ", at, ": ", x);
   return reduced_shape(x, std::uint32_t(1) << at, false);
 }
+template <bool largest>
 template <class T>
-void ArgMax::forward(Operand<T> y, Operand<const T> x) const {
+void PlaceOfExtremum<largest>::forward(Operand<T> y, Operand<const T> x) const {
   const auto [outer, n, inner] = around(x.shape, resolve_axis(name, axis, x.shape.size(), x.shape));
   check_exact_indices<T>(name, n);
-  kernels::argmax(y.data, x.data, outer, n, inner);
+  (largest ? kernels::argmax<T> : kernels::argmin<T>)(y.data, x.data, outer, n, inner);
 }
 
 Shape CumulativeSum::shape(Dims x) const { return resolve_axis(name, axis, x.size(), x), to_shape(x); }
@@ -62,6 +66,79 @@ void CumulativeSum::forward(Operand<T> y, Operand<const T> x) const {
 template <int I, class V>
 V CumulativeSum::vjp(const V& ct, const V&, const V&) const {
   return cumsum(ct, axis, !reverse);
+}
+
+namespace {
+
+/// x moved by one place along an axis, to the front or to the back, with a zero in the place that is left.
+template <class V>
+V moved(const V& x, std::size_t at, bool back) {
+  if (x.size() == 0) return x;
+  const int axis = static_cast<int>(at);
+  const auto n = static_cast<std::ptrdiff_t>(x.shape(at));
+  std::vector<std::pair<std::size_t, std::size_t>> widths(x.dimension());
+  widths[at] = back ? std::pair<std::size_t, std::size_t>{1, 0} : std::pair<std::size_t, std::size_t>{0, 1};
+  return pad(back ? take_range(x, axis, 0, n - 1) : take_range(x, axis, 1, n), widths);
+}
+
+}  // namespace
+
+Shape LinearRecurrence::shape(Dims a, Dims b) const {
+  if (!std::ranges::equal(a, b)) fail<ShapeError>(name, "factors and terms must have one shape: ", a, " and ", b);
+  return resolve_axis(name, axis, b.size(), b), to_shape(b);
+}
+template <class T>
+void LinearRecurrence::forward(Operand<T> y, Operand<const T> a, Operand<const T> b) const {
+  const auto [outer, n, inner] = around(b.shape, resolve_axis(name, axis, b.shape.size(), b.shape));
+  for (std::size_t o = 0; o < outer; ++o)
+    for (std::size_t k = 0; k < n; ++k) {
+      const std::size_t at = (o * n + (reverse ? n - 1 - k : k)) * inner;
+      T* to = y.data + at;
+      const T* before = reverse ? to + inner : to - inner;
+      for (std::size_t j = 0; j < inner; ++j)
+        to[j] = k == 0 ? b.data[at + j] : a.data[at + j] * before[j] + b.data[at + j];
+    }
+}
+template <int I, class V>
+V LinearRecurrence::vjp(const V& ct, const V& y, const V& a, const V&) const {
+  const std::size_t at = resolve_axis(name, axis, y.dimension(), y.shape());
+  const V terms = linear_recurrence(moved(a, at, reverse), ct, axis, !reverse);
+  return I == 1 ? terms : terms * moved(y, at, !reverse);
+}
+
+Shape CumulativeLogSumExp::shape(Dims x) const { return resolve_axis(name, axis, x.size(), x), to_shape(x); }
+template <class T>
+void CumulativeLogSumExp::forward(Operand<T> y, Operand<const T> x) const {
+  const auto [outer, n, inner] = around(x.shape, resolve_axis(name, axis, x.shape.size(), x.shape));
+  for (std::size_t o = 0; o < outer; ++o)
+    for (std::size_t j = 0; j < inner; ++j) {
+      double most = -std::numeric_limits<double>::infinity(), total = 0;  // the sum is total * exp(most)
+      for (std::size_t k = 0; k < n; ++k) {
+        const std::size_t at = (o * n + k) * inner + j;
+        const double each = x.data[at];
+        if (each > most || each != each)
+          total = std::isinf(each) ? 1 : total * std::exp(most - each) + 1, most = each;
+        else if (!std::isinf(most))
+          total += std::exp(each - most);
+        y.data[at] = static_cast<T>(total == 0 ? most : most + std::log(total));
+      }
+    }
+}
+// With R_k = ct_k + exp(y_k - y_(k+1)) R_(k+1), the cotangent of x_k is exp(x_k - y_k) R_k: no factor is above one.
+// Where both are one infinity, the difference counts as none.
+template <int I, class V>
+V CumulativeLogSumExp::vjp(const V& ct, const V& y, const V& x) const {
+  const std::size_t at = resolve_axis(name, axis, x.dimension(), x.shape());
+  const auto share = [](const V& part, const V& whole) {
+    const V same = (part == whole) * (abs(part) == std::numeric_limits<double>::infinity());
+    return exp(where(same, 0, part) - where(same, 0, whole));
+  };
+  if (x.size() == 0) return ct;
+  const auto n = static_cast<std::ptrdiff_t>(x.shape(at));
+  std::vector<std::pair<std::size_t, std::size_t>> widths(x.dimension());
+  widths[at] = {0, 1};
+  const V after = pad(share(take_range(y, axis, 0, n - 1), take_range(y, axis, 1, n)), widths);
+  return share(x, y) * linear_recurrence(after, ct, axis, true);
 }
 
 AUTODIFF_REDUCE(AUTODIFF_COMPILE)
@@ -87,8 +164,33 @@ Variable<T> argmax(const Variable<T>& x, int axis) {
 }
 
 template <Real T>
+Variable<T> argmin(const Variable<T>& x, int axis) {
+  return listed(ArgMin{axis}, x);
+}
+
+template <Real T>
 Variable<T> cumsum(const Variable<T>& x, int axis, bool reverse) {
   return listed(CumulativeSum{axis, reverse}, x);
+}
+
+template <Real T>
+Variable<T> linear_recurrence(const Variable<T>& a, const Variable<T>& b, int axis, bool reverse) {
+  return listed(LinearRecurrence{axis, reverse}, a, b);
+}
+
+template <Real T>
+Variable<T> cumprod(const Variable<T>& x, int axis) {
+  const std::size_t at = resolve_axis("cumprod", axis, x.dimension(), x.shape());
+  if (x.size() == 0) return reshape(x, x.shape());
+  const typename Tape<T>::Attempt attempt({&x});
+  std::vector<std::pair<std::size_t, std::size_t>> widths(x.dimension());
+  widths[at] = {0, x.shape(at) - 1};
+  return linear_recurrence(x, pad(take_range(x, axis, 0, 1), widths), axis);
+}
+
+template <Real T>
+Variable<T> logcumsumexp(const Variable<T>& x, int axis) {
+  return listed(CumulativeLogSumExp{axis}, x);
 }
 
 namespace {
@@ -176,17 +278,90 @@ Variable<T> norm(const Variable<T>& x, const Axes& axes, bool keep) {
   return reshape(root, reduced_shape(x.shape(), mask, keep));
 }
 
-#define AUTODIFF_DERIVED(T)                                                          \
-  template Variable<T> sum(const Variable<T>&, const Axes&, bool);                   \
-  template Variable<T> max(const Variable<T>&, const Axes&, bool);                   \
-  template Variable<T> min(const Variable<T>&, const Axes&, bool);                   \
-  template Variable<T> argmax(const Variable<T>&, int);                              \
-  template Variable<T> cumsum(const Variable<T>&, int, bool);                        \
-  template Variable<T> sum_to(const Variable<T>&, const Shape&);                     \
-  template Variable<T> axes_last(const Variable<T>&, std::uint32_t);                 \
-  template Variable<T> mean(const Variable<T>&, const Axes&, bool);                  \
-  template Variable<T> prod(const Variable<T>&, const Axes&, bool);                  \
-  template Variable<T> variance(const Variable<T>&, const Axes&, bool, std::size_t); \
+template <Real T>
+Variable<T> stddev(const Variable<T>& x, const Axes& axes, bool keep, std::size_t ddof) {
+  const auto v = variance(x, axes, keep, ddof);
+  return where(v == 0, 0, sqrt(where(v == 0, 1, v)));  // where it is zero, its slope counts as zero
+}
+
+template <Real T>
+Variable<T> vector_norm(const Variable<T>& x, double order, const Axes& axes, bool keep) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  if (!(order > 0)) fail<ValueError>("vector_norm", "the order must be positive: ", order);
+  const auto mask = axes.mask("vector_norm", x.shape());
+  if (order == 2 || reduced_count(x.shape(), mask) == 0) return norm(x, axes, keep);
+  if (order == 1) return sum(abs(x), axes, keep);
+  if (order == infinity) return max(abs(x), axes, keep);
+  const typename Tape<T>::Attempt attempt({&x});
+  // Scaled as in norm; zeros are left out, since slopes of powers may be infinite there.
+  const auto size = abs(x), largest = stop_gradient(max(size, axes, keepdims));
+  const auto scale = where(largest == 0, 1, largest);
+  const auto powers = where(x == 0, 0, pow(where(x == 0, 1, size / scale), order));
+  const auto total = sum(powers, axes, keepdims);
+  const auto root = where(largest == 0, 0, pow(where(largest == 0, 1, total), 1 / order)) * scale;
+  return reshape(root, reduced_shape(x.shape(), mask, keep));
+}
+
+template <Real T>
+Variable<T> any_of(const Variable<T>& x, const Axes& axes, bool keep) {
+  return sum(x != 0, axes, keep) > 0;
+}
+template <Real T>
+Variable<T> all_of(const Variable<T>& x, const Axes& axes, bool keep) {
+  return sum(x == 0, axes, keep) == 0;
+}
+
+template <Real T>
+Variable<T> nansum(const Variable<T>& x, const Axes& axes, bool keep) {
+  return sum(where(x == x, x, 0), axes, keep);
+}
+template <Real T>
+Variable<T> nanmean(const Variable<T>& x, const Axes& axes, bool keep) {
+  return nansum(x, axes, keep) / sum(x == x, axes, keep);
+}
+template <Real T>
+Variable<T> nanvariance(const Variable<T>& x, const Axes& axes, bool keep, std::size_t ddof) {
+  const auto number = x == x, n = sum(number, axes, keep);
+  const auto difference = where(number, x - nanmean(x, axes, keepdims), 0);
+  const auto freedom = n - static_cast<T>(ddof);
+  return sum(difference * difference, axes, keep) /
+         where(freedom > 0, freedom, std::numeric_limits<double>::quiet_NaN());
+}
+template <Real T>
+Variable<T> nanmax(const Variable<T>& x, const Axes& axes, bool keep) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const auto none = sum(x == x, axes, keep) == 0;
+  return where(none, std::numeric_limits<double>::quiet_NaN(), max(where(x == x, x, -infinity), axes, keep));
+}
+template <Real T>
+Variable<T> nanmin(const Variable<T>& x, const Axes& axes, bool keep) {
+  return -nanmax(-x, axes, keep);
+}
+
+#define AUTODIFF_DERIVED(T)                                                                  \
+  template Variable<T> argmin(const Variable<T>&, int);                                      \
+  template Variable<T> linear_recurrence(const Variable<T>&, const Variable<T>&, int, bool); \
+  template Variable<T> cumprod(const Variable<T>&, int);                                     \
+  template Variable<T> logcumsumexp(const Variable<T>&, int);                                \
+  template Variable<T> stddev(const Variable<T>&, const Axes&, bool, std::size_t);           \
+  template Variable<T> vector_norm(const Variable<T>&, double, const Axes&, bool);           \
+  template Variable<T> any_of(const Variable<T>&, const Axes&, bool);                        \
+  template Variable<T> all_of(const Variable<T>&, const Axes&, bool);                        \
+  template Variable<T> nansum(const Variable<T>&, const Axes&, bool);                        \
+  template Variable<T> nanmean(const Variable<T>&, const Axes&, bool);                       \
+  template Variable<T> nanvariance(const Variable<T>&, const Axes&, bool, std::size_t);      \
+  template Variable<T> nanmax(const Variable<T>&, const Axes&, bool);                        \
+  template Variable<T> nanmin(const Variable<T>&, const Axes&, bool);                        \
+  template Variable<T> sum(const Variable<T>&, const Axes&, bool);                           \
+  template Variable<T> max(const Variable<T>&, const Axes&, bool);                           \
+  template Variable<T> min(const Variable<T>&, const Axes&, bool);                           \
+  template Variable<T> argmax(const Variable<T>&, int);                                      \
+  template Variable<T> cumsum(const Variable<T>&, int, bool);                                \
+  template Variable<T> sum_to(const Variable<T>&, const Shape&);                             \
+  template Variable<T> axes_last(const Variable<T>&, std::uint32_t);                         \
+  template Variable<T> mean(const Variable<T>&, const Axes&, bool);                          \
+  template Variable<T> prod(const Variable<T>&, const Axes&, bool);                          \
+  template Variable<T> variance(const Variable<T>&, const Axes&, bool, std::size_t);         \
   template Variable<T> norm(const Variable<T>&, const Axes&, bool);
 AUTODIFF_DERIVED(float)
 AUTODIFF_DERIVED(double)

@@ -138,15 +138,61 @@ Variable<T> expand_dims(const Variable<T>& x, int axis) {
   return reshape(x, to);
 }
 
-#define AUTODIFF_DERIVED(T)                                            \
-  template Variable<T> reshape(const Variable<T>&, const Lengths&);    \
-  template Variable<T> permute(const Variable<T>&, const Axes&);       \
-  template Variable<T> transpose(const Variable<T>&, const Axes&);     \
-  template Variable<T> broadcast_to(const Variable<T>&, const Shape&); \
-  template Variable<T> flatten(const Variable<T>&, int);               \
-  template Variable<T> transpose(const Variable<T>&);                  \
-  template Variable<T> swap_axes(const Variable<T>&, int, int);        \
-  template Variable<T> squeeze(const Variable<T>&, const Axes&);       \
+template <Real T>
+Variable<T> repeat(const Variable<T>& x, std::size_t times, int axis) {
+  const std::size_t at = resolve_axis("repeat", axis, x.dimension(), x.shape());
+  const typename Tape<T>::Attempt attempt({&x});
+  Shape each = x.shape(), joined = x.shape();
+  each.insert(each.begin() + static_cast<std::ptrdiff_t>(at) + 1, times);
+  if (__builtin_mul_overflow(joined[at], times, &joined[at]))
+    fail<ShapeError>("repeat", "too long along axis ", at, ": ", Dims(x.shape()), " ", times, " times");
+  return reshape(broadcast_to(expand_dims(x, static_cast<int>(at) + 1), each), joined);
+}
+
+template <Real T>
+Variable<T> tile(const Variable<T>& x, const std::vector<std::size_t>& times) {
+  const typename Tape<T>::Attempt attempt({&x});
+  const std::size_t rank = std::max(times.size(), x.dimension());
+  Shape apart, copies, joined;  // each axis with one of its copies in front
+  for (std::size_t i = 0; i < rank; ++i) {
+    const std::size_t many = i + times.size() < rank ? 1 : times[i + times.size() - rank];
+    const std::size_t length = i + x.dimension() < rank ? 1 : x.shape(i + x.dimension() - rank);
+    apart.push_back(1), apart.push_back(length);
+    copies.push_back(many), copies.push_back(length);
+    joined.push_back(many * length);
+  }
+  return reshape(broadcast_to(reshape(x, apart), copies), joined);
+}
+
+template <Real T>
+std::vector<Variable<T>> meshgrid(const std::vector<Variable<T>>& vectors) {
+  Tape<T>::check_operands("meshgrid", vectors);
+  Shape grid;
+  for (const auto& v : vectors) {
+    if (v.dimension() != 1) fail<ShapeError>("meshgrid", "takes vectors: ", Dims(v.shape()));
+    grid.push_back(v.size());
+  }
+  std::vector<Variable<T>> result;
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    Shape line(grid.size(), 1);
+    line[i] = grid[i];
+    result.push_back(broadcast_to(reshape(vectors[i], line), grid));
+  }
+  return result;
+}
+
+#define AUTODIFF_DERIVED(T)                                                       \
+  template Variable<T> repeat(const Variable<T>&, std::size_t, int);              \
+  template Variable<T> tile(const Variable<T>&, const std::vector<std::size_t>&); \
+  template std::vector<Variable<T>> meshgrid(const std::vector<Variable<T>>&);    \
+  template Variable<T> reshape(const Variable<T>&, const Lengths&);               \
+  template Variable<T> permute(const Variable<T>&, const Axes&);                  \
+  template Variable<T> transpose(const Variable<T>&, const Axes&);                \
+  template Variable<T> broadcast_to(const Variable<T>&, const Shape&);            \
+  template Variable<T> flatten(const Variable<T>&, int);                          \
+  template Variable<T> transpose(const Variable<T>&);                             \
+  template Variable<T> swap_axes(const Variable<T>&, int, int);                   \
+  template Variable<T> squeeze(const Variable<T>&, const Axes&);                  \
   template Variable<T> expand_dims(const Variable<T>&, int);
 AUTODIFF_DERIVED(float)
 AUTODIFF_DERIVED(double)

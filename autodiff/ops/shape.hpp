@@ -40,4 +40,15 @@ Variable<T> squeeze(const Variable<T>& x, const Axes& axes = {});
 template <Real T>
 Variable<T> expand_dims(const Variable<T>& x, int axis);
 
+/// Each element this many times in a row along an axis, as in NumPy.
+template <Real T>
+Variable<T> repeat(const Variable<T>& x, std::size_t times, int axis = 0);
+/// The whole array this many times along each axis; new axes in front where there are more numbers than axes.
+template <Real T>
+Variable<T> tile(const Variable<T>& x, const std::vector<std::size_t>& times);
+/// Vectors broadcast against each other, one axis each: the coordinates of a grid. Throws ShapeError for what is no
+/// vector.
+template <Real T>
+std::vector<Variable<T>> meshgrid(const std::vector<Variable<T>>& vectors);
+
 }  // namespace autodiff

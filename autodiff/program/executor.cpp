@@ -6,6 +6,7 @@
 
 #include "../finite.hpp"
 #include "../kernels/copy.hpp"
+#include "../kernels/denormals.hpp"
 #include "../kernels/threads.hpp"
 
 namespace autodiff::detail {
@@ -242,6 +243,7 @@ const std::vector<Array<T>>& Executor<T>::run(std::span<const Array<T>* const> i
   bind(inputs);
   if (compiled_->options.stop_at_non_finite) check_given(inputs);
   const kernels::UseThreads guard(compiled_->threads);
+  const kernels::FlushDenormals flush(compiled_->options.flush_denormals);
   run_instructions();
   return outputs_;
 }

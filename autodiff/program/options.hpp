@@ -17,6 +17,8 @@ struct CompileOptions {
   /// index; compile() itself stops at a variable that keeps such a value, and at results that no run computes anew.
   /// Constants are let through, since an infinity may be meant, until a result is not finite. Slow; exact.
   bool stop_at_non_finite = false;
+  /// Take numbers below the smallest normal one for zero in each run: see denormals.hpp. Results may differ by as much.
+  bool flush_denormals = false;
   /// Time each instruction, for the report.
   bool profile = false;
   /// How many shapes a ShapedProgram keeps programs for, those used last; at least one. A shape that comes again after

@@ -47,6 +47,13 @@ constexpr Choice<FunctionPointer<T>> activations[] = {
     {"softmax", [](const Variable<T>& x) { return autodiff::softmax(x); }},
     {"log_softmax", [](const Variable<T>& x) { return autodiff::log_softmax(x); }},
     {"hard_tanh", [](const Variable<T>& x) { return autodiff::clip(x, -1, 1); }},
+    {"hard_sigmoid", autodiff::hard_sigmoid<T>},
+    {"hard_swish", autodiff::hard_swish<T>},
+    {"mish", autodiff::mish<T>},
+    {"softsign", autodiff::softsign<T>},
+    {"gelu_tanh", autodiff::gelu_tanh<T>},
+    {"softmin", [](const Variable<T>& x) { return autodiff::softmin(x); }},
+    {"sparsemax", [](const Variable<T>& x) { return autodiff::sparsemax(x); }},
     {"relu6", [](const Variable<T>& x) { return autodiff::clip(x, 0, 6); }},
 };
 

@@ -148,7 +148,25 @@ struct Silu {
   }
 };
 
-#define AUTODIFF_ACTIVATIONS(X) X(Logistic) X(Softplus) X(Relu) X(LeakyRelu) X(Elu) X(Selu) X(Gelu) X(Clip) X(Silu)
+struct HardSigmoid {
+  static constexpr auto name = "hard_sigmoid";
+  static constexpr auto reads = Reads::inputs;
+  static constexpr Domain domain[] = {{-5, 5}};
+  template <class S>
+  static S f(const S& x) {
+    return hard_sigmoid(x);
+  }
+  template <int I, class S>
+  static S vjp(const S& ct, const S&, const S& x) {
+    return where((x > -3) * (x < 3), ct / 6, 0);
+  }
+};
+
+// clang-format off
+#define AUTODIFF_ACTIVATIONS(X) \
+  X(Logistic) X(Softplus) X(Relu) X(LeakyRelu) X(Elu) X(Selu) X(Gelu) X(Clip) X(Silu) \
+  X(HardSigmoid)
+// clang-format on
 AUTODIFF_ACTIVATIONS(AUTODIFF_EXTERN)
 
 }  // namespace autodiff

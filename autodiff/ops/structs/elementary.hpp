@@ -296,10 +296,97 @@ struct Erf {
   }
 };
 
+struct Asinh {
+  static constexpr auto name = "asinh";
+  static constexpr auto reads = Reads::inputs;
+  static constexpr Domain domain[] = {{-3, 3}};
+  template <class S>
+  static S f(const S& x) {
+    return asinh(x);
+  }
+  template <int I, class S>
+  static S vjp(const S& ct, const S&, const S& x) {
+    const S a = abs(x), near = minimum(a, kernels::large);  // whose square does not overflow
+    return ct / where(a > kernels::large, a, sqrt(1 + near * near));
+  }
+};
+
+struct Acosh {
+  static constexpr auto name = "acosh";
+  static constexpr auto reads = Reads::inputs;
+  static constexpr Domain domain[] = {{1.25, 3}};
+  template <class S>
+  static S f(const S& x) {
+    return acosh(x);
+  }
+  template <int I, class S>
+  static S vjp(const S& ct, const S&, const S& x) {
+    return ct / (sqrt(x - 1) * sqrt(x + 1));  // x^2 may overflow
+  }
+};
+
+struct Atanh {
+  static constexpr auto name = "atanh";
+  static constexpr auto reads = Reads::inputs;
+  static constexpr Domain domain[] = {{-0.8, 0.8}};
+  template <class S>
+  static S f(const S& x) {
+    return atanh(x);
+  }
+  template <int I, class S>
+  static S vjp(const S& ct, const S&, const S& x) {
+    return ct / one_minus_square(x);
+  }
+};
+
+/// To the bases 2 and 10: by factors of the natural ones, whole powers would not be exact.
+struct Log2 {
+  static constexpr auto name = "log2";
+  static constexpr auto reads = Reads::inputs;
+  static constexpr Domain domain[] = {{0.5, 3}};
+  template <class S>
+  static S f(const S& x) {
+    return log2(x);
+  }
+  template <int I, class S>
+  static S vjp(const S& ct, const S&, const S& x) {
+    return ct * 1.4426950408889634074 / x;
+  }
+};
+
+struct Log10 {
+  static constexpr auto name = "log10";
+  static constexpr auto reads = Reads::inputs;
+  static constexpr Domain domain[] = {{0.5, 3}};
+  template <class S>
+  static S f(const S& x) {
+    return log10(x);
+  }
+  template <int I, class S>
+  static S vjp(const S& ct, const S&, const S& x) {
+    return ct * 0.43429448190325182765 / x;
+  }
+};
+
+struct Exp2 {
+  static constexpr auto name = "exp2";
+  static constexpr auto reads = Reads::output;
+  static constexpr Domain domain[] = {{-2, 2}};
+  template <class S>
+  static S f(const S& x) {
+    return exp2(x);
+  }
+  template <int I, class S>
+  static S vjp(const S& ct, const S& y, const S&) {
+    return ct * y * kernels::log_of_2;
+  }
+};
+
 // clang-format off
 #define AUTODIFF_ELEMENTARY(X) \
   X(Abs) X(Sign) X(Exp) X(Expm1) X(Log) X(Log1p) X(Sqrt) X(Rsqrt) X(Square) X(Reciprocal) X(Sin) X(Cos) \
-  X(Tan) X(Asin) X(Acos) X(Atan) X(Sinh) X(Cosh) X(Tanh) X(Erf)
+  X(Tan) X(Asin) X(Acos) X(Atan) X(Sinh) X(Cosh) X(Tanh) X(Asinh) X(Acosh) X(Atanh) X(Erf) \
+  X(Log2) X(Log10) X(Exp2)
 // clang-format on
 AUTODIFF_ELEMENTARY(AUTODIFF_EXTERN)
 

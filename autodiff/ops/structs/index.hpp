@@ -46,6 +46,85 @@ struct ScatterAdd {
   const;
 };
 
+/// One element for each index: y[.., i, ..] = x[.., index[.., i, ..], ..], where all but this axis are walked together.
+struct TakeAlong {
+  static constexpr auto name = "take_along_axis";
+  static constexpr auto reads = Reads::inputs;
+  static constexpr bool differentiable[] = {true, false};
+  int axis;
+  friend bool operator==(const TakeAlong&, const TakeAlong&) = default;
+  Shape shape(Dims x, Dims index) const;
+  template <class T>
+  void forward(Operand<T> y, Operand<const T> x, Operand<const T> index) const;
+  template <int I, class V>
+  requires(I == 0) CotangentLike<V> vjp(const V& ct, const V&, const V& x, const V& index)
+  const;
+};
+
+/// Its reverse: zeros of length `length` along the axis, to which each element is added at its index.
+struct AddAlong {
+  static constexpr auto name = "add_along_axis";
+  static constexpr auto reads = Reads::inputs;
+  static constexpr bool differentiable[] = {true, false};
+  int axis;  // from 0
+  std::size_t length;
+  friend bool operator==(const AddAlong&, const AddAlong&) = default;
+  Shape shape(Dims updates, Dims index) const;
+  template <class T>
+  void forward(Operand<T> y, Operand<const T> updates, Operand<const T> index) const {
+    accumulate<T>(y, updates, index, 1, 0);
+  }
+  bool accumulates(Dims, Dims) const { return true; }
+  template <class T>
+  void accumulate(Operand<T> y, Operand<const T> updates, Operand<const T> index, T alpha, T beta) const;
+  template <int I, class V>
+  requires(I == 0) V vjp(const V& ct, const V&, const V&, const V& index)
+  const;
+};
+
+/// x, with each element in the place of its index; where indices repeat, the last one stays.
+struct PutAlong {
+  static constexpr auto name = "put_along_axis";
+  static constexpr auto reads = Reads::inputs;
+  static constexpr bool differentiable[] = {true, false, true};
+  int axis;
+  friend bool operator==(const PutAlong&, const PutAlong&) = default;
+  Shape shape(Dims x, Dims index, Dims updates) const;
+  template <class T>
+  void forward(Operand<T> y, Operand<const T> x, Operand<const T> index, Operand<const T> updates) const;
+  template <int I, class V>
+  requires(I != 1) V vjp(const V& ct, const V&, const V&, const V& index, const V&)
+  const;
+};
+
+/// before * length + coordinate: the place among all elements, taken one axis further. Places so far are in range.
+struct RavelIndex {
+  static constexpr auto name = "ravel_index";
+  static constexpr auto reads = Reads::nothing;
+  static constexpr bool differentiable[] = {false, false};
+  std::size_t length;
+  std::string caller = name;  // who is named in errors
+  friend bool operator==(const RavelIndex&, const RavelIndex&) = default;
+  Shape shape(Dims before, Dims coordinate) const;
+  template <class T>
+  void forward(Operand<T> y, Operand<const T> before, Operand<const T> coordinate) const;
+};
+
+/// The largest slice, element by element, of those of each segment; of none, minus infinity. Ties share the gradient.
+struct SegmentMax {
+  static constexpr auto name = "segment_max";
+  static constexpr auto reads = Reads::both;
+  static constexpr bool differentiable[] = {true, false};
+  std::size_t segments;
+  friend bool operator==(const SegmentMax&, const SegmentMax&) = default;
+  Shape shape(Dims x, Dims index) const;
+  template <class T>
+  void forward(Operand<T> y, Operand<const T> x, Operand<const T> index) const;
+  template <int I, class V>
+  requires(I == 0) V vjp(const V& ct, const V& y, const V& x, const V& index)
+  const;
+};
+
 /// A row for each index: one at the index, else zero.
 struct OneHot {
   static constexpr auto name = "one_hot";
@@ -61,7 +140,10 @@ struct OneHot {
   void forward(Operand<T> y, Operand<const T> index) const;
 };
 
-#define AUTODIFF_INDEX(X) X(Gather) X(ScatterAdd) X(OneHot)
+// clang-format off
+#define AUTODIFF_INDEX(X) \
+  X(Gather) X(ScatterAdd) X(OneHot) X(TakeAlong) X(AddAlong) X(PutAlong) X(RavelIndex) X(SegmentMax)
+// clang-format on
 AUTODIFF_INDEX(AUTODIFF_EXTERN)
 
 }  // namespace autodiff

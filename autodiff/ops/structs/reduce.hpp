@@ -70,22 +70,25 @@ struct Extremum : OverAxes {
 using Max = Extremum<true>;
 using Min = Extremum<false>;
 
-/// The place of the largest element along an axis, the first of several; counted from 0, as numbers of the same type.
-struct ArgMax {
+/// The place of the largest or smallest element along an axis, the first of several; from 0, as numbers of its type.
+template <bool largest>
+struct PlaceOfExtremum {
   static constexpr bool fails = false;
-  static constexpr auto name = "argmax";
+  static constexpr auto name = largest ? "argmax" : "argmin";
   static constexpr bool differentiable[] = {false};
   static constexpr auto reads = Reads::nothing;
   int axis;
-  friend bool operator==(const ArgMax&, const ArgMax&) = default;
+  friend bool operator==(const PlaceOfExtremum&, const PlaceOfExtremum&) = default;
   template <class V>
   V batched(std::size_t, const std::vector<bool>&, std::span<const V> x) const {
-    return argmax(x[0], axis_behind(axis));
+    return largest ? argmax(x[0], axis_behind(axis)) : argmin(x[0], axis_behind(axis));
   }
   Shape shape(Dims x) const;
   template <class T>
   void forward(Operand<T> y, Operand<const T> x) const;
 };
+using ArgMax = PlaceOfExtremum<true>;
+using ArgMin = PlaceOfExtremum<false>;
 
 struct CumulativeSum {
   static constexpr bool fails = false;
@@ -105,7 +108,38 @@ struct CumulativeSum {
   V vjp(const V& ct, const V&, const V&) const;
 };
 
-#define AUTODIFF_REDUCE(X) X(Sum) X(Max) X(Min) X(ArgMax) X(CumulativeSum)
+/// y_i = a_i y_(i-1) + b_i along an axis, from nothing; in reverse, from the next.
+struct LinearRecurrence {
+  static constexpr bool fails = false;
+  static constexpr auto name = "linear_recurrence";
+  static constexpr auto reads = Reads::both;
+  int axis;
+  bool reverse = false;
+  friend bool operator==(const LinearRecurrence&, const LinearRecurrence&) = default;
+  Shape shape(Dims a, Dims b) const;
+  template <class T>
+  void forward(Operand<T> y, Operand<const T> a, Operand<const T> b) const;
+  template <int I, class V>
+  V vjp(const V& ct, const V& y, const V& a, const V& b) const;
+};
+
+struct CumulativeLogSumExp {
+  static constexpr bool fails = false;
+  static constexpr auto name = "logcumsumexp";
+  static constexpr auto reads = Reads::both;
+  int axis;
+  friend bool operator==(const CumulativeLogSumExp&, const CumulativeLogSumExp&) = default;
+  Shape shape(Dims x) const;
+  template <class T>
+  void forward(Operand<T> y, Operand<const T> x) const;
+  template <int I, class V>
+  V vjp(const V& ct, const V& y, const V& x) const;
+};
+
+// clang-format off
+#define AUTODIFF_REDUCE(X) \
+  X(Sum) X(Max) X(Min) X(ArgMax) X(ArgMin) X(CumulativeSum) X(LinearRecurrence) X(CumulativeLogSumExp)
+// clang-format on
 AUTODIFF_REDUCE(AUTODIFF_EXTERN)
 
 }  // namespace autodiff
