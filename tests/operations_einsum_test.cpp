@@ -70,10 +70,10 @@ TEST_CASE("derived einsum") {
                                                           {"abc,cad->bd", {{2, 3, 2}, {2, 2, 2}}},
                                                           {"ij,jk->ik", {{2, 0}, {0, 3}}},
                                                           {"ij,k->k", {{2, 3}, {2}}}};
-  for (const auto& [equation, shapes] : table) {
-    INFO(equation);
-    check({equation, [e = equation](const auto& x) { return ad::einsum(e, x) * 1.0; }, samples(shapes, -0.7, 0.7),
-           [e = equation](const Arrays& at) { return summed(e, at); }});
+  for (const auto& row : table) {
+    const std::string equation = row.first;
+    check({equation, [=](const auto& x) { return ad::einsum(equation, x) * 1.0; }, samples(row.second, -0.7, 0.7),
+           [=](const Arrays& at) { return summed(equation, at); }});
   }
   const auto same_as = [](const char* equation, const char* other, const Shapes& shapes) {
     const auto at = samples(shapes);
