@@ -107,6 +107,28 @@ TEST_CASE_TEMPLATE("programs are compiled and run side by side", T, float, doubl
   for (int i = 0; i < count; ++i) CHECK(same_bits(alone[i], together[i]));
 }
 
+TEST_CASE("copies of a program share a recorded loop, its gradient and a checkpoint, and run side by side") {
+  const Threads several(3);
+  Tape<double> tape;
+  const auto x = tape.variable(numbers<double>({20, 64, 64}, 1)), w = tape.variable(numbers<double>({64, 64}, 2));
+  const auto [last, all] = ad::scan(
+      [&](const auto& h, const auto& e) {
+        const auto next = ad::checkpoint([&](const auto& v) { return ad::tanh(ad::matmul(v, w) + e); }, h);
+        return std::pair(next, next);
+      },
+      x(0), x);
+  auto program = ad::compile({x, w}, {ad::recorded_gradient(ad::sum(ad::square(all)) + ad::sum(last), w)});
+  std::vector<Array<double>> inputs;
+  for (int i = 0; i < count; ++i) inputs.push_back(numbers<double>({20, 64, 64}, i));
+  std::vector<Array<double>> alone, together(count);
+  for (int i = 0; i < count; ++i) alone.push_back(program(inputs[std::size_t(i)], w.value())[0]);
+  std::vector<ad::Program<double>> copies(count, program);
+  at_once([&](int i) {
+    for (int k = 0; k < 3; ++k) together[std::size_t(i)] = copies[std::size_t(i)](inputs[std::size_t(i)], w.value())[0];
+  });
+  for (int i = 0; i < count; ++i) CHECK(same_bits(together[std::size_t(i)], alone[std::size_t(i)]));
+}
+
 TEST_CASE_TEMPLATE("one model serves threads that call it for the first time at once", T, float, double) {
   const Threads guard(3);
   const auto first = network<T>();
