@@ -11,7 +11,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "primitive.hpp"
@@ -177,7 +176,7 @@ class Tape {
   void replaces(const ValueCell<T>& cell, const std::string& name) { replaced_.emplace_back(cell, name); }
   const std::vector<std::pair<ValueCell<T>, std::string>>& replaced() const { return replaced_; }
   /// Whether this is noted for the first time since the tape was empty: what an operation does not want to meet twice.
-  bool note(std::uint64_t what) { return noted_.insert(what).second; }
+  bool note(std::uint64_t what);
   /// What the value of a node depends on and only a run knows: "input 0, variable layer1/W".
   std::string origins(std::size_t index) const;
   /// "layer1/W", or "" for a node without a name.
@@ -283,7 +282,7 @@ class Tape {
   mutable std::uint32_t indexed_ = 0;
   std::unordered_map<std::uint32_t, Cells> cells_;
   std::vector<std::uint32_t> entered_;  // the inputs
-  std::unordered_set<std::uint64_t> noted_;
+  std::vector<std::uint64_t> noted_;    // in order
   std::vector<std::pair<ValueCell<T>, std::string>> replaced_;
 };
 
