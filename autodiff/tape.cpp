@@ -73,6 +73,14 @@ void Tape<T>::clear() {
   ++anchor_->life;
 }
 
+template <Real T>
+bool Tape<T>::note(std::uint64_t what) {
+  const auto place = std::ranges::lower_bound(noted_, what);
+  if (place != noted_.end() && *place == what) return false;
+  noted_.insert(place, what);
+  return true;
+}
+
 /// Of an empty tape, unless one is open: names that never come again would pile up.
 template <Real T>
 void Tape<T>::forget_scopes() {

@@ -12,7 +12,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "primitive.hpp"
@@ -200,7 +199,7 @@ class Tape {
   /// The variables of other tapes that became inputs, and as what.
   const std::vector<std::pair<Variable<T>, Variable<T>>>& captured() const { return captured_; }
   /// Whether this is noted for the first time since the tape was empty: what an operation does not want to meet twice.
-  bool note(std::uint64_t what) { return noted_.insert(what).second; }
+  bool note(std::uint64_t what);
   /// What the value of a node depends on and only a run knows: "input 0, variable layer1/W".
   std::string origins(std::size_t index) const;
   /// "layer1/W", or "" for a node without a name.
@@ -311,7 +310,7 @@ class Tape {
   std::vector<std::uint32_t> entered_;  // the inputs
   std::vector<Replaced<T>> replaced_;
   std::vector<std::pair<Variable<T>, Variable<T>>> captured_;
-  std::unordered_set<std::uint64_t> noted_;
+  std::vector<std::uint64_t> noted_;  // in order
 };
 
 /// What flows back to an input as an array, recorded where it has to be computed.

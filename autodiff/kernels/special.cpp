@@ -119,6 +119,7 @@ double after_stirling(double x) {
 
 double betaln(double a, double b) {
   const double p = std::min(a, b), q = std::max(a, b);
+  if (p == 0 && q >= 0) return infinity;
   if (!(p > 0)) return lgamma(a) + lgamma(b) - lgamma(a + b);
   if (std::isinf(q)) return -infinity;
   if (p >= 10)
