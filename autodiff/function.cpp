@@ -102,7 +102,7 @@ void RecordedFunction<T>::run(std::span<const Operand<T>> y, std::span<const Ope
       results == 1 ? node.operation->forward(to[0], from) : node.operation->forward(to, from);
     }
     for (auto j : node.inputs)
-      if (last_use_[j] == i && !kept[j]) values[j] = {};
+      if (last_use_[j] == i && !kept[j]) values[j] = Array<T>();
   }
   for (std::size_t k = 0; k < results_.size(); ++k)
     std::copy_n(found[results_[k]].data, count(found[results_[k]].shape), y[k].data);
