@@ -37,6 +37,10 @@ struct NodePlace {
 };
 }  // namespace detail
 
+/// What x(i, j, ...) takes. A concept: where && of variables is declared, Clang 14 takes one written out for another.
+template <class... Indices>
+concept AtIndices = sizeof...(Indices) > 0 && !(std::same_as<Indices, bool> || ...);
+
 /// A value, and the node of the tape that it came from. Cheap to copy: the array is shared, and changed only by += of a
 /// plain value that nobody shares.
 /// A variable without a node is a plain value: operations on plain values alone record nothing. One of an abstract tape
@@ -99,8 +103,7 @@ class Variable {
 
   /// The element at these indices as a variable, or for fewer indices than axes a part: see at(). x(i, j).
   template <std::integral... Indices>
-  requires(sizeof...(Indices) > 0 && !(std::same_as<Indices, bool> || ...)) Variable operator()(
-      Indices... indices) const;
+  requires AtIndices<Indices...> Variable operator()(Indices... indices) const;
 
   template <class A>
   Variable& operator+=(A&& a);

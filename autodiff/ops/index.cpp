@@ -197,6 +197,13 @@ const {
 AUTODIFF_INDEX(AUTODIFF_COMPILE)
 
 template <Real T>
+Cotangent<T> added_along(const Variable<T>& ct, const Variable<T>& places, std::size_t axis, std::size_t length) {
+  return placed(AddAlong{static_cast<int>(axis), length}, ct, places);
+}
+template Cotangent<float> added_along(const Variable<float>&, const Variable<float>&, std::size_t, std::size_t);
+template Cotangent<double> added_along(const Variable<double>&, const Variable<double>&, std::size_t, std::size_t);
+
+template <Real T>
 Variable<T> one_hot(const Variable<T>& index, std::size_t classes, const std::string& caller) {
   return listed(OneHot{classes, caller}, index);
 }

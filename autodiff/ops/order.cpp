@@ -23,7 +23,7 @@ bool less_than(T a, T b) {  // NaN is the largest
 template <class V>
 std::array<CotangentLike<V>, 1> Chosen::back(const V& ct, const V& places, Dims x) const {
   const std::size_t at = resolve_axis("order", axis, x.size(), x);
-  return {placed(AddAlong{static_cast<int>(at), x[at]}, ct, places)};
+  return {added_along(ct, places, at, x[at])};
 }
 
 std::array<Shape, 2> Sort::shape(Dims x) const {

@@ -24,7 +24,9 @@ template <Real T>
 std::array<Variable<T>, 2> topk(const Variable<T>& x, std::size_t k, int axis = -1, bool largest = true);
 
 /// The largest element along an axis, the first of several, and its place. Its gradient goes to that element alone,
-/// where that of max is shared by equal ones: cheaper by far. Throws ShapeError for an empty axis.
+/// where that of max is shared by equal ones. Where many are compared and few chosen, as in k-means, it is cheaper to
+/// look for places without a gradient, and to compute again what is there: gather(centres, argmin(stop_gradient(d),
+/// 1)). Throws ShapeError for an empty axis.
 template <Real T>
 std::array<Variable<T>, 2> max_with_place(const Variable<T>& x, int axis = -1, bool keep = false);
 /// The same of the smallest element.

@@ -31,8 +31,7 @@ template <Real T>
 Variable<T> at(const Variable<T>& x, const std::vector<std::ptrdiff_t>& indices);
 template <Real T>
 template <std::integral... Indices>
-requires(sizeof...(Indices) > 0 &&
-         !(std::same_as<Indices, bool> || ...)) Variable<T> Variable<T>::operator()(Indices... indices) const {
+requires AtIndices<Indices...> Variable<T> Variable<T>::operator()(Indices... indices) const {
   if ((std::cmp_greater(indices, std::numeric_limits<std::ptrdiff_t>::max()) || ...))
     fail<ValueError>("at", "an index is out of range: ", Dims(shape()));  // n - 1 of an n that is 0
   return at(*this, {static_cast<std::ptrdiff_t>(indices)...});

@@ -142,4 +142,8 @@ struct OneHot {
 // clang-format on
 AUTODIFF_INDEX(AUTODIFF_EXTERN)
 
+/// The cotangent of what was taken at these places along an axis of this length, for the rules of other families.
+template <Real T>
+Cotangent<T> added_along(const Variable<T>& ct, const Variable<T>& places, std::size_t axis, std::size_t length);
+
 }  // namespace autodiff

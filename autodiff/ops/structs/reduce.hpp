@@ -64,7 +64,7 @@ template <bool largest>
 struct PlaceOfExtremum {
   static constexpr bool fails = false;
   static constexpr auto name = largest ? "argmax" : "argmin";
-  static constexpr bool differentiable[] = {false};
+  static constexpr bool differentiable[1] = {false};  // Clang 14 needs the 1
   static constexpr auto reads = Reads::nothing;
   int axis;
   friend bool operator==(const PlaceOfExtremum&, const PlaceOfExtremum&) = default;
