@@ -47,12 +47,12 @@ TEST_CASE("extremes: special functions as SciPy and PyTorch have them") {
     ad::Tape<double> tape;
     const auto a = tape.variable(at.a), b = tape.variable(at.b);
     const auto y = functions.at(at.name)(a, b);
-    const auto [da, db] = ad::gradient(y, a, b);
+    const double slope = std::get<0>(ad::gradient(y, a, b))();
     INFO(std::string(at.name) << " at " << at.a << ", " << at.b);
     if (!value_otherwise(at)) CHECK_MESSAGE(same(y.item(), at.value, 1e-14), y.item() << " for " << at.value);
     if (!at.has_gradient || value_otherwise(at) || slope_otherwise(at)) continue;
     // Some of PyTorch's are computed with constants of float.
-    CHECK_MESSAGE(same(da(), at.by_a, 1e-7), da() << " for " << at.by_a);
+    CHECK_MESSAGE(same(slope, at.by_a, 1e-7), slope << " for " << at.by_a);
   }
 }
 
