@@ -76,7 +76,7 @@ void Parameter<T>::assign(const Variable<T>& value) {
                                          autodiff::Dims(value.shape()));
   if (!value_) value_ = std::make_shared<Variable<T>>();  // it was moved from
   if (value.abstract() && value.recorded())
-    value.tape().replaces({value_, name_.text(), value, [this](const auto& next) { assign(next); }});
+    value.tape().replaces({value_, name_.text(), value, [this](const auto& next) { this->assign(next); }});
   if (!value.abstract()) *value_ = value.recorded() ? value.tape().plain(value.index()) : value;
   entered_.clear();
   if (value.recorded()) entered_.push_back(value.place());
