@@ -1,5 +1,5 @@
 // Denormal numbers, those below the smallest normal one (1.2e-38 for float, 2.2e-308 for double), are computed with as
-// IEEE 754 says, if slowly. Where they come up often, as in products with a peaked softmax, a scope may take them for zero:
+// IEEE 754 says, if slowly. Where they come up often, as behind a peaked softmax, a scope may take them for zero:
 //
 //   const autodiff::FlushDenormals flush;  // operations and sweeps of this thread, from here to the end of the block
 //
