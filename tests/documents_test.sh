@@ -5,7 +5,8 @@
 set -eu
 cd "$1"
 missing=0
-for document in README.md CONTRIBUTING.md CHANGELOG.md $(find autodiff nn tests -name README.md); do
+for document in README.md CONTRIBUTING.md CHANGELOG.md autodiff/operations.md $(find autodiff nn tests -name README.md) \
+  $(find examples/guide -name '*.md'); do
   names=$(grep -oE '`[A-Za-z0-9_./*-]+`' "$document" | tr -d '`' | sort -u |
     grep -E '/$|\.(hpp|cpp|sh|py|md|build|csv)$|^(autodiff|nn|tests|examples|\.ci)/' | grep -v '^build/' || true)
   for name in $names; do

@@ -5,6 +5,7 @@
 #include "../kernels/processors.hpp"
 #include "../kernels/threads.hpp"
 #include "../ops/arithmetic.hpp"  // for sums of cotangents
+#include "../ops/shape.hpp"
 
 namespace autodiff::detail {
 
@@ -296,9 +297,24 @@ std::vector<Variable<T>> Loop<T>::record(const std::shared_ptr<const LoopBody<T>
   return results;
 }
 
+template <Real T>
+Variable<T> with_axis_in_front(const Variable<T>& x, std::size_t axis, bool back) {
+  if (axis == 0) return x;
+  std::vector<int> order;
+  for (std::size_t a = 0; a < x.dimension(); ++a)
+    order.push_back(static_cast<int>(back ? (a < axis    ? a + 1
+                                             : a == axis ? 0
+                                                         : a)
+                                          : (a == 0      ? axis
+                                             : a <= axis ? a - 1
+                                                         : a)));
+  return permute(x, order);
+}
+
 #define AUTODIFF_LOOP(T)      \
   template class LoopBody<T>; \
-  template class Loop<T>;
+  template class Loop<T>;     \
+  template Variable<T> with_axis_in_front(const Variable<T>&, std::size_t, bool);
 AUTODIFF_LOOP(float)
 AUTODIFF_LOOP(double)
 

@@ -96,4 +96,8 @@ class Loop final : public SeveralResults<T> {
   bool reverse_;
 };
 
+/// With an axis of x in front, or the other way round.
+template <Real T>
+Variable<T> with_axis_in_front(const Variable<T>& x, std::size_t axis, bool back = false);
+
 }  // namespace autodiff::detail

@@ -15,21 +15,6 @@ namespace {
 template <Real T>
 using Variables = std::vector<Variable<T>>;
 
-/// With an axis of x in front, or the other way round.
-template <Real T>
-Variable<T> with_axis_in_front(const Variable<T>& x, std::size_t axis, bool back = false) {
-  if (axis == 0) return x;
-  std::vector<int> order;
-  for (std::size_t a = 0; a < x.dimension(); ++a)
-    order.push_back(static_cast<int>(back ? (a < axis    ? a + 1
-                                             : a == axis ? 0
-                                                         : a)
-                                          : (a == 0      ? axis
-                                             : a <= axis ? a - 1
-                                                         : a)));
-  return permute(x, order);
-}
-
 template <Real T>
 void check_step(const Variables<T>& carry, const Variables<T>& next) {
   if (next.size() != carry.size())

@@ -79,15 +79,6 @@ Variables<T> of_samples(const std::shared_ptr<const Primitive<T>>& operation, st
   return Loop<T>::record(body, n, false, inputs);
 }
 
-template <Real T>
-Variable<T> in_front(const Variable<T>& x, std::size_t axis) {
-  if (axis == 0) return x;
-  std::vector<int> order{static_cast<int>(axis)};
-  for (std::size_t a = 0; a < x.dimension(); ++a)
-    if (a != axis) order.push_back(static_cast<int>(a));
-  return permute(x, order);
-}
-
 }  // namespace
 
 template <Real T>
@@ -97,7 +88,7 @@ std::vector<Variable<T>> vmap(const Body<T>& f, const std::vector<Variable<T>>& 
   Variables<T> x;
   std::vector<Shape> shapes;
   for (const auto& input : inputs) {
-    x.push_back(in_front(input, resolve_axis("vmap", options.axis, input.dimension(), input.shape())));
+    x.push_back(with_axis_in_front(input, resolve_axis("vmap", options.axis, input.dimension(), input.shape())));
     shapes.emplace_back(x.back().shape().begin() + 1, x.back().shape().end());
     if (x.back().shape(0) != x[0].shape(0))
       fail<ShapeError>("vmap", "all inputs must have as many samples: ", x[0].shape(0), " and ", x.back().shape(0));

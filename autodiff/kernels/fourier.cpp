@@ -121,9 +121,9 @@ void inverse_real_fourier(T* y, const T* x_real, const T* x_imaginary, std::size
 template <class T>
 void convolve(T* y, const T* a, std::size_t a_length, const T* b, std::size_t b_length, std::ptrdiff_t first,
               std::size_t length) {
-  constexpr std::size_t few = 64;
+  constexpr std::size_t few = 64, longest = std::size_t(1) << 29;  // transforms count in int
   if (a_length < b_length) std::swap(a, b), std::swap(a_length, b_length);
-  if (b_length <= few || length <= few)
+  if (b_length <= few || length <= few || a_length > longest)
     return convolve_directly(y, a, std::ptrdiff_t(a_length), b, std::ptrdiff_t(b_length), first,
                              std::ptrdiff_t(length));
   const std::size_t all = a_length + b_length - 1, n = smooth_length(all + all % 2);

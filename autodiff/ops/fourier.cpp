@@ -1,5 +1,7 @@
 #include "structs/fourier.hpp"
 
+#include <limits>
+
 #include "../kernels/fourier.hpp"
 #include "../kernels/threads.hpp"
 #include "compile.hpp"
@@ -31,8 +33,19 @@ Variable<T> weights(std::size_t n, double twins) {
 
 }  // namespace
 
+namespace {
+
+/// The transforms behind these count in int.
+void check_length(std::string_view operation, std::size_t n) {
+  if (n > std::size_t(std::numeric_limits<int>::max()))
+    fail<ShapeError>(operation, "transforms have at most 2^31 - 1 elements: ", n);
+}
+
+}  // namespace
+
 std::array<Shape, 2> Fourier::shape(Dims real, Dims imaginary) const {
   check_pair(name, real, imaginary);
+  if (!real.empty()) check_length(name, real.back());
   return {to_shape(real), to_shape(real)};
 }
 template <class T>
@@ -47,6 +60,7 @@ std::array<V, 2> Fourier::vjp(const std::array<V, 2>& ct, const std::array<V, 2>
 
 std::array<Shape, 2> RealFourier::shape(Dims x) const {
   if (x.empty() || x.back() == 0) fail<ShapeError>(name, "needs an axis that is not empty: ", x);
+  check_length(name, x.back());
   const Shape y = with_length(x, x.back() / 2 + 1);
   return {y, y};
 }
@@ -63,6 +77,7 @@ std::array<V, 1> RealFourier::vjp(const std::array<V, 2>& ct, const std::array<V
 
 std::array<Shape, 1> InverseRealFourier::shape(Dims real, Dims imaginary) const {
   check_pair(name, real, imaginary);
+  check_length(name, n);
   if (n / 2 + 1 != real.back())
     fail<ShapeError>(name, n, " real numbers come from ", n / 2 + 1, " of their transform: ", real);
   return {with_length(real, n)};
