@@ -66,7 +66,7 @@ forbid "nn includes public headers of the engine only" "${include}[\"<](\.\./)*a
 forbid "nn leaves only through <autodiff/...>" "${include}\"[^\"]*\.\./" '' $(find nn -name '*.[hc]pp')
 # The rooms of nn, each with those that it may include:
 #
-#   base <- model <- optim  <- train
+#   base <- model <- optim, layers <- train
 #   base <- io    <- data   <- train
 #           io    <- report <- train
 while read -r room others; do
@@ -78,13 +78,14 @@ while read -r room others; do
 done <<'ROOMS'
 base
 model base
+layers base model
 optim base model
 io base
 data base io
 report base io
-train base model optim io data report
+train base model layers optim io data report
 ROOMS
-in_rooms=$(find nn -name '*.[hc]pp' | grep -vE '^nn/(base|model|optim|io|data|report|train)/[a-z_]+\.[hc]pp$|^nn/nn\.hpp$') || true
+in_rooms=$(find nn -name '*.[hc]pp' | grep -vE '^nn/(base|model|layers|optim|io|data|report|train)/[a-z_]+\.[hc]pp$|^nn/nn\.hpp$') || true
 [ -z "$in_rooms" ] || { printf 'in no room of nn:\n%s\n' "$in_rooms"; broken=1; }
 long=$(wc -l $(find nn -name '*.[hc]pp') | awk '$1 > 400 && $2 != "total"')
 [ -z "$long" ] || { printf 'more than 400 lines:\n%s\n' "$long"; broken=1; }

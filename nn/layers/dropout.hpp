@@ -1,7 +1,7 @@
 // A layer that trains many networks in one.
 #pragma once
 
-#include "module.hpp"
+#include <nn/model/module.hpp>
 
 namespace nn {
 

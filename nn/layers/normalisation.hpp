@@ -1,7 +1,7 @@
 // Layers that bring features to mean 0 and variance 1: over the samples of a batch, or within every sample.
 #pragma once
 
-#include "module.hpp"
+#include <nn/model/module.hpp>
 
 namespace nn {
 

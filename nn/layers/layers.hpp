@@ -1,7 +1,7 @@
 // Layers: the modules that networks are put together from.
 #pragma once
 
-#include "module.hpp"
+#include <nn/model/module.hpp>
 
 namespace nn {
 
