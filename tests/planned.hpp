@@ -1,8 +1,8 @@
 // Programs up to the choice of their buffers.
 #pragma once
 
-#include <autodiff/program/block_code.hpp>
 #include <autodiff/program/passes.hpp>
+#include <autodiff/program/plan.hpp>
 
 #include "cases.hpp"
 
@@ -20,10 +20,8 @@ struct Planned {
     drop_dead(graph);
     resolve_views(graph, exact, report);
     if (!exact) absorb(graph, report);
-    schedule = make_schedule(graph, {exact, most_nodes});
-    fusion = fuse_products(graph, schedule);
-    if (exact) fusion.into.assign(graph.nodes.size(), ad::detail::nowhere);
-    memory = choose_buffers(graph, schedule, fusion);
+    auto plan = make_plan(graph, {exact, most_nodes});
+    schedule = std::move(plan.schedule), fusion = std::move(plan.fusion), memory = std::move(plan.memory);
   }
   std::uint32_t next(std::size_t k) const { return memory.buffer_of[graph.nexts[k].node]; }
   bool updated_in_place(std::size_t k) const { return next(k) == memory.states[k]; }

@@ -232,3 +232,102 @@ TEST_CASE("the arena of training steps is as long as what lives at one time") {
       CHECK_LT(report.bytes, report.unplanned_bytes);
     }
 }
+
+namespace {
+
+/// A deep network in training, with dropout and means over samples between its layers.
+struct Deep {
+  explicit Deep(int layers) {
+    auto h = x;
+    for (int l = 0; l < layers; ++l) {
+      const auto scope = tape.scope("layer" + std::to_string(l));
+      weights.push_back(tape.variable(sample({24, 24}, -0.5, 0.5, unsigned(l)), "W"));
+      const auto a = ad::matmul(h, weights.back());
+      h = ad::logistic(a - ad::mean(a, {0}));
+      if (l % 3 == 2) h = ad::dropout(h, 0.1, double(l), step);
+    }
+    loss = ad::sum(ad::square(h)).named("loss");
+    const auto slopes = ad::recorded_gradient(loss, weights);
+    for (std::size_t i = 0; i < slopes.size(); ++i) updates.push_back({weights[i], weights[i] - 0.1 * slopes[i]});
+  }
+  ad::Program<double> compile(const ad::CompileOptions& options) {
+    return ad::compile({x, step}, {loss}, updates, options);
+  }
+
+  ad::Tape<double> tape;
+  V x = tape.variable(sample({64, 24}, -1, 1, 5), "x"), step = tape.variable(0.0), loss;
+  Variables<double> weights;
+  Updates updates;
+};
+
+}  // namespace
+
+TEST_CASE("a limit of memory is kept to by computing again, with the same results") {
+  Deep deep(24);
+  for (const bool exact : {false, true}) {
+    auto plain = deep.compile({.exact = exact});
+    const std::size_t bytes = plain.report().bytes;
+    CHECK_EQ(deep.compile({.exact = exact, .memory_limit = bytes}).report().recomputed, 0);
+    double work = 0;
+    for (const double share : {0.9, 0.7, 0.5, 0.4}) {
+      if (exact && share < 0.5) continue;  // more of a step waits there
+      INFO(share << " of " << bytes << " bytes" << (exact ? ", exact" : ""));
+      auto program = deep.compile({.exact = exact, .memory_limit = std::size_t(share * double(bytes))});
+      const auto& report = program.report();
+      CHECK_LE(double(report.bytes), share * double(bytes));
+      CHECK_GT(report.recomputed, 0);
+      CHECK_GT(report.recomputed_work, work);
+      CHECK_LT(work = report.recomputed_work, 0.4);  // forward is a third of a step
+      CHECK(report.text().find("computed again, to keep to the limit of memory") != std::string::npos);
+      CHECK(report.text().find("[matmul] in layer") != std::string::npos);
+      auto unlimited = deep.compile({.exact = exact});
+      for (int run = 0; run < 3; ++run)
+        CHECK_EQ(difference(program(deep.x.value(), double(run))[0], unlimited(deep.x.value(), double(run))[0], 0), "");
+      for (std::size_t i = 0; i < deep.weights.size(); ++i)
+        CHECK_EQ(difference(program.state(i), unlimited.state(i), 0), "");
+    }
+  }
+}
+
+TEST_CASE("what is computed element by element from what is there is computed again first") {
+  ad::Tape<double> tape;
+  const V x = tape.variable(sample({100, 100}, -1, 1, 1));
+  Variables<double> weights;
+  V loss = tape.constant(0.0);
+  for (int k = 1; k <= 8; ++k) {
+    weights.push_back(tape.variable(sample({4, 100}, -1, 1, unsigned(k))));
+    loss = loss + ad::sum(ad::square(ad::matmul(weights.back(), ad::sin(x * double(k)))));
+  }
+  const auto slopes = ad::recorded_gradient(loss, weights);
+  const std::size_t bytes = ad::compile({x}, slopes).report().bytes;
+  auto program = ad::compile({x}, slopes, {}, {.memory_limit = bytes / 2});
+  CHECK_LE(program.report().bytes, bytes / 2);
+  CHECK_LT(program.report().recomputed, 8 * 2);
+  for (const auto& step : program.report().steps)
+    if (step.text.ends_with(", again")) CHECK_MESSAGE(step.text.find("matmul") == std::string::npos, step.text);
+  const auto wanted = ad::compile({x}, slopes)(x.value());
+  const auto& found = program(x.value());
+  for (std::size_t i = 0; i < wanted.size(); ++i) CHECK_EQ(difference(found[i], wanted[i], 0), "");
+}
+
+TEST_CASE("operations of several results are computed again as a whole, in the memory that a limit leaves") {
+  ad::Tape<double> tape;
+  const V x = tape.variable(sample({40, 40}, -1, 1, 1));
+  V h = x;
+  for (int k = 0; k < 8; ++k) {
+    const auto [q, r] = ad::qr(h + double(k) * xt::eye<double>(40));
+    h = ad::tanh(ad::matmul(r, q));
+  }
+  const auto slope = ad::recorded_gradient(ad::sum(ad::square(h)), x);
+  const std::size_t bytes = ad::compile({x}, {slope}).report().bytes;
+  auto program = ad::compile({x}, {slope}, {}, {.memory_limit = bytes / 2});
+  CHECK_LE(program.report().bytes, bytes / 2);
+  CHECK_EQ(difference(program(x.value())[0], ad::compile({x}, {slope})(x.value())[0], 1e-13), "");
+}
+
+TEST_CASE("a limit of memory that cannot be kept to is refused by name") {
+  Deep deep(3);
+  CHECK_THROWS_WITH_AS(deep.compile({.memory_limit = 1000}), doctest::Contains("[compile] memory_limit: 1000 bytes"),
+                       ad::ValueError);
+  CHECK_THROWS_WITH_AS(deep.compile({.memory_limit = 1000}), doctest::Contains("is computed"), ad::ValueError);
+}

@@ -87,6 +87,30 @@ TEST_CASE("random graphs: the Hessian is symmetric") {
   });
 }
 
+TEST_CASE("random graphs: programs that keep to a limit of memory give the same") {
+  int limited = 0;
+  for_each_graph([&](unsigned seed, Recorded& g) {
+    if (seed % 8 != 0) return;  // a search takes as long as a hundred compilations
+    auto outputs = ad::recorded_gradient(sum(g.y * g.like_y(seed)), g.x);
+    outputs.push_back(g.y);
+    for (const bool exact : {false, true}) {
+      const auto wanted = ad::compile(g.x, outputs, {}, {.exact = exact})(g.like_x(seed));
+      const std::size_t bytes = ad::compile(g.x, outputs, {}, {.exact = exact}).report().bytes;
+      for (const std::size_t limit : {bytes * 3 / 4, bytes / 2}) try {
+          auto program = ad::compile(g.x, outputs, {}, {.exact = exact, .memory_limit = limit});
+          CHECK_LE(program.report().bytes, limit);
+          limited += program.report().recomputed > 0;
+          const auto& found = program(g.like_x(seed));
+          for (std::size_t i = 0; i < wanted.size(); ++i)
+            CHECK_EQ(difference(found[i], wanted[i], exact ? 0 : 1e-12), "");
+        } catch (const ad::ValueError& error) {
+          CHECK_MESSAGE(std::string(error.what()).find("memory_limit") != std::string::npos, error.what());
+        }
+    }
+  });
+  CHECK_GE(limited, 5);
+}
+
 TEST_CASE("random graphs reach most of the library") {
   std::map<std::string, int> seen;
   for_each_graph([&](unsigned, Recorded& g) {

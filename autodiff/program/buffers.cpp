@@ -25,7 +25,7 @@ Fusion fuse_products(const Graph<T>& graph, const Schedule& schedule) {
       for (const auto& input : node.inputs) {
         const auto p = input.node;
         if (schedule.group_of[p] != schedule.group_of[i] || uses[p] != 1 || !graph.nodes[p].operation->block() ||
-            !is_product(p))
+            !is_product(p) || graph.nodes[p].rounded)
           continue;
         fusion.into[p] = i;
         break;

@@ -4,6 +4,7 @@
 
 #include "../kernels/threads.hpp"
 #include "passes.hpp"
+#include "recompute.hpp"
 
 namespace autodiff::detail {
 
@@ -27,8 +28,9 @@ class Compiler {
     cells_ = std::move(graph_.state_cells);
     ClusterOptions clusters{exact_};
     if (options.stop_at_non_finite) clusters.most_nodes = 1;
-    schedule_ = make_schedule(graph_, clusters);
-    choose_memory();
+    plan_ = options.memory_limit == 0 ? make_plan(graph_, clusters)
+                                      : plan_within(graph_, clusters, options.memory_limit / sizeof(T), report_);
+    made_.memory = std::move(plan_.memory);
     emit();
     measure();
     describe_instructions();
@@ -50,27 +52,17 @@ class Compiler {
     if (!exact_) absorb(graph_, report_);
   }
 
-  void choose_memory() {
-    if (exact_)
-      fusion_.into.assign(graph_.nodes.size(), nowhere);
-    else
-      fusion_ = fuse_products(graph_, schedule_);
-    report_.multiply_adds = graph_.nodes.size() - static_cast<std::size_t>(std::ranges::count(fusion_.into, nowhere));
-    memory_ = choose_buffers(graph_, schedule_, fusion_);
-    report_.in_place = memory_.in_place;
-  }
-
   void emit() {
-    for (std::uint32_t g = 0; g < schedule_.groups.size(); ++g) {
-      const Group& group = schedule_.groups[g];
+    made_.code = std::move(plan_.code);
+    std::uint32_t clusters = 0;
+    for (const auto& group : plan_.schedule.groups) {
       if (!group.cluster) {
         emit_alone(group.nodes[0]);
         continue;
       }
       Instruction cluster{Instruction::Kind::cluster, group.nodes.back()};
-      cluster.code = static_cast<std::uint32_t>(made_.code.size());
-      made_.code.push_back(emit_blocks(graph_, schedule_, g, fusion_, memory_));
-      if (made_.code.back().is_one_block()) cluster.kind = Instruction::Kind::block;
+      cluster.code = clusters++;
+      if (made_.code[cluster.code].is_one_block()) cluster.kind = Instruction::Kind::block;
       made_.instructions.push_back(cluster);
       ++report_.clusters;
       report_.clustered += group.nodes.size();
@@ -105,9 +97,11 @@ class Compiler {
     made_.operands.push_back({memory_.buffer_of[node], std::move(view)});
   }
 
-  /// Gives the buffers their places, and adds up what memory there is.
+  /// Adds up what memory there is.
   void measure() {
-    made_.arena = place(memory_.buffers);
+    made_.arena = plan_.arena;
+    report_.in_place = memory_.in_place;
+    report_.multiply_adds = graph_.nodes.size() - std::size_t(std::ranges::count(plan_.fusion.into, nowhere));
     for (const auto& code : made_.code) made_.scratch = std::max(made_.scratch, code.scratch);
     report_.bytes = made_.arena * sizeof(T);
     report_.peak_bytes = peak(memory_.buffers) * sizeof(T);
@@ -131,10 +125,11 @@ class Compiler {
         if (instruction.kind == Instruction::Kind::copy) text += ", copied";
         if (instruction.kind == Instruction::Kind::accumulation) text += ", accumulated";
       } else {
-        for (auto i : schedule_.groups[schedule_.group_of[instruction.node]].nodes)
+        for (auto i : plan_.schedule.groups[plan_.schedule.group_of[instruction.node]].nodes)
           text += (text.empty() ? "" : " ") + std::string(graph_.nodes[i].operation->name());
         text = "cluster of " + std::to_string(made_.code[instruction.code].size) + ": " + text;
       }
+      if (node.again) text += ", again";
       report_.steps.push_back({std::move(text), 0});
     }
   }
@@ -144,8 +139,7 @@ class Compiler {
   Graph<T>& graph_ = made_.graph;
   Memory& memory_ = made_.memory;
   ProgramReport& report_ = made_.report;
-  Schedule schedule_;
-  Fusion fusion_;
+  Plan<T> plan_;  // but for memory and code, which runs need
   std::vector<std::shared_ptr<const Array<T>>> first_;
   std::vector<StateCell<T>> cells_;
 };

@@ -40,6 +40,8 @@ struct GraphNode {
   bool single = false;       // a constant whose elements are all equal
   bool variable = false;     // of the tape; here a constant, unless it is an input or state
   std::uint32_t apart = 0;   // not 0: stands for no equal node but of the same number
+  bool again = false;        // what an earlier node computes, too
+  bool rounded = false;      // a product that is not added where it is computed
 
   // alpha operation(inputs) + beta addend, where the addend is an input of the node behind those of the operation.
   std::uint32_t arity = 0;
@@ -68,7 +70,7 @@ struct Graph {
   }
   /// Whether a run may throw where the node is computed.
   bool may_fail(const GraphNode<T>& node) const {
-    return node.source == Source::operation && (checked || node.operation->fails());
+    return node.source == Source::operation && !node.again && (checked || node.operation->fails());
   }
   bool is_single(const Input& input) const { return nodes[input.node].single || nodes[input.node].size() == 1; }
 };

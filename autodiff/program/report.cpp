@@ -1,5 +1,6 @@
 #include "report.hpp"
 
+#include <cmath>
 #include <iomanip>
 #include <sstream>
 
@@ -14,6 +15,9 @@ std::string ProgramReport::text() const {
        << " without planning), " << scratch_bytes << " for blocks, " << state_bytes << " of states, " << constant_bytes
        << " of constants\n"
        << instructions << " instructions\n";
+  if (recomputed)
+    text << recomputed << " nodes computed again, to keep to the limit of memory: about "
+         << std::lround(100 * recomputed_work) << " % more work\n";
   if (compilations > 1) text << compilations << " compilations for several shapes\n";
   for (const auto& [what, seconds] : steps) {
     if (profiled_runs)

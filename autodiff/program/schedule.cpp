@@ -112,12 +112,14 @@ class Scheduler {
 
   /// Whether all that a cluster reads is there when the other runs, whose element by element results count.
   bool can_move_up(const Group& from, std::uint32_t to) const {
-    for (auto i : from.nodes)
+    for (auto i : from.nodes) {
+      if (graph_.nodes[i].again) return false;  // it is computed late on purpose
       for (const auto& input : graph_.nodes[i].inputs) {
         const std::uint32_t g = group_of_[input.node];
         if (g == nowhere || group_of_[i] == g) continue;
         if (g == to ? spaces_[input.node].role == Role::reduction : !(order_[g] < order_[to])) return false;
       }
+    }
     return true;
   }
 

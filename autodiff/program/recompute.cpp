@@ -1,0 +1,292 @@
+#include "recompute.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+namespace autodiff::detail {
+
+namespace {
+
+constexpr int most_rounds = 3;
+constexpr std::size_t most_starts = 4;       // of a round
+constexpr std::size_t smallest_share = 256;  // of what waits: smaller values are not worth it
+constexpr std::size_t most_at_hand = 8;      // elementwise nodes between a value and those that it is computed from
+
+/// About the multiplications that a node takes, from its sizes: of two arguments that are not read element by element,
+/// as many as a product of them takes.
+template <Real T>
+double work_of(const Graph<T>& graph, const GraphNode<T>& node) {
+  double work = double(node.size());
+  for (std::uint32_t k = 0; k < node.arity; ++k) work = std::max(work, double(graph.nodes[node.inputs[k].node].size()));
+  if (node.operation->block() || node.arity != 2) return work;
+  return std::sqrt(double(node.size()) * double(graph.nodes[node.inputs[0].node].size()) *
+                   double(graph.nodes[node.inputs[1].node].size()));
+}
+
+/// The sum over what is computed, or over what is computed again.
+template <Real T>
+double work_of(const Graph<T>& graph, bool again) {
+  double work = 0;
+  for (const auto& node : graph.nodes)
+    if (node.live && node.source == Source::operation && (!again || node.again)) work += work_of(graph, node);
+  return work;
+}
+
+/// The group at which most of the arena is alive.
+std::size_t fullest_moment(const std::vector<Buffer>& buffers, std::size_t groups) {
+  std::vector<std::ptrdiff_t> change(groups + 1);
+  for (const auto& buffer : buffers) {
+    if (!buffer.in_arena || buffer.size == 0 || buffer.born >= groups) continue;
+    change[buffer.born] += std::ptrdiff_t(padded(buffer.size));
+    change[std::min(std::max(buffer.last_use, buffer.born), groups - 1) + 1] -= std::ptrdiff_t(padded(buffer.size));
+  }
+  change.pop_back();
+  std::partial_sum(change.begin(), change.end(), change.begin());
+  return std::size_t(std::ranges::max_element(change) - change.begin());
+}
+
+/// What a plan keeps over its fullest moment, and the graph without some of that.
+template <Real T>
+class Waiting {
+ public:
+  Waiting(const Graph<T>& graph, const Plan<T>& plan)
+      : graph_(graph), plan_(plan), moment_(fullest_moment(plan.memory.buffers, plan.schedule.groups.size())) {
+    last_read_.assign(graph.nodes.size(), 0);
+    for (std::uint32_t i = 0; i < graph.nodes.size(); ++i)
+      if (computed(i))
+        for (const auto& input : graph.nodes[i].inputs)
+          last_read_[input.node] = std::max<std::size_t>(last_read_[input.node], group(i));
+    root_.assign(graph.nodes.size(), false);
+    for (const auto* roots : {&graph.outputs, &graph.nexts})
+      for (const auto& root : *roots) root_[root.node] = true;
+    order_nodes();
+    for (auto i : order_)
+      if (computed(i) && !late(i) && waits(i) && !root_[i] && plan.memory.buffers[plan.memory.buffer_of[i]].in_arena)
+        values_.push_back(i);
+    const std::size_t least = total() / smallest_share;
+    std::erase_if(values_, [&](auto i) { return size(i) < least; });
+  }
+
+  /// Values that could be computed again, in the order in which they are computed.
+  const std::vector<std::uint32_t>& values() const { return values_; }
+  std::size_t size(std::uint32_t i) const { return padded(graph_.nodes[i].size()); }
+  std::size_t moment() const { return moment_; }
+
+  /// Those that take a few elementwise operations on what is kept anyway.
+  std::vector<std::uint32_t> at_hand() const {
+    std::vector<std::uint32_t> found;
+    std::vector<bool> dropped(graph_.nodes.size());
+    for (auto i : values_) {
+      std::size_t nodes = 0;
+      if (!(dropped[i] = is_at_hand(i, dropped, nodes))) continue;
+      found.push_back(i);
+    }
+    return found;
+  }
+
+  /// In segments, so that no more than the room is taken: neither by what is kept, nor by it and a segment.
+  std::vector<std::uint32_t> segments(std::size_t room, std::vector<std::uint32_t> dropped) const {
+    std::vector<bool> is_dropped(graph_.nodes.size());
+    for (auto i : dropped) is_dropped[i] = true;
+    std::size_t waiting = 0, kept = 0, segment = 0;
+    for (auto i : values_) waiting += is_dropped[i] ? 0 : size(i);
+    for (auto i : values_) {
+      if (waiting <= room) break;
+      if (is_dropped[i]) continue;
+      if (kept + segment + size(i) > room && segment > 0) {
+        kept += size(i), segment = 0;
+        continue;
+      }
+      dropped.push_back(i);
+      segment += size(i), waiting -= size(i);
+    }
+    return dropped;
+  }
+
+  /// The elements that wait.
+  std::size_t total() const {
+    return std::transform_reduce(values_.begin(), values_.end(), std::size_t(0), std::plus(),
+                                 [&](auto i) { return size(i); });
+  }
+
+  /// The graph in which late readers of these values have them computed again.
+  Graph<T> without(const std::vector<std::uint32_t>& values) const {
+    std::vector<bool> dropped(graph_.nodes.size());
+    for (auto i : values) dropped[i] = true;
+    Graph<T> made = graph_;
+    made.nodes.clear();
+    std::vector<std::uint32_t> place(graph_.nodes.size(), nowhere), second(graph_.nodes.size(), nowhere);
+    const auto at = [&](std::uint32_t i) { return second[i] == nowhere ? place[i] : second[i]; };
+    const auto append = [&](std::uint32_t i, bool again) {
+      made.nodes.push_back(graph_.nodes[i]);
+      auto& node = made.nodes.back();
+      for (auto& input : node.inputs) input.node = again ? at(input.node) : place[input.node];
+      node.again = node.again || (again && !late(i));
+      return static_cast<std::uint32_t>(made.nodes.size() - 1);
+    };
+    for (auto i : order_) {
+      if (late(i))
+        for (auto [group, first] : missing(i, dropped, second)) {
+          const auto begin = first - graph_.nodes[first].result;
+          for (auto k = begin; k < begin + graph_.nodes[first].operation->results(); ++k) {
+            second[k] = append(k, true);
+            // A product that was rounded by itself is so in both places.
+            if (plan_.fusion.into[k] == nowhere) made.nodes[place[k]].rounded = made.nodes[second[k]].rounded = true;
+          }
+        }
+      place[i] = append(i, late(i));
+    }
+    for (auto* list : {&made.inputs, &made.states})
+      for (auto& i : *list) i = place[i];
+    for (auto* list : {&made.outputs, &made.nexts})
+      for (auto& root : *list) root.node = place[root.node];
+    return made;
+  }
+
+ private:
+  bool computed(std::uint32_t i) const { return plan_.schedule.group_of[i] != nowhere; }
+  std::size_t group(std::uint32_t i) const { return plan_.schedule.group_of[i]; }
+  bool late(std::uint32_t i) const { return computed(i) && group(i) > moment_; }
+  /// Whether the value itself is there after the moment.
+  bool waits(std::uint32_t i) const {
+    return !computed(i) || root_[i] || (plan_.memory.buffer_of[i] != nowhere && last_read_[i] > moment_);
+  }
+
+  /// First what is not computed, then groups as they run.
+  void order_nodes() {
+    for (std::uint32_t i = 0; i < graph_.nodes.size(); ++i)
+      if (!computed(i)) order_.push_back(i);
+    for (const auto& group : plan_.schedule.groups) order_.insert(order_.end(), group.nodes.begin(), group.nodes.end());
+  }
+
+  bool is_at_hand(std::uint32_t i, const std::vector<bool>& dropped, std::size_t& nodes) const {
+    const auto& node = graph_.nodes[i];
+    if (!node.operation->block() || ++nodes > most_at_hand) return false;
+    return std::ranges::all_of(node.inputs, [&](const Input& input) {
+      return (waits(input.node) && !dropped[input.node]) ||
+             (computed(input.node) && is_at_hand(input.node, dropped, nodes));
+    });
+  }
+
+  /// What has to be computed again before a late node, by group and in order; of several results the first.
+  std::set<std::pair<std::size_t, std::uint32_t>> missing(std::uint32_t reader, const std::vector<bool>& dropped,
+                                                          const std::vector<std::uint32_t>& second) const {
+    std::set<std::pair<std::size_t, std::uint32_t>> found;
+    std::vector<std::uint32_t> open{reader};
+    while (!open.empty()) {
+      const auto i = open.back();
+      open.pop_back();
+      for (const auto& input : graph_.nodes[i].inputs) {
+        const auto u = input.node;
+        if (late(u) || second[u] != nowhere || (waits(u) && !dropped[u])) continue;
+        if (found.emplace(group(u), u - graph_.nodes[u].result).second) open.push_back(u);
+      }
+    }
+    return found;
+  }
+
+  const Graph<T>& graph_;
+  const Plan<T>& plan_;
+  const std::size_t moment_;
+  std::vector<std::size_t> last_read_;
+  std::vector<bool> root_;
+  std::vector<std::uint32_t> order_, values_;
+};
+
+template <Real T>
+struct Candidate {
+  Graph<T> graph;
+  Plan<T> plan;
+};
+
+/// Rounds of giving up values at the fullest moment: each begins with the best plans of the one before.
+template <Real T>
+class Search {
+ public:
+  Search(Graph<T>& graph, const ClusterOptions& options, std::size_t limit) : options_(options), limit_(limit) {
+    keep(std::move(graph));
+    for (int round = 0; round < most_rounds && !fits(); ++round) {
+      const auto starts = std::exchange(found_, {});
+      for (const auto& start : starts) {
+        give_up(start);
+        if (fits()) break;
+      }
+      found_.push_back(starts[0]);
+      sort();
+      if (found_[0].plan.arena >= starts[0].plan.arena) break;
+    }
+  }
+
+  bool fits() const { return !found_.empty() && found_[0].plan.arena <= limit_; }
+  Candidate<T>& best() { return found_[0]; }
+
+ private:
+  void give_up(const Candidate<T>& start) {
+    const Waiting<T> waiting(start.graph, start.plan);
+    const auto at_hand = waiting.at_hand();
+    if (!at_hand.empty() && try_at_hand(waiting, at_hand)) return;
+    const std::size_t others = start.plan.arena - std::min(start.plan.arena, waiting.total());
+    for (double share = 1; share > 0.2; share *= 0.95) {  // of the limit: what is computed again has values of its own
+      const auto target = std::size_t(share * double(limit_));
+      if (target <= others || keep(waiting.without(waiting.segments(target - others, at_hand)))) break;
+    }
+  }
+
+  /// As few of them as suffice.
+  bool try_at_hand(const Waiting<T>& waiting, const std::vector<std::uint32_t>& all) {
+    if (!keep(waiting.without(all))) return false;
+    std::size_t enough = all.size(), too_few = 0;
+    while (enough - too_few > 1) {
+      const std::size_t some = (enough + too_few) / 2;
+      (keep(waiting.without({all.begin(), all.begin() + std::ptrdiff_t(some)})) ? enough : too_few) = some;
+    }
+    return true;
+  }
+
+  /// Keeps a graph and its plan: the last that fits, in front of all; else the shortest, one of each length. Returns
+  /// whether it fits.
+  bool keep(Graph<T> graph) {
+    auto plan = make_plan(graph, options_);
+    const bool enough = plan.arena <= limit_;
+    if (!enough && fits()) return false;
+    if (enough) found_.clear();
+    found_.push_back({std::move(graph), std::move(plan)});
+    sort();
+    return enough;
+  }
+  void sort() {
+    std::ranges::stable_sort(found_, {}, [](const auto& one) { return one.plan.arena; });
+    found_.erase(std::ranges::unique(found_, {}, [](const auto& one) { return one.plan.arena; }).begin(), found_.end());
+    if (found_.size() > most_starts) found_.resize(most_starts);
+  }
+
+  const ClusterOptions& options_;
+  const std::size_t limit_;
+  std::vector<Candidate<T>> found_;
+};
+
+}  // namespace
+
+template <Real T>
+Plan<T> plan_within(Graph<T>& graph, const ClusterOptions& options, std::size_t limit, ProgramReport& report) {
+  const double once = work_of(graph, false);
+  Search<T> search(graph, options, limit);
+  auto& [made, plan] = search.best();
+  if (!search.fits()) {
+    const auto group = fullest_moment(plan.memory.buffers, plan.schedule.groups.size());
+    fail<ValueError>("compile", "memory_limit: ", limit * sizeof(T), " bytes, but no plan was found with less than ",
+                     plan.arena * sizeof(T), ", where ", describe(made.nodes[plan.schedule.groups[group].nodes.back()]),
+                     " is computed");
+  }
+  graph = std::move(made);
+  report.recomputed = std::size_t(std::ranges::count_if(graph.nodes, [](const auto& node) { return node.again; }));
+  report.recomputed_work = once > 0 ? work_of(graph, true) / once : 0;
+  return std::move(plan);
+}
+
+template Plan<float> plan_within(Graph<float>&, const ClusterOptions&, std::size_t, ProgramReport&);
+template Plan<double> plan_within(Graph<double>&, const ClusterOptions&, std::size_t, ProgramReport&);
+
+}  // namespace autodiff::detail
