@@ -17,7 +17,7 @@ struct Axis {
 
 // For short lines a call of memcpy costs more than the copy; the last register overlaps the one before it.
 template <class T>
-void copy_line(T* y, const T* x, Axis axis) {
+inline __attribute__((always_inline)) void copy_line(T* y, const T* x, Axis axis) {
   using L = NativeLanes<T>;
   const std::size_t n = axis.length;
   if (axis.y == 1 && (axis.x == 1 || axis.x == 0) && n >= L::size) {
@@ -133,6 +133,42 @@ void copy(Operand<T> y, Operand<const T> x) {
 }
 
 template <class T>
+void copy_part(T* y, Operand<const T> x, std::size_t first, std::size_t n) {
+  const std::size_t axes = x.shape.size(), length = x.shape[axes - 1], rows = axes > 1 ? x.shape[axes - 2] : 1;
+  const Axis line{length, 1, x.strides[axes - 1]};
+  const std::ptrdiff_t step = axes > 1 ? x.strides[axes - 2] : 0;
+  // The start of a plane of the two last axes, and where in it.
+  const auto plane = [&](std::size_t number) {
+    const T* at = x.data;
+    for (std::size_t axis = axes - std::min<std::size_t>(axes, 2); axis-- > 0; number /= x.shape[axis])
+      at += static_cast<std::ptrdiff_t>(number % x.shape[axis]) * x.strides[axis];
+    return at;
+  };
+  for (std::size_t number = first / (length * rows), row = first / length % rows, column = first % length; n > 0;
+       ++number, row = 0) {
+    const T* at = plane(number) + static_cast<std::ptrdiff_t>(row) * step;
+    for (; row < rows && n > 0; ++row, at += step) {
+      if (const std::size_t all = std::min(n, (rows - row) * length); step == 0 && column == 0 && all > length) {
+        copy_line(y, at, line);
+        for (std::size_t done = length; done < all;) {
+          const std::size_t more = std::min(done, all - done);
+          std::memcpy(y + done, y, more * sizeof(T));
+          done += more;
+        }
+        y += all, n -= all;
+        break;  // to the next plane, unless that was all
+      }
+      const std::size_t m = std::min(n, length - column);
+      if (m == length)
+        copy_line(y, at, line);
+      else
+        copy_line(y, at + static_cast<std::ptrdiff_t>(column) * line.x, {m, 1, line.x});
+      y += m, n -= m, column = 0;
+    }
+  }
+}
+
+template <class T>
 void scale(T* y, std::size_t n, T beta) {
   if (beta == 0) return static_cast<void>(std::fill_n(y, n, T(0)));
   if (beta == 1) return;
@@ -149,6 +185,8 @@ void add(Operand<T> y, Operand<const T> x, T alpha) {
 
 template void copy(Operand<float>, Operand<const float>);
 template void copy(Operand<double>, Operand<const double>);
+template void copy_part(float*, Operand<const float>, std::size_t, std::size_t);
+template void copy_part(double*, Operand<const double>, std::size_t, std::size_t);
 template void scale(float*, std::size_t, float);
 template void scale(double*, std::size_t, double);
 template void add(Operand<float>, Operand<const float>, float);

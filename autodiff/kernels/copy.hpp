@@ -10,6 +10,11 @@ namespace autodiff::kernels {
 template <class T>
 void copy(Operand<T> y, Operand<const T> x);
 
+/// The n elements of x from number `first` on, in row-major order, one after the other. x has at most 32 axes, and at
+/// least one.
+template <class T>
+void copy_part(T* y, Operand<const T> x, std::size_t first, std::size_t n);
+
 /// y = beta y for n elements that follow each other; zeros, whatever y was, for a beta of 0.
 template <class T>
 void scale(T* y, std::size_t n, T beta);

@@ -151,7 +151,8 @@ class Emitter {
       const auto offset = input.view ? static_cast<std::size_t>(input.view->offset) : 0;
       const auto from = base(memory_.buffer_of[input.node], offset);
       const bool several_rows = code_.whole_rows && code_.block > code_.columns;
-      switch (walked->walk) {
+      const bool other_rows = walked->columns != 0 && walked->columns != code_.columns;
+      switch (other_rows ? Walk::collected : walked->walk) {
         case Walk::single:
           place = {from, At::fixed};
           break;
@@ -165,6 +166,9 @@ class Emitter {
           single = !several_rows;
           place = several_rows ? spread(code_.columns_of, from) : Place{from, At::row};
           break;
+        case Walk::collected:
+          place = collect(from, merged(graph_.view_of(input), reader.shape));
+          break;
       }
     }
     call.single |= unsigned(single) << call.count++;
@@ -175,6 +179,15 @@ class Emitter {
     if (found != spreads.end()) return {found->to, At::fixed};
     spreads.push_back({from, scratch(code_.block)});
     return {spreads.back().to, At::fixed};
+  }
+
+  Place collect(std::uint32_t from, View view) {
+    const auto found = std::ranges::find_if(code_.collections, [&](const Collection& other) {
+      return other.from == from && other.view.shape == view.shape && other.view.strides == view.strides;
+    });
+    if (found != code_.collections.end()) return {found->to, At::fixed};
+    code_.collections.push_back({from, scratch(code_.block), std::move(view)});
+    return {code_.collections.back().to, At::fixed};
   }
 
   void emit_reduction(std::uint32_t i) {

@@ -36,6 +36,12 @@ struct Spread {
   std::uint32_t from, to;  // bases
 };
 
+/// Puts the elements of a block one after the other, of axes that take more than rows and columns.
+struct Collection {
+  std::uint32_t from, to;  // bases
+  View view;               // of the first
+};
+
 template <Real T>
 struct ReduceCall {
   kernels::Reduce<T> kernel;
@@ -52,6 +58,7 @@ struct BlockCode {
   bool whole_rows = false;            // blocks are whole rows, else parts of one
   std::vector<Base> bases;
   std::vector<Spread> rows, columns_of;  // spread once, and for every block
+  std::vector<Collection> collections;   // for every block
   std::vector<BlockCall<T>> calls;
   std::vector<ReduceCall<T>> reductions;
   std::vector<std::uint32_t> read, written;  // bases of what comes into the cache ahead of its block

@@ -28,8 +28,11 @@ class Compiler {
     cells_ = std::move(graph_.state_cells);
     ClusterOptions clusters{exact_};
     if (options.stop_at_non_finite) clusters.most_nodes = 1;
-    plan_ = options.memory_limit == 0 ? make_plan(graph_, clusters)
-                                      : plan_within(graph_, clusters, options.memory_limit / sizeof(T), report_);
+    plan_ = make_plan(graph_, clusters);
+    if (copy_cheap(graph_, plan_)) plan_ = make_plan(graph_, clusters);
+    if (const std::size_t limit = options.memory_limit / sizeof(T); options.memory_limit != 0 && plan_.arena > limit)
+      plan_ = plan_within(graph_, clusters, limit);
+    count_copies(graph_, report_);
     made_.memory = std::move(plan_.memory);
     emit();
     measure();

@@ -40,7 +40,8 @@ struct GraphNode {
   bool single = false;       // a constant whose elements are all equal
   bool variable = false;     // of the tape; here a constant, unless it is an input or state
   std::uint32_t apart = 0;   // not 0: stands for no equal node but of the same number
-  bool again = false;        // what an earlier node computes, too
+  bool again = false;        // a copy: what an earlier node computes, too
+  bool late = false;         // one that is to be computed late
   bool rounded = false;      // a product that is not added where it is computed
 
   // alpha operation(inputs) + beta addend, where the addend is an input of the node behind those of the operation.

@@ -64,13 +64,10 @@ template <Real T>
 void resolve_views(Graph<T>& graph, bool exact, ProgramReport& report) {
   const Resolver<T> resolver(graph, exact);
   for (auto& node : graph.nodes) {
-    if (node.source != Source::operation || !node.live) continue;
-    auto before = node.inputs;
+    if (node.source != Source::operation || !node.live || node.size() == 0) continue;
     for (std::size_t i = 0; i < node.arity; ++i)
       node.inputs[i] =
           resolver.resolve(node.inputs[i], [&](auto from, const View& v) { return resolver.takes(node, i, from, v); });
-    // An elementwise node that takes each, but not all of them together, takes none.
-    if (node.operation->block() && space_of(graph, node, exact).role == Role::alone) node.inputs = std::move(before);
   }
   for (auto* roots : {&graph.outputs, &graph.nexts})
     for (auto& root : *roots) {

@@ -1,9 +1,7 @@
 #include "recompute.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
-#include <set>
 
 namespace autodiff::detail {
 
@@ -13,26 +11,6 @@ constexpr int most_rounds = 3;
 constexpr std::size_t most_starts = 4;       // of a round
 constexpr std::size_t smallest_share = 256;  // of what waits: smaller values are not worth it
 constexpr std::size_t most_at_hand = 8;      // elementwise nodes between a value and those that it is computed from
-
-/// About the multiplications that a node takes, from its sizes: of two arguments that are not read element by element,
-/// as many as a product of them takes.
-template <Real T>
-double work_of(const Graph<T>& graph, const GraphNode<T>& node) {
-  double work = double(node.size());
-  for (std::uint32_t k = 0; k < node.arity; ++k) work = std::max(work, double(graph.nodes[node.inputs[k].node].size()));
-  if (node.operation->block() || node.arity != 2) return work;
-  return std::sqrt(double(node.size()) * double(graph.nodes[node.inputs[0].node].size()) *
-                   double(graph.nodes[node.inputs[1].node].size()));
-}
-
-/// The sum over what is computed, or over what is computed again.
-template <Real T>
-double work_of(const Graph<T>& graph, bool again) {
-  double work = 0;
-  for (const auto& node : graph.nodes)
-    if (node.live && node.source == Source::operation && (!again || node.again)) work += work_of(graph, node);
-  return work;
-}
 
 /// The group at which most of the arena is alive.
 std::size_t fullest_moment(const std::vector<Buffer>& buffers, std::size_t groups) {
@@ -115,34 +93,10 @@ class Waiting {
   Graph<T> without(const std::vector<std::uint32_t>& values) const {
     std::vector<bool> dropped(graph_.nodes.size());
     for (auto i : values) dropped[i] = true;
-    Graph<T> made = graph_;
-    made.nodes.clear();
-    std::vector<std::uint32_t> place(graph_.nodes.size(), nowhere), second(graph_.nodes.size(), nowhere);
-    const auto at = [&](std::uint32_t i) { return second[i] == nowhere ? place[i] : second[i]; };
-    const auto append = [&](std::uint32_t i, bool again) {
-      made.nodes.push_back(graph_.nodes[i]);
-      auto& node = made.nodes.back();
-      for (auto& input : node.inputs) input.node = again ? at(input.node) : place[input.node];
-      node.again = node.again || (again && !late(i));
-      return static_cast<std::uint32_t>(made.nodes.size() - 1);
-    };
-    for (auto i : order_) {
-      if (late(i))
-        for (auto [group, first] : missing(i, dropped, second)) {
-          const auto begin = first - graph_.nodes[first].result;
-          for (auto k = begin; k < begin + graph_.nodes[first].operation->results(); ++k) {
-            second[k] = append(k, true);
-            // A product that was rounded by itself is so in both places.
-            if (plan_.fusion.into[k] == nowhere) made.nodes[place[k]].rounded = made.nodes[second[k]].rounded = true;
-          }
-        }
-      place[i] = append(i, late(i));
-    }
-    for (auto* list : {&made.inputs, &made.states})
-      for (auto& i : *list) i = place[i];
-    for (auto* list : {&made.outputs, &made.nexts})
-      for (auto& root : *list) root.node = place[root.node];
-    return made;
+    return with_copies<T>(
+        graph_, plan_,
+        {[&](std::uint32_t i) { return std::uint32_t(late(i)); },
+         [&](std::uint32_t i, std::uint32_t) { return !late(i) && (!waits(i) || dropped[i]); }, true});
   }
 
  private:
@@ -168,23 +122,6 @@ class Waiting {
       return (waits(input.node) && !dropped[input.node]) ||
              (computed(input.node) && is_at_hand(input.node, dropped, nodes));
     });
-  }
-
-  /// What has to be computed again before a late node, by group and in order; of several results the first.
-  std::set<std::pair<std::size_t, std::uint32_t>> missing(std::uint32_t reader, const std::vector<bool>& dropped,
-                                                          const std::vector<std::uint32_t>& second) const {
-    std::set<std::pair<std::size_t, std::uint32_t>> found;
-    std::vector<std::uint32_t> open{reader};
-    while (!open.empty()) {
-      const auto i = open.back();
-      open.pop_back();
-      for (const auto& input : graph_.nodes[i].inputs) {
-        const auto u = input.node;
-        if (late(u) || second[u] != nowhere || (waits(u) && !dropped[u])) continue;
-        if (found.emplace(group(u), u - graph_.nodes[u].result).second) open.push_back(u);
-      }
-    }
-    return found;
   }
 
   const Graph<T>& graph_;
@@ -270,8 +207,7 @@ class Search {
 }  // namespace
 
 template <Real T>
-Plan<T> plan_within(Graph<T>& graph, const ClusterOptions& options, std::size_t limit, ProgramReport& report) {
-  const double once = work_of(graph, false);
+Plan<T> plan_within(Graph<T>& graph, const ClusterOptions& options, std::size_t limit) {
   Search<T> search(graph, options, limit);
   auto& [made, plan] = search.best();
   if (!search.fits()) {
@@ -281,12 +217,10 @@ Plan<T> plan_within(Graph<T>& graph, const ClusterOptions& options, std::size_t 
                      " is computed");
   }
   graph = std::move(made);
-  report.recomputed = std::size_t(std::ranges::count_if(graph.nodes, [](const auto& node) { return node.again; }));
-  report.recomputed_work = once > 0 ? work_of(graph, true) / once : 0;
   return std::move(plan);
 }
 
-template Plan<float> plan_within(Graph<float>&, const ClusterOptions&, std::size_t, ProgramReport&);
-template Plan<double> plan_within(Graph<double>&, const ClusterOptions&, std::size_t, ProgramReport&);
+template Plan<float> plan_within(Graph<float>&, const ClusterOptions&, std::size_t);
+template Plan<double> plan_within(Graph<double>&, const ClusterOptions&, std::size_t);
 
 }  // namespace autodiff::detail

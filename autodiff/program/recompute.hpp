@@ -1,7 +1,7 @@
 // Recomputation: what waits long to be read again is computed again there, and takes no memory in between.
 #pragma once
 
-#include "plan.hpp"
+#include "copies.hpp"
 
 namespace autodiff::detail {
 
@@ -12,6 +12,6 @@ namespace autodiff::detail {
 /// memory cost, 2016); and where that is not enough, the same again on what has come of it. Throws ValueError, which
 /// names what is computed at the fullest moment, where no plan that was found fits.
 template <Real T>
-Plan<T> plan_within(Graph<T>& graph, const ClusterOptions& options, std::size_t limit, ProgramReport& report);
+Plan<T> plan_within(Graph<T>& graph, const ClusterOptions& options, std::size_t limit);
 
 }  // namespace autodiff::detail

@@ -16,8 +16,8 @@ std::string ProgramReport::text() const {
        << " of constants\n"
        << instructions << " instructions\n";
   if (recomputed)
-    text << recomputed << " nodes computed again, to keep to the limit of memory: about "
-         << std::lround(100 * recomputed_work) << " % more work\n";
+    text << recomputed << " nodes computed again rather than kept: about " << std::lround(100 * recomputed_work)
+         << " % more work\n";
   if (compilations > 1) text << compilations << " compilations for several shapes\n";
   for (const auto& [what, seconds] : steps) {
     if (profiled_runs)

@@ -18,7 +18,7 @@ struct ProgramReport {
   std::size_t clustered = 0;        // and nodes that do
   std::size_t multiply_adds = 0;    // products that are added where they are computed
   std::size_t in_place = 0;         // written over an operand that nobody reads any more
-  std::size_t recomputed = 0;       // nodes that are computed a second time, to keep to a limit of memory,
+  std::size_t recomputed = 0;       // nodes that are computed again rather than kept,
   double recomputed_work = 0;       // and about how much work that adds, as a share of all
   std::size_t instructions = 0;     // run each time
   std::size_t bytes = 0;            // of the arena

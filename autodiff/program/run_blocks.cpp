@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "../kernels/copy.hpp"
+
 namespace autodiff::detail {
 
 namespace {
@@ -20,7 +22,15 @@ void repeat_row(T* to, const T* row, std::size_t columns, std::size_t rows) {
 
 template <class T>
 void repeat_elements(T* to, const T* column, std::size_t columns, std::size_t rows) {
-  for (std::size_t i = 0; i < rows; ++i) std::fill_n(to + i * columns, columns, column[i]);
+  const std::size_t shape[] = {rows, columns};
+  const std::ptrdiff_t strides[] = {1, 0};
+  kernels::copy_part<T>(to, {column, shape, strides}, 0, rows * columns);
+}
+
+template <class T>
+void collect(const std::vector<Collection>& all, T* const* pointers, std::size_t first, std::size_t n) {
+  for (const auto& [from, to, view] : all)
+    kernels::copy_part<T>(pointers[to], {pointers[from], view.shape, view.strides}, first, n);
 }
 
 template <class T>
@@ -51,6 +61,7 @@ void SingleBlock<T>::run() const {
   const std::size_t size = code_->size, columns = code_->columns;
   for (const auto& [from, to] : code_->rows) repeat_row(bases_[to], bases_[from], columns, size / columns);
   for (const auto& [from, to] : code_->columns_of) repeat_elements(bases_[to], bases_[from], columns, size / columns);
+  collect(code_->collections, bases_.data(), 0, size);
   for (const auto& call : calls_) call.block(call.self, call.to, call.from, call.single, size);
   for (const auto& r : code_->reductions) {
     const bool by_row = r.kept == Walk::row;
@@ -100,6 +111,7 @@ void run_chunks(const BlockCode<T>& code, T* const* memory, T* scratch, T** poin
       in_chunk = element - start;
       for (const auto& [from, to] : code.columns_of)
         repeat_elements(pointers[to], pointers[from] + row, columns, n / columns);
+      collect(code.collections, pointers, element, n);
       call_all(n);
       element += n;
     }

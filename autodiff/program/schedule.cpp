@@ -70,20 +70,23 @@ class Scheduler {
     return std::span(readers_).subspan(first_reader_[i], first_reader_[i + 1] - first_reader_[i]);
   }
 
+  /// Operands of elements are collected where rows have another length.
   bool fits(const Group& group, const Space& space) const {
     return group.cluster && group.size == space.size && group.nodes.size() < options_.most_nodes &&
-           common_columns(group.columns, space.columns);
+           (!group.reduces_rows || !reduces_rows(space) || group.columns == space.columns);
   }
+  static bool reduces_rows(const Space& space) { return space.role == Role::reduction && space.columns != 0; }
 
   void put(std::uint32_t i, std::uint32_t g) {
     group_of_[i] = g;
     groups_[g].nodes.push_back(i);
-    if (groups_[g].columns == 0) groups_[g].columns = spaces_[i].columns;
+    if (groups_[g].columns == 0 || reduces_rows(spaces_[i])) groups_[g].columns = spaces_[i].columns;
+    groups_[g].reduces_rows = groups_[g].reduces_rows || reduces_rows(spaces_[i]);
   }
 
   std::uint32_t open(std::uint32_t i) {
     const auto g = static_cast<std::uint32_t>(groups_.size());
-    groups_.push_back({{}, spaces_[i].role != Role::alone, spaces_[i].size, spaces_[i].columns});
+    groups_.push_back({{}, spaces_[i].role != Role::alone, spaces_[i].size, spaces_[i].columns, false});
     order_.push_back({-static_cast<std::int64_t>(g), 0});
     put(i, g);
     return g;
@@ -113,7 +116,7 @@ class Scheduler {
   /// Whether all that a cluster reads is there when the other runs, whose element by element results count.
   bool can_move_up(const Group& from, std::uint32_t to) const {
     for (auto i : from.nodes) {
-      if (graph_.nodes[i].again) return false;  // it is computed late on purpose
+      if (graph_.nodes[i].late) return false;
       for (const auto& input : graph_.nodes[i].inputs) {
         const std::uint32_t g = group_of_[input.node];
         if (g == nowhere || group_of_[i] == g) continue;

@@ -11,6 +11,7 @@ struct Group {
   std::vector<std::uint32_t> nodes;  // in order
   bool cluster = false;
   std::size_t size = 0, columns = 0;  // of the space of a cluster; columns 0: rows do not matter
+  bool reduces_rows = false;          // or columns: then their length is settled
 };
 
 /// All live operations in groups, and the groups in an order in which each finds what it reads.

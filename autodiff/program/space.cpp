@@ -18,21 +18,36 @@ struct Runs {
   }
 };
 
-}  // namespace
-
-std::optional<Walked> walk_of(const View& operand, Dims shape) {
-  Runs<std::ptrdiff_t> runs;  // by stride
+/// Calls `open` for the runs of axes that are one as far as strides go, the innermost first.
+template <class Open>
+void each_run(const View& operand, Dims shape, Open open) {
   const std::size_t missing = shape.size() - operand.shape.size();
+  std::size_t length = 1;
+  std::ptrdiff_t stride = 0;
   for (std::size_t axis = shape.size(); axis-- > 0;) {
     if (shape[axis] == 1) continue;
     const bool repeats = axis < missing || operand.shape[axis - missing] == 1;
-    const std::ptrdiff_t stride = repeats ? 0 : operand.strides[axis - missing];
-    const std::size_t last = runs.count - 1;
-    if (runs.count == 0 || runs.count > 3 || stride != runs.kind[last] * static_cast<std::ptrdiff_t>(runs.length[last]))
-      runs.open(shape[axis], stride);
-    else
-      runs.length[last] *= shape[axis];
+    const std::ptrdiff_t next = repeats ? 0 : operand.strides[axis - missing];
+    if (length != 1 && next != stride * static_cast<std::ptrdiff_t>(length)) open(length, stride), length = 1;
+    if (length == 1) stride = next;
+    length *= shape[axis];
   }
+  if (length != 1) open(length, stride);
+}
+
+}  // namespace
+
+View merged(const View& operand, Dims shape) {
+  View view;
+  each_run(operand, shape, [&](std::size_t n, std::ptrdiff_t stride) {
+    view.shape.insert(view.shape.begin(), n), view.strides.insert(view.strides.begin(), stride);
+  });
+  return view;
+}
+
+std::optional<Walked> walk_of(const View& operand, Dims shape) {
+  Runs<std::ptrdiff_t> runs;  // by stride
+  each_run(operand, shape, [&](std::size_t n, std::ptrdiff_t stride) { runs.open(n, stride); });
   const auto are = [&](std::ptrdiff_t inner, std::ptrdiff_t outer) {
     return runs.kind[0] == inner && runs.kind[1] == outer;
   };
@@ -40,6 +55,7 @@ std::optional<Walked> walk_of(const View& operand, Dims shape) {
   if (runs.count == 1 && runs.kind[0] == 1) return Walked{Walk::element};
   if (runs.count == 2 && are(1, 0)) return Walked{Walk::column, runs.length[0]};
   if (runs.count == 2 && are(0, 1)) return Walked{Walk::row, runs.length[0]};
+  if (runs.kind[0] == 0 || runs.kind[0] == 1) return Walked{Walk::collected};
   return std::nullopt;
 }
 
@@ -55,9 +71,8 @@ Space space_of(const Graph<T>& graph, const GraphNode<T>& node, bool exact) {
     Space space{Role::element, node.size()};
     for (const auto& input : node.inputs) {
       const auto walked = walk_of(graph, node, input);
-      const auto columns = walked ? common_columns(space.columns, walked->columns) : std::nullopt;
-      if (!columns) return {};
-      space.columns = *columns;
+      if (!walked) return {};
+      if (space.columns == 0) space.columns = walked->columns;
     }
     return space;
   }

@@ -7,8 +7,9 @@
 
 namespace autodiff::detail {
 
-/// What an operand's place follows: nothing (one value), the element, its column (a row that repeats) or its row.
-enum class Walk : std::uint8_t { single, element, column, row };
+/// What an operand's place follows: nothing (one value), the element, its column (a row that repeats) or its row; or
+/// more than these, so that its elements are collected for each block.
+enum class Walk : std::uint8_t { single, element, column, row, collected };
 
 /// A walk, and how long the rows must be for it; 0 where it does not matter.
 struct Walked {
@@ -16,13 +17,16 @@ struct Walked {
   std::size_t columns = 0;
 };
 
-/// How an operand is walked that is broadcast to this shape; nothing where it takes more than rows and columns.
+/// An operand that is broadcast to this shape, with as few axes as it takes, and from where it starts.
+View merged(const View& operand, Dims shape);
+
+/// How an operand is walked that is broadcast to this shape; nothing where neighbours lie apart in memory.
 std::optional<Walked> walk_of(const View& operand, Dims shape);
 
 /// The length of rows that both need, where 0 needs none in particular.
 std::optional<std::size_t> common_columns(std::size_t a, std::size_t b);
 
-/// How an elementwise node walks an input.
+/// How an elementwise node walks an input by itself; where rows have another length in its cluster, it is collected.
 template <Real T>
 std::optional<Walked> walk_of(const Graph<T>& graph, const GraphNode<T>& node, const Input& input) {
   if (graph.is_single(input)) return Walked{Walk::single};
@@ -35,7 +39,7 @@ enum class Role : std::uint8_t { alone, element, reduction };
 /// The elements that a node of a cluster is computed from.
 struct Space {
   Role role = Role::alone;
-  std::size_t size = 0, columns = 0;
+  std::size_t size = 0, columns = 0;  // columns: of a reduction by rows or columns; else those that save collecting
   Walk reduced = Walk::single;  // what is left of a reduction: one value, a row (Walk::column) or a column (Walk::row)
 };
 
