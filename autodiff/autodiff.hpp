@@ -5,6 +5,7 @@
 #include "axes.hpp"
 #include "check.hpp"
 #include "denormals.hpp"
+#include "draw.hpp"
 #include "error.hpp"
 #include "explain.hpp"
 #include "functions/checkpoint.hpp"
