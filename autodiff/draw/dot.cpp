@@ -30,7 +30,7 @@ std::string table(const Cells& cells) {
     std::snprintf(digits, sizeof digits, "%.2g", x);
     text += "<TD BGCOLOR=\"" + colour(largest > 0 ? x / largest : 0) +
             "\" WIDTH=\"11\" HEIGHT=\"11\"><FONT POINT-SIZE=\"7\">" +
-            (cells.numbers.size() <= 16 || !std::isfinite(x) ? digits : " ") + "</FONT></TD>";
+            ((cells.columns <= 6 && cells.numbers.size() <= 24) || !std::isfinite(x) ? digits : " ") + "</FONT></TD>";
     if (i % cells.columns + 1 == cells.columns) text += "</TR>";
   }
   return text + "</TABLE>";
@@ -49,7 +49,7 @@ std::string label(const Picture& picture, const PictureNode& node) {
                      "\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"2\" BGCOLOR=\"" + fill(node.kind) +
                      "\" COLOR=\"" + (known ? colour(-0.25 - level / 8) : "#999999") + "\"" +
                      (known && node.gradient == 0 ? " STYLE=\"dotted\"" : "") + ">";
-  text += row("<B>" + escaped(node.name) + "</B>") + row(small(node.operation + "  " + node.shape));
+  text += row("<B>" + escaped(node.name) + "</B>") + row(small(node.operation + node.numbers + "  " + node.shape));
   if (!std::isnan(node.value))
     text += row(node.values.numbers.empty() ? small("|value| " + number(node.value)) : table(node.values));
   if (known) text += row(small("|gradient| " + number(node.gradient)));
@@ -85,7 +85,7 @@ std::string as_dot(const Picture& picture) {
   for (const auto& edge : picture.edges) {
     text += "  n" + std::to_string(edge.from) + " -> n" + std::to_string(edge.to);
     if (edge.back)
-      text += " [color=\"#d6604d\", style=dashed, constraint=false, fontsize=8, fontcolor=\"#d6604d\", label=\"" +
+      text += " [color=\"#d6604d\", style=dashed, constraint=false, fontsize=8, fontcolor=\"#d6604d\", label=\"  " +
               number(picture.nodes[edge.to].gradient) + "\"]";
     text += '\n';
   }

@@ -97,7 +97,8 @@ class Reader {
 
   DrawnLayer layer_of(std::size_t node, const Product& product, std::size_t units, std::uint32_t layer) const {
     const auto& operation = tape_.node(node).operation;
-    DrawnLayer result{labels_(node), operation && layer ? std::string(operation->name()) : "", units, {}, {}, {}};
+    DrawnLayer result{labels_(node), "", units, {}, {}, {}};
+    if (operation && layer) result.function = tape_.inputs(node).size() == 1 ? operation->name() : "weighted sum";
     result.values = over_samples(value(node), product, units, samples(product));
     if (gradients_[node].alive()) result.gradients = over_samples(gradients_[node].value(), product, units, 1);
     for (const auto& parameter : s_.parameters)

@@ -37,7 +37,7 @@ class Drawing {
     const auto columns = double(network.layers.size());
     gap_ = std::clamp(1000 / columns, 96.0, 200.0);
     for (const auto& layer : network.layers) rows_ = std::max(rows_, shown(layer).size() + (folds(layer) ? 1 : 0));
-    width_ = 2 * 60 + gap_ * columns + 40;
+    width_ = std::max(x_of(network.layers.size()) + 60, 760.0);  // which the legend needs
     height_ = top + step * double(rows_) + 78;
     for (const auto& layer : network.layers) most_unit_ = std::max(most_unit_, largest(layer.gradients));
     for (const auto& weights : network.weights) most_weight_ = std::max(most_weight_, largest(weights.gradients));
@@ -65,7 +65,10 @@ class Drawing {
     if (folds(layer)) units.push_back(layer.units - 1);
     return units;
   }
-  double x_of(std::size_t layer) const { return 60 + gap_ * double(layer); }
+  double x_of(std::size_t layer) const {
+    const double last = layer == network_.layers.size() ? std::max(0.0, gap_ - 150) : 0;
+    return 60 + gap_ * double(layer) - last;
+  }
   double middle() const { return top + step * double(rows_) / 2; }
   double y_of(const DrawnLayer& layer, std::size_t place) const {
     const auto units = shown(layer);
@@ -83,6 +86,13 @@ class Drawing {
     text_ += "<text x=\"" + at(x) + "\" y=\"" + at(y) + "\" font-size=\"" + at(size) + "\" fill=\"" + colour +
              "\" text-anchor=\"" + anchor + "\">" + escaped(what) + "</text>\n";
   }
+  /// Small, on white, so that lines behind it do not hide it.
+  void note(double x, double y, const std::string& what) {
+    const double half = 2.7 * double(what.size());
+    text_ += "<rect x=\"" + at(x - half) + "\" y=\"" + at(y - 8) + "\" width=\"" + at(2 * half) +
+             "\" height=\"10\" fill=\"#ffffff\" fill-opacity=\"0.8\"/>\n";
+    write(x, y, what, 9, "#444444");
+  }
   /// What fits between two columns.
   std::string shortened(const std::string& name, double size) const {
     const auto most = static_cast<std::size_t>(gap_ / (0.56 * size));
@@ -95,6 +105,7 @@ class Drawing {
     const bool by_gradient = options_.gradients && !options_.values && !its.gradients.empty();
     const double most = largest(its.weights);
     const auto sources = shown(from), targets = shown(to);
+    const double widest = sources.size() * targets.size() > 40 ? 2.2 : 4;
     for (std::size_t a = 0; a < sources.size(); ++a)
       for (std::size_t b = 0; b < targets.size(); ++b) {
         const std::size_t place = sources[a] * to.units + targets[b];
@@ -103,7 +114,7 @@ class Drawing {
         const double opacity = options_.gradients && !by_gradient ? 0.25 + 0.7 * level(g, most_weight_) : 0.75;
         text_ += "<line x1=\"" + at(x_of(k) + radius) + "\" y1=\"" + at(y_of(from, a)) + "\" x2=\"" +
                  at(x_of(k + 1) - radius) + "\" y2=\"" + at(y_of(to, b)) + "\" stroke=\"" +
-                 ((by_gradient ? g : w) < 0 ? red : blue) + "\" stroke-width=\"" + at(0.3 + 4 * share) +
+                 ((by_gradient ? g : w) < 0 ? red : blue) + "\" stroke-width=\"" + at(0.3 + widest * share) +
                  "\" stroke-opacity=\"" + at(opacity) + "\"><title>" +
                  escaped(its.name + "[" + std::to_string(sources[a]) + ", " + std::to_string(targets[b]) +
                          "] = " + number(w)) +
@@ -138,8 +149,8 @@ class Drawing {
     text_ += "<circle cx=\"" + at(x_of(k)) + "\" cy=\"" + at(y) + "\" r=\"" + at(radius) + "\" fill=\"" +
              (options_.values ? colour(most > 0 ? v / most : 0) : "#ffffff") + "\" stroke=\"#333333\" stroke-width=\"" +
              at(graded ? 0.6 + 5 * level(g, most_unit_) : 1.2) + "\"><title>" + escaped(about) + "</title></circle>\n";
-    if (options_.values) write(x_of(k), y + 4, digits(v), 11, "#111111");
-    if (graded) write(x_of(k), y + radius + 13, "∂ " + digits(g), 9, "#555555");
+    if (options_.values) write(x_of(k), y + 4, digits(v), digits(v).size() > 5 ? 8.5 : 11, "#111111");
+    if (graded) note(x_of(k), y + radius + 13, "∂ " + digits(g));
   }
 
   void draw_loss() {
@@ -157,14 +168,12 @@ class Drawing {
 
   void legend() {
     const std::string many = network_.samples > 1 ? " of " + std::to_string(network_.samples) + " samples" : "";
-    const bool both = options_.values && options_.gradients;
     std::string lines = "Lines: blue positive, red negative; ";
-    lines += options_.gradients && !both ? "the wider, the larger the gradient, by powers of ten."
-                                         : "the wider, the larger the weight in its layer";
-    if (options_.gradients && !both)
-      ;
+    if (options_.gradients && !options_.values)
+      lines += "the wider, the larger the gradient, by powers of ten.";
     else
-      lines += options_.gradients ? "; the paler, the smaller its gradient, by powers of ten." : ".";
+      lines += "the wider, the larger the weight in its layer" +
+               std::string(options_.gradients ? "; the paler, the smaller its gradient, by powers of ten." : ".");
     write(20, height_ - 44, lines, 10, "#555555", "start");
     std::string units;
     if (options_.values)
@@ -173,7 +182,7 @@ class Drawing {
     if (options_.gradients)
       units += "∂: the gradient of the loss" + std::string(many.empty() ? "" : ", summed over the samples") +
                "; borders thinner by powers of ten.";
-    write(20, height_ - 28, units, 10, "#555555", "start");
+    if (!units.empty()) write(20, height_ - 28, units, 10, "#555555", "start");
     write(20, height_ - 12, "Pointing at units and lines shows their numbers.", 10, "#555555", "start");
   }
 

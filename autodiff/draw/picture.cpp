@@ -182,7 +182,7 @@ class Painter {
     shown.operation += its.operation ? std::string(its.operation->name()) : its.constant ? "constant" : "variable";
     for (auto j : tape_.inputs(i))
       if (its.operation && inlined_[j] && has_elements(*node(j).value))
-        shown.operation += " " + number(double(*node(j).value->data()));
+        shown.numbers += " " + number(double(*node(j).value->data()));
     shown.shape = to_string(Dims(its.value->shape()));
     shown.cost = cost_of(tape_.name(i), false);
     if (options_.values && has_elements(*its.value)) {
@@ -214,6 +214,11 @@ class Painter {
     shown.gradient = std::sqrt(counts.variables > 0 ? counts.variables : counts.values);
   }
 
+  bool flows_back(std::size_t i) const {
+    const auto found = gradients_.find(i);
+    return found != gradients_.end() && norm(found->second.value()) != 0;
+  }
+
   void add_edges() {
     std::set<std::pair<std::size_t, std::size_t>> known;
     for (std::size_t i = 0; i <= loss_; ++i) {
@@ -224,7 +229,7 @@ class Painter {
         const auto from = place_.at(key(inputs[j])), to = place_.at(key(i));
         if (from == to || !known.emplace(from, to).second) continue;
         picture_.edges.push_back({from, to});
-        if (options_.cotangents && flows_[inputs[j]] && node(i).operation->differentiable(j))
+        if (options_.cotangents && flows_back(i) && flows_[inputs[j]] && node(i).operation->differentiable(j))
           picture_.edges.push_back({to, from, true});
       }
     }

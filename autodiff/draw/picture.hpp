@@ -20,6 +20,7 @@ struct PictureNode {
   enum class Kind : std::uint8_t { variable, constant, operation, folded } kind = Kind::operation;
   std::size_t box = 0;
   std::string name, operation, shape;
+  std::string numbers;  // single constants among its arguments, " 2"
   double value = std::numeric_limits<double>::quiet_NaN(), gradient = value;  // norms
   Cells values, gradients;
   std::string cost;  // bytes and time

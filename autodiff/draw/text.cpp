@@ -32,7 +32,7 @@ std::string line(const Picture& picture, std::size_t k) {
   std::string text = node.name + " = " + node.operation;
   for (const auto& edge : picture.edges)
     if (edge.to == k && !edge.back) text += " " + picture.nodes[edge.from].name;
-  text += "  " + node.shape;
+  text += node.numbers + "  " + node.shape;
   if (!std::isnan(node.value)) text += "  |value| " + number(node.value);
   if (!std::isnan(node.gradient)) {
     text += "  |gradient| " + number(node.gradient) + " ";

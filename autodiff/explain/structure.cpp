@@ -18,6 +18,7 @@ std::vector<bool> looks_at(const Tape<T>& tape, std::size_t node, std::size_t of
   std::vector<Variable<T>> x, y(operation->results()), ct;
   for (auto j : inputs) x.push_back(scratch.input(tape.node(j).value->shape()));
   Tape<T>::record(operation, x, y);
+  const std::size_t results = scratch.size();  // through these nothing is looked for: a bias may be in them
   for (const auto& result : y) ct.push_back(scratch.input(result.shape()));
   Pullback<T> step{ct, y, x, std::vector<bool>(x.size()), std::vector<Cotangent<T>>(x.size())};
   step.wanted[of] = true;
@@ -25,8 +26,8 @@ std::vector<bool> looks_at(const Tape<T>& tape, std::size_t node, std::size_t of
   const auto found = whole(step.found[of]);
   std::vector<bool> reached(scratch.size());
   if (found.recorded()) reached[found.index()] = true;
-  for (std::size_t i = scratch.size(); i-- > 0;)
-    if (reached[i] && scratch.node(i).operation && scratch.node(i).operation != operation)
+  for (std::size_t i = scratch.size(); i-- > results;)
+    if (reached[i])
       for (auto j : scratch.inputs(i)) reached[j] = true;
   reached.resize(x.size());  // the inputs came first
   return reached;
@@ -40,14 +41,14 @@ class Reader {
     s_.loss = static_cast<std::uint32_t>(loss.index());
     s_.needed.assign(nodes, false), s_.flows = s_.tail = s_.needed;
     s_.made.assign(nodes, Made::number), s_.layer.assign(nodes, 0);
-    role_.assign(nodes, Role::none), unsure_ = data_ = product_ = s_.needed;
+    role_.assign(nodes, Role::none), unsure_ = data_ = product_ = read_ = s_.needed;
   }
 
   Structure read() {
     find_needed();
     find_data();
     find_layers(Products::of_matrices);
-    if (s_.products.empty()) find_layers(Products::elementwise);
+    if (s_.products.empty() && std::ranges::count(unsure_, true) == 0) find_layers(Products::elementwise);
     find_sums();
     find_tail();
     find_units();
@@ -214,18 +215,21 @@ class Reader {
   void find_units() {
     std::vector<bool> is(s_.loss + 1, false), of_loss(s_.loss + 1, false);
     for (const auto& product : s_.products) {
-      is[product.sum] = true;
+      is[product.sum] = read_[product.data] = true;
       auto read = product.data;  // whose layout may have been changed on the way
       while (node(read).operation && tape_.name(read).empty() && tape_.inputs(read).size() == 1 &&
              node(read).operation->view(dense(node(tape_.inputs(read)[0]).value->shape())))
         read = tape_.inputs(read)[0];
       is[read] = true;
     }
+    for (std::size_t i = s_.loss + 1; i-- > 0;)
+      if (read_[i] && node(i).operation)
+        for (auto j : tape_.inputs(i)) read_[j] = true;
     for (std::uint32_t i = 0; i < s_.loss; ++i) {
       if (!s_.needed[i] || !s_.flows[i] || s_.made[i] != Made::data || !node(i).operation || s_.layer[i] == 0) continue;
       if (s_.tail[i] && !product_[i]) {
         for (auto j : tape_.inputs(i))
-          of_loss[i] = of_loss[i] || of_loss[j] || (s_.made[j] == Made::data && !s_.flows[j]);
+          of_loss[i] = of_loss[i] || of_loss[j] || (s_.made[j] == Made::data && !s_.flows[j] && !read_[j]);
         of_loss[i] = of_loss[i] || smaller(i);
       }
       if (!of_loss[i] && (is[i] || !tape_.name(i).empty())) s_.units.push_back({i, s_.layer[i], s_.tail[i]});
@@ -243,7 +247,7 @@ class Reader {
   const std::vector<Variable<T>>& inputs_;
   Structure s_;
   std::vector<Role> role_;
-  std::vector<bool> unsure_, data_, product_;
+  std::vector<bool> unsure_, data_, product_, read_;  // read: leads to what a product reads
 };
 
 }  // namespace
