@@ -49,7 +49,7 @@ class Reader {
   }
 
   bool is_plain() const {
-    if (loss_.abstract() || s_.products.empty()) return false;
+    if (loss_.abstract() || s_.products.empty() || s_.nested) return false;
     for (std::size_t k = 0; k < s_.products.size(); ++k) {
       const auto& product = s_.products[k];
       const auto &weight = value(product.weight), &data = value(product.data), &sum = value(product.sum);

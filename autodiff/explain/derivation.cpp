@@ -14,7 +14,7 @@ namespace autodiff {
 namespace {
 
 using detail::number;
-constexpr std::size_t few = 32, largest = 10, width = 128;
+constexpr std::size_t few = 32, largest = 10, width = 128, most_lines = 20;
 
 template <Real T>
 class Deriver {
@@ -164,9 +164,13 @@ std::string Derivation::text() const {
        << "\n\nthe same passes every cut from the loss down\n";
   std::size_t width = 0;
   for (const auto& cut : cuts_) width = std::max(width, cut.name.size());
-  for (const auto& cut : cuts_) {
-    text << "  " << padded(cut.name, width) << "  " << number(cut.value);
-    if (!cut.most.empty()) text << ", most by " << cut.most << ": " << number(cut.most_value);
+  for (std::size_t k = 0; k < cuts_.size(); ++k) {
+    if (cuts_.size() > 2 * most_lines && k == most_lines) {
+      k = cuts_.size() - most_lines;
+      text << "  ... " << k - most_lines << " more\n";
+    }
+    text << "  " << padded(cuts_[k].name, width) << "  " << number(cuts_[k].value);
+    if (!cuts_[k].most.empty()) text << ", most by " << cuts_[k].most << ": " << number(cuts_[k].most_value);
     text << '\n';
   }
   if (paths_.empty())

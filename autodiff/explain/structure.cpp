@@ -41,17 +41,20 @@ class Reader {
     s_.loss = static_cast<std::uint32_t>(loss.index());
     s_.needed.assign(nodes, false), s_.flows = s_.tail = s_.needed;
     s_.made.assign(nodes, Made::number), s_.layer.assign(nodes, 0);
-    role_.assign(nodes, Role::none), unsure_ = data_ = product_ = read_ = s_.needed;
+    role_.assign(nodes, Role::none), why_.assign(nodes, nullptr);
+    data_ = product_ = nested_ = of_loss_ = read_ = s_.needed;
   }
 
   Structure read() {
     find_needed();
     find_data();
     find_layers(Products::of_matrices);
-    if (s_.products.empty() && std::ranges::count(unsure_, true) == 0) find_layers(Products::elementwise);
+    if (s_.products.empty() && std::ranges::count(why_, nullptr) == std::ptrdiff_t(why_.size()))
+      find_layers(Products::elementwise);
     find_sums();
     find_tail();
     find_units();
+    drop_penalties();
     for (std::uint32_t i = 0; i <= s_.loss; ++i)
       if (s_.needed[i] && is_variable(i) && !data_[i]) s_.parameters.push_back({i, role_[i], s_.layer[i], why(i)});
     return std::move(s_);
@@ -68,7 +71,7 @@ class Reader {
   }
   const char* why(std::size_t i) const {
     if (role_[i] != Role::none) return nullptr;
-    return unsure_[i] ? "multiplied by another variable: either may be the input" : "meets no data";
+    return why_[i] ? why_[i] : "meets no data";
   }
 
   void find_needed() {
@@ -105,7 +108,7 @@ class Reader {
 
   /// What every value is made of, and where weights and biases meet data.
   void find_layers(Products which) {
-    std::ranges::fill(role_, Role::none), std::ranges::fill(s_.layer, 0);
+    std::ranges::fill(role_, Role::none), std::ranges::fill(s_.layer, 0), added_.clear();
     for (std::uint32_t i = 0; i <= s_.loss; ++i) {
       if (!s_.needed[i]) continue;
       if (!node(i).operation) {
@@ -128,6 +131,7 @@ class Reader {
     const auto inputs = tape_.inputs(i);
     const bool mixes = (node(i).operation->block() != nullptr) == (which == Products::elementwise);
     std::vector<std::uint32_t> added;
+    if (s_.made[i] == Made::data && (node(i).operation->made_of() || node(i).operation->results() > 1)) return enter(i);
     for (std::uint32_t j = 0; inputs.size() > 1 && j < inputs.size(); ++j) {
       if (s_.made[inputs[j]] != Made::parameter || !s_.flows[inputs[j]] || !differentiable(i, j)) continue;
       const auto looks = looks_at(tape_, i, j);
@@ -138,16 +142,31 @@ class Reader {
       };
       const auto data = partner(Made::data), other = partner(Made::parameter);
       if (data != nowhere)
-        assign(inputs[j], Role::weight, mixes ? begin_layer(i, j, data) : s_.layer[inputs[data]]);
+        assign(inputs[j], Role::weight, mixes ? begin_layer(i, j, data) : s_.layer[inputs[data]], i);
       else if (s_.made[i] == Made::data)
         added.push_back(inputs[j]);
       else if (other != nowhere && mixes && leaf_of(inputs[j]) != leaf_of(inputs[other]))
         return either_is_data(i, leaf_of(inputs[j]), leaf_of(inputs[other]));
     }
-    for (auto bias : added) assign(bias, Role::bias, s_.layer[i]);
+    for (auto bias : added) assign(bias, Role::bias, s_.layer[i], i);
+  }
+  /// An operation of several steps, such as a loop, is a layer of its own; what does what inside is not looked at.
+  void enter(std::uint32_t i) {
+    bool any = false;
+    for (auto j : tape_.inputs(i))
+      if (s_.made[j] == Made::parameter && s_.flows[j])
+        any = true, explain_not(j, "used inside an operation of several steps");
+    if (!any) return;
+    product_[i] = nested_[i] = s_.nested = true;
+    ++s_.layer[i];
+  }
+  void explain_not(std::uint32_t i, const char* why) {
+    if (!node(i).operation) why_[i] = why;
+    for (auto j : tape_.inputs(i))
+      if (node(i).operation && s_.made[j] == Made::parameter) explain_not(j, why);
   }
   void either_is_data(std::uint32_t i, std::uint32_t one, std::uint32_t other) {
-    unsure_[one] = unsure_[other] = true;
+    why_[one] = why_[other] = "multiplied by another variable: either may be the input";
     s_.made[i] = Made::data, s_.layer[i] = 1;
   }
 
@@ -172,14 +191,14 @@ class Reader {
         }
     return i;
   }
-  void assign(std::uint32_t i, Role role, std::uint32_t layer) {
+  void assign(std::uint32_t i, Role role, std::uint32_t layer, std::uint32_t at) {
     if (node(i).operation) {
       for (auto j : tape_.inputs(i))
-        if (s_.made[j] == Made::parameter && s_.flows[j]) assign(j, role, layer);
-    } else if (role_[i] != Role::weight) {
-      role_[i] = role;
-      s_.layer[i] = layer;
+        if (s_.made[j] == Made::parameter && s_.flows[j]) assign(j, role, layer, at);
+      return;
     }
+    if (role == Role::bias) added_.emplace_back(i, at);
+    if (role_[i] != Role::weight) role_[i] = role, s_.layer[i] = layer;
   }
 
   /// From a product on, what adds to it and to nothing else.
@@ -213,7 +232,7 @@ class Reader {
   /// Of each layer: its pre-activations, what the next layer reads, and whatever has a name. Of the last one, what is
   /// computed from its units alone; where another array joins, the loss begins.
   void find_units() {
-    std::vector<bool> is(s_.loss + 1, false), of_loss(s_.loss + 1, false);
+    std::vector<bool> is(s_.loss + 1, false);
     for (const auto& product : s_.products) {
       is[product.sum] = read_[product.data] = true;
       auto read = product.data;  // whose layout may have been changed on the way
@@ -225,15 +244,24 @@ class Reader {
     for (std::size_t i = s_.loss + 1; i-- > 0;)
       if (read_[i] && node(i).operation)
         for (auto j : tape_.inputs(i)) read_[j] = true;
-    for (std::uint32_t i = 0; i < s_.loss; ++i) {
+    for (std::uint32_t i = 0; i <= s_.loss; ++i) {
       if (!s_.needed[i] || !s_.flows[i] || s_.made[i] != Made::data || !node(i).operation || s_.layer[i] == 0) continue;
       if (s_.tail[i] && !product_[i]) {
         for (auto j : tape_.inputs(i))
-          of_loss[i] = of_loss[i] || of_loss[j] || (s_.made[j] == Made::data && !s_.flows[j] && !read_[j]);
-        of_loss[i] = of_loss[i] || smaller(i);
+          of_loss_[i] = of_loss_[i] || of_loss_[j] || (s_.made[j] == Made::data && !s_.flows[j] && !read_[j]);
+        of_loss_[i] = of_loss_[i] || smaller(i);
       }
-      if (!of_loss[i] && (is[i] || !tape_.name(i).empty())) s_.units.push_back({i, s_.layer[i], s_.tail[i]});
+      const bool shown = is[i] || nested_[i - node(i).result] || !tape_.name(i).empty();
+      if (i != s_.loss && !of_loss_[i] && shown) s_.units.push_back({i, s_.layer[i], s_.tail[i]});
     }
+  }
+  /// What is added behind the units, and nowhere else, is no bias.
+  void drop_penalties() {
+    for (const auto& [bias, at] : added_)
+      if (of_loss_[at] && role_[bias] == Role::bias && std::ranges::none_of(added_, [&](const auto& other) {
+            return other.first == bias && !of_loss_[other.second];
+          }))
+        role_[bias] = Role::none, s_.layer[bias] = 0, why_[bias] = "added to the loss alone";
   }
   bool smaller(std::uint32_t i) const {
     std::size_t largest = 0;
@@ -247,7 +275,9 @@ class Reader {
   const std::vector<Variable<T>>& inputs_;
   Structure s_;
   std::vector<Role> role_;
-  std::vector<bool> unsure_, data_, product_, read_;  // read: leads to what a product reads
+  std::vector<const char*> why_;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> added_;  // biases, and to what
+  std::vector<bool> data_, product_, nested_, of_loss_, read_;  // read: leads to what a product reads
 };
 
 }  // namespace

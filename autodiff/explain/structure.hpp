@@ -44,6 +44,7 @@ struct Structure {
   std::vector<Made> made;
   std::vector<std::uint32_t> layer;
   std::vector<bool> tail;  // behind the last product: leads to the loss without another one
+  bool nested = false;     // some operation is made of several that use parameters
   std::vector<Parameter> parameters;
   std::vector<Product> products;
   std::vector<Units> units;  // in the order of recording
