@@ -36,6 +36,7 @@
 //   bool takes(const View& a, ...) const;                                // forward reads inputs laid out like these
 //   template <class T> Reduction<T> reduction(Dims x) const;             // it reduces, by parts if need be: how
 //   bool accumulates(Dims a, ...) const;                                 // accumulate is worth its while
+//   double arithmetic(Dims a, ...) const;                                // additions and multiplications, for reports
 //   template <class T> void accumulate(Operand<T> y, Operand<const T> a, ..., T alpha, T beta) const;
 //   template <class V> V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
 //                                                                        // the same for n samples at once, see vmap
@@ -439,6 +440,15 @@ class Structural final : public Declared<Op, T> {
         return this->op_.accumulates(x[i]...);
       else
         return false;
+    });
+  }
+
+  double arithmetic(std::span<const Dims> x) const override {
+    return unpack([&](auto... i) {
+      if constexpr (requires(const Op& op) { op.arithmetic(x[i]...); })
+        return this->op_.arithmetic(x[i]...);
+      else
+        return this->Primitive<T>::arithmetic(x);
     });
   }
 

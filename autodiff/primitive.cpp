@@ -1,5 +1,6 @@
 #include "primitive.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "error.hpp"
@@ -26,6 +27,14 @@ bool is_dense(const View& view) {
 }
 
 template <Real T>
+double Primitive<T>::arithmetic(std::span<const Dims> inputs) const {
+  std::size_t largest = 0;
+  for (const auto& input : inputs) largest = std::max(largest, count(input));
+  for (const auto& result : shapes(inputs)) largest = std::max(largest, count(Dims(result)));
+  return static_cast<double>(largest);
+}
+
+template <Real T>
 void check_reduction(std::string_view operation, kernels::Reduce<T> kernel) {
   const T x[] = {T(0.5), T(1.25), T(2), T(0.75), T(3)};
   const auto near = [](T a, T b) { return std::abs(a - b) <= T(1e-3) * std::abs(b); };
@@ -40,6 +49,8 @@ void check_reduction(std::string_view operation, kernels::Reduce<T> kernel) {
                      of_parts, ", of all at once ", all);
 }
 
+template double Primitive<float>::arithmetic(std::span<const Dims>) const;
+template double Primitive<double>::arithmetic(std::span<const Dims>) const;
 template void check_reduction(std::string_view, kernels::Reduce<float>);
 template void check_reduction(std::string_view, kernels::Reduce<double>);
 

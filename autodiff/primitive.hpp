@@ -145,6 +145,9 @@ class Primitive {
   virtual bool accumulates(std::span<const Dims>) const { return false; }
   /// y = alpha forward(x) + beta y.
   virtual void accumulate(Operand<T>, std::span<const Operand<const T>>, T, T) const {}
+  /// How many additions and multiplications it takes, for reports; by default one for each element of the largest
+  /// array.
+  virtual double arithmetic(std::span<const Dims> inputs) const;
   /// Of an operation that is a sum, its parts, which accumulate: a program adds each as soon as it can, in order.
   virtual std::span<const AssemblyTerm<T>> terms() const { return {}; }
   /// Of an operation that is made of others, these: a program has them in its place.

@@ -1,6 +1,7 @@
 #include "sweep.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 #include "assembly.hpp"
@@ -109,6 +110,8 @@ class Sweeper {
     step_.wanted.assign(inputs.size(), false), step_.found.assign(inputs.size(), {});
     for (std::size_t j = 0; j < inputs.size(); ++j)
       step_.wanted[j] = leads_to(inputs[j]) && operation->differentiable(j);
+    std::optional<typename Tape<T>::GradientScope> scope;
+    if (mode_ == Sweep::recorded) scope.emplace(tape_, i);
     operation->pull_back(step_);
     for (std::size_t j = 0; j < inputs.size(); ++j)
       if (step_.wanted[j]) add(i, *operation, j, inputs[j] - first_, std::move(step_.found[j]));

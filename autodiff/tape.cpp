@@ -88,6 +88,7 @@ void Tape<T>::forget_scopes() {
   scopes_.resize(1);
   scope_index_.clear();
   scope_also_.clear();
+  gradient_scopes_.clear();
 }
 
 template <Real T>
@@ -284,6 +285,17 @@ std::uint32_t Tape<T>::open(std::string_view name, std::string_view also) {
   if (fresh) scopes_.push_back(scope);
   if (!also.empty()) scope_also_.try_emplace(entry->second, also);
   return std::exchange(scope_, entry->second);
+}
+
+template <Real T>
+std::uint32_t Tape<T>::gradient_scope(std::uint32_t scope) {
+  if (gradient_scopes_.size() <= scope) gradient_scopes_.resize(scopes_.size(), 0);
+  if (gradient_scopes_[scope] == 0) {
+    const auto before = std::exchange(scope_, scope);
+    open("gradient", {});
+    gradient_scopes_[scope] = std::exchange(scope_, before);
+  }
+  return gradient_scopes_[scope];
 }
 
 template <Real T>

@@ -209,6 +209,21 @@ class Tape {
   /// "layer1/block2", the scope that a node was recorded in; "" outside of any.
   std::string scope_of(std::size_t index) const { return scope_path(nodes_[index].scope); }
 
+  /// Until the returned object ends, nodes belong to the scope "gradient" inside that of a node: what is recorded of
+  /// how a gradient flows back through it.
+  class [[nodiscard]] GradientScope {
+   public:
+    GradientScope(Tape& tape, std::size_t index) : tape_(tape), before_(tape.scope_) {
+      tape.scope_ = tape.gradient_scope(tape.nodes_[index].scope);
+    }
+    ~GradientScope() { tape_.scope_ = before_; }
+    GradientScope(const GradientScope&) = delete;
+
+   private:
+    Tape& tape_;
+    std::uint32_t before_;
+  };
+
   /// Takes the nodes recorded during its life off again: for intermediate sweeps whose variables do not escape. They
   /// are recorded even where the tape is paused.
   class [[nodiscard]] Rollback {
@@ -284,6 +299,7 @@ class Tape {
   Cells cells_of(std::size_t index) const;
   std::uint32_t append(Node<T> node);
   std::uint32_t open(std::string_view scope, std::string_view also);
+  std::uint32_t gradient_scope(std::uint32_t scope);
   std::string scope_path(std::uint32_t scope, bool also = false) const;
   std::string full(const NodeName& name, bool also = false) const;
   bool is_spelled(std::string_view text, const NodeName& name) const;
@@ -300,6 +316,7 @@ class Tape {
   std::vector<std::uint32_t> inputs_;
   std::vector<ScopeName> scopes_{{0, ""}};  // the first is outside of any
   std::map<ScopeName, std::uint32_t> scope_index_;
+  std::vector<std::uint32_t> gradient_scopes_;  // by scope; 0 where there is none yet
   std::uint32_t scope_ = 0;
   bool recording_ = true, stop_at_non_finite_ = false;
   std::unordered_map<std::uint32_t, std::string> scope_also_;                    // second names of those that have one

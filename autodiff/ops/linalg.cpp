@@ -63,6 +63,11 @@ Shape Matmul::shape(Dims a, Dims b) const {
 
 bool Matmul::takes(const View& a, const View& b) const { return can_be_stored(a) && can_be_stored(b); }
 
+double Matmul::arithmetic(Dims a, Dims b) const {
+  const std::size_t inner = a.size() == 1 || !transpose_a ? a.back() : a[a.size() - 2];
+  return 2.0 * static_cast<double>(count(Dims(shape(a, b))) * inner);
+}
+
 bool Matmul::accumulates(Dims a, Dims b) const { return a.size() == 2 && b.size() == 2; }
 
 template <class T>

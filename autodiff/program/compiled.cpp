@@ -118,19 +118,92 @@ class Compiler {
       }
   }
 
+  /// What is computed outside of any scope, by what it is for: "output 0", "update of layer1/W", or who reads it.
+  std::vector<std::string> purposes() const {
+    std::vector<std::string> purposes(graph_.nodes.size());
+    std::vector<bool> known(graph_.nodes.size());
+    const auto note = [&](std::uint32_t node, std::string purpose) {
+      if (graph_.nodes[node].where.empty()) known[node] = true, purposes[node] = std::move(purpose);
+    };
+    for (std::size_t k = 0; k < graph_.outputs.size(); ++k) note(graph_.outputs[k].node, "output " + std::to_string(k));
+    for (std::size_t k = 0; k < graph_.nexts.size(); ++k) {
+      const auto& state = graph_.nodes[graph_.states[k]].where;
+      note(graph_.nexts[k].node, "update of " + (state.empty() ? "state " + std::to_string(k) : state));
+    }
+    for (std::size_t i = graph_.nodes.size(); i-- > 0;) {
+      const auto& node = graph_.nodes[i];
+      for (const auto& input : node.inputs)  // of several readers, the first is the last to say
+        if (node.live && !known[input.node] && graph_.nodes[input.node].where.empty())
+          purposes[input.node] = node.where.empty() ? purposes[i] : node.where;
+    }
+    return purposes;
+  }
+
+  /// Whether a node is read outside of what it is computed with, or is a result.
+  std::vector<bool> read_elsewhere() const {
+    std::vector<bool> escapes(graph_.nodes.size());
+    for (std::uint32_t i = 0; i < graph_.nodes.size(); ++i)
+      for (const auto& input : graph_.nodes[i].inputs)
+        if (graph_.nodes[i].live && schedule_.group_of[input.node] != schedule_.group_of[i]) escapes[input.node] = true;
+    for (const auto* roots : {&graph_.outputs, &graph_.nexts})
+      for (const auto& root : *roots) escapes[root.node] = true;
+    return escapes;
+  }
+
+  /// Of an instruction alone, its operation; else of all nodes of the cluster, but for what stays within.
+  ProgramReport::Cost cost_of(const Instruction& instruction, const std::vector<bool>& escapes,
+                              const std::vector<std::string>& purposes) const {
+    ProgramReport::Cost cost{{}, 0, 0};
+    std::vector<std::uint32_t> nodes{instruction.node}, read;
+    if (!instruction.alone()) nodes = schedule_.groups[schedule_.group_of[instruction.node]].nodes;
+    for (auto i : nodes) {
+      const auto& node = graph_.nodes[i];
+      cost.where.push_back(node.where.empty() ? purposes[i] : node.where);
+      std::vector<Dims> shapes;
+      std::vector<Shape> viewed;
+      for (const auto& input : node.inputs) viewed.push_back(graph_.view_of(input).shape);
+      for (std::size_t k = 0; k < node.arity; ++k) shapes.emplace_back(viewed[k]);
+      if (node.operation) cost.arithmetic += node.operation->arithmetic(shapes);
+      const std::size_t results = instruction.alone() && node.operation ? node.operation->results() : 1;
+      for (std::size_t k = 0; k < results; ++k)
+        if (instruction.alone() || escapes[i + k]) cost.bytes += double(graph_.nodes[i + k].size() * sizeof(T));
+      for (const auto& input : node.inputs)
+        if (std::ranges::find(nodes, input.node) == nodes.end()) read.push_back(input.node);
+    }
+    std::ranges::sort(read);
+    read.erase(std::unique(read.begin(), read.end()), read.end());
+    for (auto i : read) cost.bytes += double(graph_.nodes[i].size() * sizeof(T));
+    return cost;
+  }
+
+  /// " for layer1/a, layer1/h and 2 more".
+  static std::string places(const std::vector<std::string>& where) {
+    std::vector<std::string> known;
+    for (const auto& place : where)
+      if (!place.empty() && std::ranges::find(known, place) == known.end()) known.push_back(place);
+    std::string text;
+    for (std::size_t k = 0; k < known.size() && k < 3; ++k) text += (k ? ", " : " for ") + known[k];
+    return known.size() > 3 ? text + " and " + std::to_string(known.size() - 3) + " more" : text;
+  }
+
   void describe_instructions() {
     report_.instructions = made_.instructions.size();
+    const auto escapes = read_elsewhere();
+    const auto purposes = this->purposes();
     for (const auto& instruction : made_.instructions) {
       const auto& node = graph_.nodes[instruction.node];
       std::string text;
+      report_.costs.push_back(cost_of(instruction, escapes, purposes));
       if (instruction.alone()) {
         text = describe(node);
+        if (node.where.empty()) text += " for " + purposes[instruction.node];
         if (instruction.kind == Instruction::Kind::copy) text += ", copied";
         if (instruction.kind == Instruction::Kind::accumulation) text += ", accumulated";
       } else {
         for (auto i : plan_.schedule.groups[plan_.schedule.group_of[instruction.node]].nodes)
           text += (text.empty() ? "" : " ") + std::string(graph_.nodes[i].operation->name());
-        text = "cluster of " + std::to_string(made_.code[instruction.code].size) + ": " + text;
+        text = "cluster of " + std::to_string(made_.code[instruction.code].size) + ": " + text +
+               places(report_.costs.back().where);
       }
       if (node.again) text += ", again";
       report_.steps.push_back({std::move(text), 0});

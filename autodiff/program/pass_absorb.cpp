@@ -56,7 +56,9 @@ class Absorber {
     auto& node = graph_.nodes[i];
     release(node), release(graph_.nodes[base.input.node]);
     for (const auto& input : made.inputs) ++uses_[input.node];
-    if (!node.where.empty()) made.where = node.where;
+    // The deeper place of both: a sum may name its layer's product, and an update is in no layer.
+    const auto depth = [](const std::string& where) { return std::ranges::count(where, '/') + !where.empty(); };
+    if (depth(node.where) >= depth(made.where)) made.where = node.where;
     node = std::move(made);
     return true;
   }

@@ -19,11 +19,17 @@ std::string ProgramReport::text() const {
     text << recomputed << " nodes computed again rather than kept: about " << std::lround(100 * recomputed_work)
          << " % more work\n";
   if (compilations > 1) text << compilations << " compilations for several shapes\n";
-  for (const auto& [what, seconds] : steps) {
+  double all = 0;
+  for (const auto& step : steps) all += step.seconds;
+  text << std::fixed;
+  for (std::size_t k = 0; k < steps.size(); ++k) {
     if (profiled_runs)
-      text << std::setw(10) << std::fixed << std::setprecision(3) << 1e6 * seconds / static_cast<double>(profiled_runs)
-           << " us";
-    text << "  " << what << '\n';
+      text << std::setw(10) << std::setprecision(3) << 1e6 * steps[k].seconds / static_cast<double>(profiled_runs)
+           << " us" << std::setw(6) << std::setprecision(1) << (all > 0 ? 100 * steps[k].seconds / all : 0) << " %";
+    if (k < costs.size())
+      text << std::setprecision(0) << std::setw(12) << costs[k].bytes << " B" << std::setw(14) << costs[k].arithmetic
+           << " ops";
+    text << "  " << steps[k].text << '\n';
   }
   return text.str();
 }

@@ -33,9 +33,15 @@ struct ProgramReport {
     double seconds;  // of all profiled runs
   };
   std::vector<Step> steps;  // the instructions, in order
+  struct Cost {
+    std::vector<std::string> where;  // its nodes' names, or scopes; outside of any, what they are for: "output 0"
+    double bytes;                    // that it reads and writes
+    double arithmetic;               // additions and multiplications, by what operations declare
+  };
+  std::vector<Cost> costs;  // of each of these
   std::size_t profiled_runs = 0;
-  /// The same as a table for people: what the passes did, the instructions, and how long each takes if that was asked
-  /// for.
+  /// The same as a table for people: what the passes did, and the instructions: what each reads, writes and computes,
+  /// and how long it takes, and its share, if that was asked for.
   std::string text() const;
 };
 

@@ -23,6 +23,7 @@ struct Matmul {
   template <class T>
   void accumulate(Operand<T> y, Operand<const T> a, Operand<const T> b, T alpha, T beta) const;
   bool accumulates(Dims a, Dims b) const;
+  double arithmetic(Dims a, Dims b) const;
   /// Matrices whose rows or whose columns are dense, batches of them in any order.
   bool takes(const View& a, const View& b) const;
   template <int I, class V>
