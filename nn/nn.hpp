@@ -18,6 +18,7 @@
 #include "layers/dropout.hpp"
 #include "layers/layers.hpp"
 #include "layers/normalisation.hpp"
+#include "layers/recurrent.hpp"
 #include "model/initialisers.hpp"
 #include "model/loss.hpp"
 #include "model/losses.hpp"
