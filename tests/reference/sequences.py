@@ -66,4 +66,27 @@ for name, cell, states in (("rnn_cell", nn.RNNCell(3, 4), 1), ("lstm_cell", nn.L
     call = lambda x, *state: cell(x, state if states == 2 else state[0])
     add(name, cell, call, draw(2, 3), *(draw(2, 4) for _ in range(states)))
 
+# Masks of PyTorch's say what is not to be seen.
+MASK = ~torch.tensor([[1, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 0]], dtype=bool)
+PADDED = ~torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0]], dtype=bool)
+causal = lambda n: nn.Transformer.generate_square_subsequent_mask(n)
+attention = lambda: nn.MultiheadAttention(4, 2, batch_first=True)
+layer = attention()
+add("attention", layer, lambda x: layer(x, x, x, need_weights=False)[0], draw(2, 3, 4))
+layer_causal = attention()
+add("attention_causal", layer_causal,
+    lambda x: layer_causal(x, x, x, attn_mask=causal(3), need_weights=False)[0], draw(2, 3, 4))
+layer_cross = attention()
+add("attention_cross", layer_cross, lambda q, k, v: layer_cross(q, k, v, attn_mask=MASK)[0], draw(2, 3, 4),
+    draw(2, 4, 4), draw(2, 4, 4))
+layer_padded = attention()
+add("attention_padded", layer_padded, lambda x: layer_padded(x, x, x, key_padding_mask=PADDED)[0], draw(2, 4, 4))
+for name, norm_first in (("encoder", False), ("encoder_pre", True)):
+    block = nn.TransformerEncoderLayer(4, 2, 6, dropout=0, activation="gelu" if norm_first else "relu",
+                                       batch_first=True, norm_first=norm_first)
+    add(name, block, lambda x: block(x, src_mask=None if norm_first else causal(3)), draw(2, 3, 4))
+for name, norm_first in (("decoder", False), ("decoder_pre", True)):
+    block = nn.TransformerDecoderLayer(4, 2, 6, dropout=0, batch_first=True, norm_first=norm_first)
+    add(name, block, lambda x, memory: block(x, memory, tgt_mask=causal(3)), draw(2, 3, 4), draw(2, 4, 4))
+
 write(__file__, numbers, "PyTorch " + torch.__version__.split("+")[0])
