@@ -218,5 +218,5 @@ TEST_CASE("sequence layers say what does not fit") {
   CHECK(error_of([&] { nn::MultiHeadAttention<double>(5, 2); }) ==
         "[multi_head_attention] the heads must divide the width: 2 and 5");
   CHECK(error_of([&] { heads(zeros({2, 3, 5})); }) == "[multi_head_attention] needs (samples, length, 4): (2, 3, 5)");
-  CHECK(error_of([&] { heads(zeros({2, 3, 4}), zeros({2, 2})); }).find("the mask must broadcast") != std::string::npos);
+  CHECK(error_of([&] { heads(Variables{zeros({2, 3, 4}), zeros({2, 2})}); }).find("the mask must broadcast") != std::string::npos);
 }

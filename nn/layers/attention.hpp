@@ -1,7 +1,7 @@
 // Attention with several heads, and what tells it where in a sequence things stand.
 #pragma once
 
-#include <nn/layers/layers.hpp>
+#include "layers.hpp"
 
 namespace nn {
 

@@ -1,7 +1,7 @@
 // Layers over sequences that carry a state from step to step: RNN, LSTM and GRU, and one step of each.
 #pragma once
 
-#include <nn/layers/dropout.hpp>
+#include "dropout.hpp"
 
 namespace nn {
 

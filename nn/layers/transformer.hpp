@@ -1,9 +1,9 @@
 // The layers that transformers are stacks of.
 #pragma once
 
-#include <nn/layers/attention.hpp>
-#include <nn/layers/dropout.hpp>
-#include <nn/layers/normalisation.hpp>
+#include "attention.hpp"
+#include "dropout.hpp"
+#include "normalisation.hpp"
 
 namespace nn {
 

@@ -123,7 +123,8 @@ class Lamb(torch.optim.Optimizer):
                 m = state["m"] = first * state.get("m", 0) + (1 - first) * p.grad
                 v = state["v"] = second * state.get("v", 0) + (1 - second) * p.grad**2
                 step = m / (1 - first**t) / ((v / (1 - second**t)).sqrt() + group["eps"]) + group["weight_decay"] * p
-                p.sub_(group["lr"] * p.norm() / step.norm() * step)
+                both = p.norm() > 0 and step.norm() > 0
+                p.sub_(group["lr"] * (p.norm() / step.norm() if both else 1) * step)
 
 
 torch.optim.Lion, torch.optim.Lamb = Lion, Lamb
