@@ -14,6 +14,7 @@
 #include "functions/vmap.hpp"
 #include "ops/activations.hpp"
 #include "ops/arithmetic.hpp"
+#include "ops/attention.hpp"
 #include "ops/decompositions.hpp"
 #include "ops/einsum.hpp"
 #include "ops/elementary.hpp"

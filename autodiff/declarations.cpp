@@ -71,6 +71,7 @@ class Proof {
     prove("reduction", [&] { reduction(); });
     prove("accumulate", [&] { accumulate(operands(x_), y_.value(), ""); });
     prove("terms", [&] { terms(); });
+    prove("summed", [&] { summed(); });
   }
 
   template <class F>
@@ -308,6 +309,20 @@ class Proof {
       from += term.inputs;
     }
     expect("its terms give another sum", sum, y_.value(), rounding);
+  }
+
+  /// Of two samples at once, it gives their sum.
+  void summed() {
+    std::vector<V> twice;
+    for (const auto& x : x_) {
+      Shape shape = x.shape();
+      shape.insert(shape.begin(), 2);
+      Array<double> both(shape);
+      for (std::size_t i = 0; i < both.size(); ++i) both.data()[i] = x.value().data()[i % x.size()];
+      twice.emplace_back(std::move(both));
+    }
+    if (const V sum = op_.summed(twice); sum.alive())
+      expect("the sum of two samples is another", sum.value(), 2 * y_.value(), rounding);
   }
 
   /// Elements read through the view are those that forward gives.

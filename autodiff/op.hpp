@@ -40,6 +40,7 @@
 //   template <class T> void accumulate(Operand<T> y, Operand<const T> a, ..., T alpha, T beta) const;
 //   template <class V> V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
 //                                                                        // the same for n samples at once, see vmap
+//   template <class V> V summed(std::span<const V> x) const;              // their sum at once, for gradients of scan
 // Primitive (primitive.hpp) says what each means, and Reduction what a kernel has to keep to.
 #pragma once
 
@@ -459,6 +460,13 @@ class Structural final : public Declared<Op, T> {
     return {};
   }
 
+  Variable<T> summed(std::span<const Variable<T>> x) const override {
+    if constexpr (requires(const Op& op) { op.summed(x); })
+      return this->op_.summed(x);
+    else
+      return {};
+  }
+
   void accumulate(Operand<T> y, std::span<const Operand<const T>> x, T alpha, T beta) const override {
     unpack([&](auto... i) {
       if constexpr (requires(const Op& op) { op.template accumulate<T>(y, x[i]..., alpha, beta); })
@@ -527,6 +535,10 @@ class Several final : public Declared<Op, T> {
       return Op::result_differentiable[k];
     else
       return true;
+  }
+  bool takes(std::span<const View> x) const override {
+    if constexpr (requires(const Op& op) { op.takes(x); }) return this->op_.takes(x);
+    return false;
   }
 
   // Of an only result: not asked for where there are several.

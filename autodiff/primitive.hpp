@@ -158,6 +158,9 @@ class Primitive {
   /// sample, and so have the results, which stay empty where it does not know how.
   virtual std::vector<Variable<T>> batched(std::size_t n, const std::vector<bool>& stacked,
                                            std::span<const Variable<T>> x) const;
+  /// Records the sum of what the operation gives for n samples, all inputs with an axis of n in front; an empty
+  /// variable where it does not know how to do so at once.
+  virtual Variable<T> summed(std::span<const Variable<T>> x) const;
   /// Whether forward leaves out a result that nobody reads: it is given one without elements then.
   virtual bool leaves_out_results() const { return false; }
 };

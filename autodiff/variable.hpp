@@ -134,6 +134,10 @@ std::vector<Variable<T>> Primitive<T>::batched(std::size_t, const std::vector<bo
                                                std::span<const Variable<T>>) const {
   return {};
 }
+template <Real T>
+Variable<T> Primitive<T>::summed(std::span<const Variable<T>>) const {
+  return {};
+}
 
 /// The type of what a vjp gives that is zero but for a part: see Cotangent.
 template <class V>

@@ -1,6 +1,7 @@
-// Softmax and the losses, against their definitions in long double.
+// Softmax, the losses and attention, against their definitions in long double.
 #include "cases.hpp"
 
+#include <autodiff/ops/structs/attention.hpp>
 #include <autodiff/ops/structs/softmax.hpp>
 
 namespace test {
@@ -98,6 +99,156 @@ std::vector<Case> cases<ad::SoftmaxCrossEntropyOfClasses>() {
 }
 
 AUTODIFF_SOFTMAX(TEST_OPERATION)
+
+/// Attention by its definition; of a stack, whose axes in front broadcast. The mask may be a number: none.
+Array<double> attention(const Arrays& at, const Array<double>& mask, double scale, bool causal) {
+  const auto &q = at[0], &k = at[1], &v = at[2];
+  const std::size_t m = q.shape(q.dimension() - 2), n = k.shape(k.dimension() - 2);
+  Shape shape(std::max({q.dimension(), k.dimension(), v.dimension()}), 1);
+  for (const auto* x : {&q, &k, &v})
+    for (std::size_t i = 0; i + 2 < x->dimension(); ++i)
+      if (x->shape(i) != 1) shape[shape.size() - x->dimension() + i] = x->shape(i);
+  shape[shape.size() - 2] = m, shape.back() = v.shape().back();
+  return build(shape, [&](Index index) {
+    const std::size_t i = index[index.size() - 2], c = index.back();
+    const auto element = [&](const Array<double>& x, std::size_t row, std::size_t column) {
+      index[index.size() - 2] = row, index.back() = column;
+      return static_cast<long double>(broadcast_at(x, index));
+    };
+    long double total = 0, mean = 0;
+    for (std::size_t j = 0; j < n; ++j) {
+      if ((causal && j + m > i + n) ||
+          (mask.dimension() && element(mask, mask.shape(mask.dimension() - 2) == 1 ? 0 : i, j) == 0))
+        continue;
+      long double score = 0;
+      for (std::size_t w = 0; w < q.shape().back(); ++w) score += element(q, i, w) * element(k, j, w);
+      total += std::exp(scale * score), mean += std::exp(scale * score) * element(v, j, c);
+    }
+    return total == 0 ? 0 : mean / total;
+  });
+}
+
+struct Heads {
+  std::string name;
+  Shapes shapes;
+  Array<double> mask = Array<double>(Shape{}, 0.0);
+  ad::AttentionOptions options = {};
+  double scale() const { return options.scale.value_or(1 / std::sqrt(double(shapes[0].back()))); }
+  template <class T>
+  ad::Variable<T> operator()(const Variables<T>& x) const {
+    if (mask.dimension()) return scaled_dot_product_attention(x[0], x[1], x[2], mask, options);
+    return scaled_dot_product_attention(x[0], x[1], x[2], options);
+  }
+  template <class T>
+  ad::Variable<T> by_weights(const Variables<T>& x) const {
+    if (mask.dimension()) return matmul(attention_weights(x[0], x[1], mask, options), x[2]);
+    return matmul(attention_weights(x[0], x[1], options), x[2]);
+  }
+};
+const Array<double> none(Shape{}, 0.0);
+const std::vector<Heads> heads{
+    {"self", {{3, 2}, {3, 2}, {3, 2}}},
+    {"of other lengths and widths", {{2, 3, 4}, {2, 5, 4}, {2, 5, 3}}, none, {.scale = 0.7}},
+    {"broadcast", {{2, 1, 2, 3}, {3, 4, 3}, {4, 2}}},
+    {"causal", {{3, 2}, {3, 2}, {3, 2}}, none, {.causal = true}},
+    {"causal, of a last part", {{2, 2, 2}, {2, 4, 2}, {2, 4, 1}}, none, {.causal = true}},
+    {"causal, with queries that see nothing", {{4, 2}, {2, 2}, {2, 3}}, none, {.causal = true}},
+    {"with a mask", {{2, 3, 2}, {2, 3, 2}, {2, 3, 2}}, {{1, 0, 1}, {0, 0, 0}, {1, 1, 1}}},
+    {"with a mask of keys", {{2, 2, 2}, {2, 3, 2}, {2, 3, 2}}, {{{1, 1, 0}}, {{1, 0, 0}}}, {.causal = true}},
+};
+
+template <>
+std::vector<Case> cases<ad::Attention>() {
+  std::vector<Case> result;
+  for (const auto& c : heads)
+    result.push_back({c.name, [c](const auto& x) { return c(x); }, samples(c.shapes),
+                      [c](const Arrays& at) { return attention(at, c.mask, c.scale(), c.options.causal); }});
+  return result;
+}
+/// The cotangents, of queries, keys, values and a cotangent of the result, against those of the weights.
+template <>
+std::vector<Case> cases<ad::AttentionGradient>() {
+  std::vector<Case> result;
+  for (const auto& c : heads) {
+    if (c.name == "broadcast") continue;
+    auto at = samples(c.shapes);
+    Shape y = c.shapes[0];
+    y.back() = c.shapes[2].back();
+    at.push_back(sample(y, -1, 1, 9));
+    const auto gradient = [c](const auto& x) {
+      using V = std::remove_cvref_t<decltype(x[0])>;
+      std::vector<V> of{x[0], x[1], x[2]};
+      if (c.mask.dimension()) of.push_back(V(ad::to_array<typename V::value_type>(c.mask)));
+      const auto [result, sums] = listed(ad::Attention{c.scale(), c.options.causal}, std::span<const V>(of));
+      std::vector<V> inputs{x[0], x[1], x[2], result, sums, x[3]}, flat;
+      if (c.mask.dimension()) inputs.push_back(of[3]);
+      for (const auto& each : listed(ad::AttentionGradient{c.scale(), c.options.causal}, std::span<const V>(inputs)))
+        flat.push_back(flatten(each));
+      return concatenate(flat);
+    };
+    result.push_back({c.name, gradient, at, [c](const Arrays& from) {
+                        ad::Tape<double> tape;
+                        Variables<double> x, flat;
+                        for (const auto& each : from) x.push_back(tape.variable(each));
+                        const Variables<double> wanted(x.begin(), x.begin() + 3);
+                        for (const auto& each : ad::vjp(c.by_weights(x), from[3], wanted))
+                          flat.push_back(flatten(ad::Variable<double>(each)));
+                        return concatenate(flat).value();
+                      }});
+  }
+  return result;
+}
+
+AUTODIFF_ATTENTION(TEST_OPERATION)
+
+TEST_CASE("attention over many blocks is that of all weights at once") {
+  const Array<double> some = build({150, 1100}, [](const Index& i) { return (i[0] * 7 + i[1] * 3) % 5 != 0; });
+  for (const auto& c : {Heads{"plain", {{2, 150, 5}, {2, 1100, 5}, {2, 1100, 3}}},
+                        Heads{"causal", {{150, 5}, {1100, 5}, {1100, 3}}, none, {.causal = true}},
+                        Heads{"mask", {{150, 5}, {1100, 5}, {1100, 3}}, some, {.causal = true}}}) {
+    CAPTURE(c.name);
+    ad::Tape<double> tape;
+    Variables<double> x;
+    for (const auto& each : samples(c.shapes, -4, 4)) x.push_back(tape.variable(each));
+    const auto y = c(x), expected = c.by_weights(x);
+    CHECK_EQ(difference(y.value(), expected.value(), 1e-13), "");
+    const auto cotangent = sample(y.shape(), -1, 1, 5);
+    const auto found = ad::vjp(y, cotangent, x), gradients = ad::vjp(expected, cotangent, x);
+    for (std::size_t i = 0; i < x.size(); ++i) CHECK_EQ(difference(found[i], gradients[i], 1e-12), "");
+  }
+}
+
+TEST_CASE("the memory of attention and its gradient grows with the length, not with its square") {
+  std::vector<double> bytes;
+  for (const std::size_t length : {256, 512, 1024}) {
+    ad::Tape<float> tape(ad::TapeMode::abstract);
+    Variables<float> x;
+    for (int i = 0; i < 3; ++i) x.push_back(tape.input({2, length, 8}));
+    const auto y = sum(square(scaled_dot_product_attention(x[0], x[1], x[2], {.causal = true})));
+    bytes.push_back(double(ad::compile(x, ad::recorded_gradient(y, x)).report().bytes));
+  }
+  CHECK(bytes[1] < 2.1 * bytes[0]);
+  CHECK(bytes[2] < 2.1 * bytes[1]);
+}
+
+TEST_CASE("attention names shapes that do not fit") {
+  const auto error = [](const Shapes& shapes, auto... mask) {
+    Variables<double> x;
+    for (const auto& shape : shapes) x.emplace_back(Array<double>(shape, 1.0));
+    try {
+      scaled_dot_product_attention(x[0], x[1], x[2], mask...);
+    } catch (const ad::ShapeError& e) {
+      return std::string(e.what());
+    }
+    return std::string("no error");
+  };
+  const std::string name = "[scaled_dot_product_attention] ";
+  CHECK_EQ(error({{3}, {3, 2}, {3, 2}}), name + "needs matrices: (3)");
+  CHECK_EQ(error({{3, 2}, {4, 3}, {4, 2}}), name + "queries and keys must be of one width: (3, 2) and (4, 3)");
+  CHECK_EQ(error({{3, 2}, {4, 2}, {5, 2}}), name + "there must be as many keys as values: (4, 2) and (5, 2)");
+  CHECK_EQ(error({{3, 2}, {4, 2}, {4, 2}}, Array<double>(Shape{2, 4}, 1.0)),
+           name + "the mask must broadcast to queries and keys: (2, 4) and (3, 4)");
+}
 
 TEST_CASE("derived squared_error") {
   for (const auto& shape : Shapes{{4, 3}, {4}, {}, {2, 2, 3}})

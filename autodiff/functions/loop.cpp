@@ -52,6 +52,19 @@ LoopBody<T>::Lease::~Lease() {
   body_.free_.push_back(std::move(executor_));
 }
 
+/// Whether an operation knows how to sum what it gives for samples like these.
+template <Real T>
+bool sums_at_once(const Primitive<T>& operation, const std::vector<Variable<T>>& x) {
+  Tape<T> tape(TapeMode::abstract);
+  std::vector<Variable<T>> twice;
+  for (const auto& each : x) {
+    Shape shape = each.shape();
+    shape.insert(shape.begin(), 2);
+    twice.push_back(tape.input(shape));
+  }
+  return operation.summed(twice).alive();
+}
+
 /// A step and its gradient, recorded: what of the one does the other need?
 template <Real T>
 struct LoopBody<T>::Sweeping {
@@ -59,6 +72,13 @@ struct LoopBody<T>::Sweeping {
   std::vector<Variable<T>> inputs, nodes, results, cotangents;  // of the function; of its results, or empty
   std::vector<Variable<T>> sums;                                // of cotangents of what is shared, so far
   std::vector<Variable<T>> found;                               // next carries and outputs of the reverse step
+  /// Of something shared, an operation whose results of all steps are summed behind the loop, and of what it is.
+  struct AtOnce {
+    std::size_t input;
+    std::shared_ptr<const Primitive<T>> operation;
+    std::vector<Variable<T>> from;
+  };
+  std::vector<AtOnce> at_once;
   std::size_t end_of_step = 0;
   std::vector<std::uint32_t> node_of;  // of what is recorded of the step, the node of the function
 
@@ -90,11 +110,31 @@ struct LoopBody<T>::Sweeping {
     const auto of_elements = std::ptrdiff_t(
         body.carries_ + std::size_t(std::count(wanted.begin() + std::ptrdiff_t(body.carries_),
                                                wanted.begin() + std::ptrdiff_t(body.carries_ + body.elements_), true)));
-    for (auto slope = slopes.begin() + of_elements; slope != slopes.end(); ++slope) {
-      sums.push_back(tape.input(slope->shape()));
-      found.push_back(sums.back() + *slope);
+    auto slope = slopes.begin() + of_elements;
+    for (std::size_t i = body.carries_ + body.elements_; i < inputs.size(); ++i) {
+      if (!wanted[i]) continue;
+      if (!add_at_once(body, i, *slope)) {
+        sums.push_back(tape.input(slope->shape()));
+        found.push_back(sums.back() + *slope);
+      }
+      ++slope;
     }
     found.insert(found.end(), slopes.begin() + std::ptrdiff_t(body.carries_), slopes.begin() + of_elements);
+  }
+
+  /// Whether what is made of each step can be summed behind the loop. What is shared has no such steps.
+  bool add_at_once(const LoopBody& body, std::size_t input, const Variable<T>& slope) {
+    const auto& node = tape.node(slope.index());
+    if (!node.operation || node.operation->results() != 1) return false;
+    std::vector<Variable<T>> from;
+    for (auto j : tape.inputs(slope.index())) {
+      const bool shared = j >= body.carries_ + body.elements_ && j < body.function_->inputs();
+      if (shared || !tape.node(j).abstract) return false;
+      from.push_back(tape.recorded(j));
+    }
+    if (!sums_at_once(*node.operation, from)) return false;
+    at_once.push_back({input, node.operation, std::move(from)});
+    return true;
   }
 
   /// The nodes of the function that the gradient reads, where `stops` says at which to stop asking what they are
@@ -103,6 +143,8 @@ struct LoopBody<T>::Sweeping {
   std::vector<std::uint32_t> reads(const F& stops) const {
     std::vector<bool> needed(tape.size());
     for (const auto& v : found) needed[v.index()] = true;
+    for (const auto& sum : at_once)
+      for (const auto& v : sum.from) needed[v.index()] = true;
     std::vector<std::uint32_t> read;
     for (std::size_t i = tape.size(); i-- > 0;) {
       if (!needed[i]) continue;
@@ -151,11 +193,37 @@ const typename LoopBody<T>::Reverse& LoopBody<T>::reverse(const std::vector<bool
   return *made;
 }
 
+/// Where what is summed behind the loop can be found; what the reverse step has to give for that joins its outputs.
+template <Real T>
+std::vector<typename LoopBody<T>::Reverse::Sum> LoopBody<T>::find_sums(Sweeping& swept) const {
+  using Sum = typename Reverse::Sum;
+  using From = typename Sum::From;
+  const auto place = [&](const Variable<T>& v) -> std::pair<From, std::size_t> {
+    const auto k = v.index() < swept.end_of_step ? swept.node_of[v.index()] : nowhere;
+    if (const auto kept = kept_.find(k); kept != kept_.end()) return {From::result, carries_ + kept->second};
+    if (k >= carries_ && k < carries_ + elements_) return {From::element, k};
+    auto& found = swept.found;
+    auto at = carries_ + swept.sums.size();
+    while (at < found.size() && found[at].index() != v.index()) ++at;
+    if (at == found.size()) found.push_back(v);
+    return {From::found, at};
+  };
+  std::vector<Sum> sums;
+  for (const auto& each : swept.at_once) {
+    Sum sum{each.input, each.operation, {}};
+    for (const auto& v : each.from) sum.from.push_back(place(v));
+    sums.push_back(std::move(sum));
+  }
+  swept.at_once.clear();
+  return sums;
+}
+
 template <Real T>
 std::unique_ptr<typename LoopBody<T>::Reverse> LoopBody<T>::make_reverse(const std::vector<bool>& exists,
                                                                          const std::vector<bool>& wanted) const {
-  const Sweeping swept(*this, exists, wanted);
+  Sweeping swept(*this, exists, wanted);
   auto made = std::make_unique<Reverse>();
+  made->sums = find_sums(swept);
   auto read = swept.reads([&](std::uint32_t k) { return k < function_->inputs() || kept_.contains(k); });
   std::ranges::sort(read);
   std::vector<Variable<T>> inputs;
@@ -248,8 +316,10 @@ void Loop<T>::pull_back(Pullback<T>& step) const {
   std::vector<Variable<T>> inputs;
   for (std::size_t k = 0; k < carries; ++k)
     inputs.push_back(exists[k] ? step.cotangents[k] : zeros(body_->function().result_shape(k)));
+  std::vector<bool> in_loop = step.wanted;
+  for (const auto& sum : reverse.sums) in_loop[sum.input] = false;
   for (std::size_t i = carries + elements; i < step.x.size(); ++i)
-    if (step.wanted[i]) inputs.push_back(zeros(step.x[i].shape()));
+    if (in_loop[i]) inputs.push_back(zeros(step.x[i].shape()));
   for (auto k : reverse.kept) inputs.push_back(step.y[k]);
   if (reverse.of_carries) {
     const std::vector<Variable<T>> again(step.x.begin(), step.x.end());
@@ -265,9 +335,16 @@ void Loop<T>::pull_back(Pullback<T>& step) const {
   for (std::size_t k = 0; k < carries; ++k)
     if (step.wanted[k]) step.found[k] = found[k];
   for (std::size_t i = carries + elements; i < step.x.size(); ++i)
-    if (step.wanted[i]) step.found[i] = found[next++];
+    if (in_loop[i]) step.found[i] = found[next++];
   for (std::size_t i = carries; i < carries + elements; ++i)
     if (step.wanted[i]) step.found[i] = found[next++];
+  for (const auto& sum : reverse.sums) {
+    using From = typename LoopBody<T>::Reverse::Sum::From;
+    std::vector<Variable<T>> all;
+    for (const auto& [from, k] : sum.from)
+      all.push_back(from == From::result ? step.y[k] : from == From::element ? step.x[k] : found[k]);
+    step.found[sum.input] = sum.operation->summed(all);
+  }
 }
 
 template <Real T>

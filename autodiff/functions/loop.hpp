@@ -26,13 +26,23 @@ class LoopBody {
   std::shared_ptr<const LoopBody> keeping() const;
 
   /// The step of the loop that runs the other way and gives cotangents. Its carries are the cotangents of the carries,
-  /// then the sums of those that are shared and wanted; its elements and what it shares are listed, by their places
-  /// among results, inputs and cotangents of the loop; its outputs are the cotangents of the elements that are wanted.
+  /// then the sums of those that are shared and wanted, and not among `sums`; its elements and what it shares are
+  /// listed, by their places among results, inputs and cotangents of the loop; its outputs are the cotangents of the
+  /// elements that are wanted.
   struct Reverse {
+    /// The cotangent of something shared that is the sum of what an operation gives at each step: all at once, behind
+    /// the loop. Its inputs are results of this loop, elements, or results of the reverse one.
+    struct Sum {
+      enum class From { result, element, found };
+      std::size_t input;
+      std::shared_ptr<const Primitive<T>> operation;
+      std::vector<std::pair<From, std::size_t>> from;
+    };
     std::shared_ptr<const LoopBody> body;
     std::vector<std::size_t> kept, elements, cotangents, shared;
     std::vector<std::size_t> carries;  // of which each step's are needed and were not kept: another loop gives them
     std::shared_ptr<const LoopBody> of_carries;
+    std::vector<Sum> sums;
   };
   /// `exists` is by result, `wanted` by input. Made when it is first asked for, and kept.
   const Reverse& reverse(const std::vector<bool>& exists, const std::vector<bool>& wanted) const;
@@ -52,6 +62,7 @@ class LoopBody {
 
  private:
   struct Sweeping;
+  std::vector<typename Reverse::Sum> find_sums(Sweeping& swept) const;
   std::unique_ptr<Reverse> make_reverse(const std::vector<bool>& exists, const std::vector<bool>& wanted) const;
   Compilation<T> compile() const;
 

@@ -118,6 +118,16 @@ V Matmul::batched(std::size_t n, const std::vector<bool>& stacked, std::span<con
   return listed(*this, a, b);
 }
 
+// A sum of a^T b is the product of all rows below each other.
+template <class V>
+V Matmul::summed(std::span<const V> x) const {
+  if (!transpose_a || transpose_b || x[0].dimension() != 3 || x[1].dimension() != 3) return {};
+  const auto below = [](const V& v) {
+    return reshape(v, {static_cast<std::ptrdiff_t>(v.shape(0) * v.shape(1)), static_cast<std::ptrdiff_t>(v.shape(2))});
+  };
+  return listed(*this, below(x[0]), below(x[1]));
+}
+
 AUTODIFF_LINALG(AUTODIFF_COMPILE)
 
 namespace detail {

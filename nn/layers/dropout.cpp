@@ -13,7 +13,10 @@ Array<double> draw_key(const Shape& shape, Random& random) {
 }  // namespace
 
 template <Real T>
-Dropout<T>::Dropout(double rate) : key({}, draw_key, Trainable::no), step({}, zeros(), Trainable::no), rate_(rate) {
+Dropout<T>::Dropout(double rate)
+    : key({}, draw_key, Trainable::no, PyTorchLayout{.absent = true}),
+      step({}, zeros(), Trainable::no, PyTorchLayout{.absent = true}),
+      rate_(rate) {
   if (!(rate >= 0 && rate < 1))
     autodiff::fail<autodiff::ValueError>("dropout", "the rate must be at least 0 and below 1: ", rate);
 }

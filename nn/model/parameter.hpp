@@ -32,6 +32,7 @@ struct PyTorchLayout {
   /// Axis k here is axis axes[k] there, if their order differs: {1, 0} where one is the transpose of the other.
   std::vector<std::size_t> axes = {};
   std::string counter = {};  // a whole number that stands beside it there, and has no meaning here
+  bool absent = false;       // there is nothing of the kind there: its files neither give nor get it
 };
 
 /// An array of fixed shape that training changes, and the one place where it is: programs that train it change it here,

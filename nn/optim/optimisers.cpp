@@ -1,6 +1,7 @@
 #include "optimisers.hpp"
 
 #include <cmath>
+#include <limits>
 #include <nn/base/choice.hpp>
 
 namespace nn {
@@ -236,6 +237,77 @@ Variable<T> Adadelta<T>::update(const Variable<T>& parameter, const Variable<T>&
   return parameter - rate * step;
 }
 
+template <Real T>
+Lion<T>::Lion(double learning_rate, LionOptions options) : Optimiser<T>(learning_rate), options_(options) {
+  for (const double beta : options.betas) check_share("lion", "betas", beta);
+  check_decay("lion", "weight_decay", options.weight_decay);
+}
+
+template <Real T>
+Variable<T> Lion<T>::update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
+                            Slots<T>& slots) const {
+  auto& mean = slots("mean", parameter);
+  const auto direction = sign(moved(mean, options_.betas[0], gradient));
+  mean = moved(mean, options_.betas[1], gradient);
+  return decayed(parameter, rate, this->weight_decay(options_.weight_decay)) - rate * direction;
+}
+
+template <Real T>
+Adafactor<T>::Adafactor(double learning_rate, AdafactorOptions options)
+    : Optimiser<T>(learning_rate), options_(options) {
+  check_decay("adafactor", "-beta2_decay", -options.beta2_decay);
+  for (const double above_zero : {options.eps2, options.d}) check_eps("adafactor", above_zero);
+  check_decay("adafactor", "eps1", options.eps1);
+  check_decay("adafactor", "weight_decay", options.weight_decay);
+}
+
+template <Real T>
+Variable<T> Adafactor<T>::update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
+                                 Slots<T>& slots) const {
+  const auto [beta2_decay, eps1, eps2, d, weight_decay] = options_;
+  const double least = eps1 == 0 ? double(std::numeric_limits<T>::epsilon()) : eps1;
+  const auto root_mean_square = [](const Variable<T>& x) { return sqrt(mean(square(x))); };
+  auto& step = slots("step", rate);
+  step += 1;
+  const auto is_new = exp(beta2_decay * log(step));
+  const auto follow = [&](const char* slot, const Variable<T>& value) {
+    auto& kept = slots(slot, value);
+    return kept = kept + is_new * (value - kept);
+  };
+  const auto squares = square(gradient);
+  Variable<T> scale;
+  if (gradient.dimension() > 1) {
+    const auto rows = follow("rows", mean(squares, -1, autodiff::keepdims)),
+               columns = follow("columns", mean(squares, -2, autodiff::keepdims));
+    scale = rows * columns / maximum(mean(rows, -2, autodiff::keepdims), least);
+  } else {
+    scale = follow("square", squares);
+  }
+  const auto direction = gradient * rsqrt(maximum(scale, least * least));
+  const auto size = maximum(root_mean_square(parameter), eps2) * minimum(rate, rsqrt(step));
+  return decayed(parameter, rate, this->weight_decay(weight_decay)) -
+         size / maximum(root_mean_square(direction) / d, 1) * direction;
+}
+
+template <Real T>
+Lamb<T>::Lamb(double learning_rate, LambOptions options) : Optimiser<T>(learning_rate), options_(options) {
+  for (const double beta : options.betas) check_share("lamb", "betas", beta);
+  check_eps("lamb", options.eps);
+  check_decay("lamb", "weight_decay", options.weight_decay);
+}
+
+template <Real T>
+Variable<T> Lamb<T>::update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
+                            Slots<T>& slots) const {
+  const auto [betas, eps, weight_decay] = options_;
+  const Variable<T> one(autodiff::to_array<T>(1));
+  const auto direction =
+      with_decay(adam_step(betas, eps, false, gradient, one, slots), parameter, this->weight_decay(weight_decay));
+  const auto length = sum(square(parameter)), of_step = sum(square(direction));
+  const auto both = length > 0 && of_step > 0;
+  return parameter - rate * where(both, sqrt(length / where(both, of_step, 1)), 1) * direction;
+}
+
 namespace {
 
 /// Makes an optimiser: its rate, and its weight decay if that is not the rule's own.
@@ -261,6 +333,9 @@ constexpr Choice<Make<T>> optimisers[] = {
     {"rmsprop", make<RMSProp<T>, RMSPropOptions{}>},
     {"adagrad", make<Adagrad<T>, AdagradOptions{}>},
     {"adadelta", make<Adadelta<T>, AdadeltaOptions{}>},
+    {"lion", make<Lion<T>, LionOptions{}>},
+    {"adafactor", make<Adafactor<T>, AdafactorOptions{}>},
+    {"lamb", make<Lamb<T>, LambOptions{}>},
 };
 
 }  // namespace
@@ -282,6 +357,9 @@ std::vector<std::string> optimiser_names() { return names(std::span(optimisers<f
   template class RMSProp<T>;         \
   template class Adagrad<T>;         \
   template class Adadelta<T>;        \
+  template class Lion<T>;            \
+  template class Adafactor<T>;       \
+  template class Lamb<T>;            \
   template std::unique_ptr<Optimiser<T>> optimiser(std::string_view, double, std::optional<double>);
 NN_OPTIMISERS(float)
 NN_OPTIMISERS(double)

@@ -99,7 +99,7 @@ class Optimiser {
 };
 
 // The rules. Options have the names, the defaults and the meaning of PyTorch's torch.optim. A weight_decay adds
-// weight_decay * parameter to the gradient, but in AdamW. Options out of their range throw ValueError.
+// weight_decay * parameter to the gradient, where nothing else is said. Options out of their range throw ValueError.
 
 /// Gradient descent as in the lecture: theta <- theta - eta gradient.
 template <Real T = float>
@@ -255,13 +255,73 @@ class Adadelta : public Optimiser<T> {
   AdadeltaOptions options_;
 };
 
+struct LionOptions {
+  std::array<double, 2> betas{0.9, 0.99};  // how much of the mean the step sees, and how much of it a step keeps
+  double weight_decay = 0;                 // as in AdamW
+};
+
+/// Steps of one size in each direction, that of the sign of a mean of gradients: rates are a third to a tenth of
+/// Adam's. X. Chen et al., "Symbolic discovery of optimization algorithms", NeurIPS 2023. Slot "mean".
+template <Real T = float>
+class Lion : public Optimiser<T> {
+ public:
+  explicit Lion(double learning_rate = 1e-4, LionOptions options = {});
+  Variable<T> update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
+                     Slots<T>& slots) const override;
+
+ private:
+  LionOptions options_;
+};
+
+struct AdafactorOptions {
+  double beta2_decay = -0.8;  // step t keeps 1 - t^beta2_decay of the means of squares; not above 0
+  double eps1 = 0;            // of the squares; 0: the distance from 1 to the next number of the type
+  double eps2 = 1e-3;         // the least root mean square that a parameter counts with
+  double d = 1;               // what the root mean square of a step is held to, before the rate; above 0
+  double weight_decay = 0;    // as in AdamW
+};
+
+/// Adam without means of gradients, whose means of squares are kept by rows and columns of the last two axes, so that
+/// it remembers little; steps are relative to the size of the parameter, and at most 1 / sqrt(t). N. Shazeer and M.
+/// Stern, "Adafactor: adaptive learning rates with sublinear memory cost", ICML 2018. Slots "step", and "rows" and
+/// "columns" or, of vectors and numbers, "square".
+template <Real T = float>
+class Adafactor : public Optimiser<T> {
+ public:
+  explicit Adafactor(double learning_rate = 0.01, AdafactorOptions options = {});
+  Variable<T> update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
+                     Slots<T>& slots) const override;
+
+ private:
+  AdafactorOptions options_;
+};
+
+struct LambOptions {
+  std::array<double, 2> betas{0.9, 0.999};
+  double eps = 1e-6;
+  double weight_decay = 0.01;  // in the step, before it is scaled
+};
+
+/// Adam whose step, of each parameter as a whole, is as long as the parameter times the rate: for large batches. Y. You
+/// et al., "Large batch optimization for deep learning", ICLR 2020, algorithm 2. Slots as Adam.
+template <Real T = float>
+class Lamb : public Optimiser<T> {
+ public:
+  explicit Lamb(double learning_rate = 0.001, LambOptions options = {});
+  Variable<T> update(const Variable<T>& parameter, const Variable<T>& gradient, const Variable<T>& rate,
+                     Slots<T>& slots) const override;
+
+ private:
+  LambOptions options_;
+};
+
 /// The rule of this name with its default options but for the weight decay, if one is given; "momentum" and "nesterov"
 /// are Sgd with a momentum of 0.9. Throws ValueError for a name that is not one of optimiser_names(), and for a rate or
 /// a weight decay that is negative or not finite.
 template <Real T>
 std::unique_ptr<Optimiser<T>> optimiser(std::string_view name, double learning_rate,
                                         std::optional<double> weight_decay = {});
-/// gradient-descent, momentum, nesterov, adam, adamw, nadam, rmsprop, adagrad, adadelta.
+/// gradient-descent, momentum, nesterov, adam, adamw, nadam, rmsprop, adagrad, adadelta, lion, adafactor, lamb.
 std::vector<std::string> optimiser_names();
 
 extern template class Optimiser<float>;
@@ -282,5 +342,11 @@ extern template class Adagrad<float>;
 extern template class Adagrad<double>;
 extern template class Adadelta<float>;
 extern template class Adadelta<double>;
+extern template class Lion<float>;
+extern template class Lion<double>;
+extern template class Adafactor<float>;
+extern template class Adafactor<double>;
+extern template class Lamb<float>;
+extern template class Lamb<double>;
 
 }  // namespace nn

@@ -130,6 +130,7 @@ std::vector<Stored<T>> stored(Module<T>& model, Layout layout, const char* calle
   const auto add = [&](const std::vector<Named<T>>& listed) {
     for (auto& [name, parameter] : listed) {
       const PyTorchLayout there = layout == Layout::pytorch ? parameter.in_pytorch() : PyTorchLayout();
+      if (there.absent) continue;
       Shape shape = parameter.shape();
       for (std::size_t k = 0; k < there.axes.size(); ++k) shape[there.axes[k]] = parameter.shape()[k];
       result.push_back({parameter, name, in_file.of(name, there.name), in_file.beside(name, there.counter),

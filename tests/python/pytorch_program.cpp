@@ -15,11 +15,16 @@ nn::Sequential<T> network(const std::string& name) {
   if (name == "words")
     return nn::Sequential<T>(nn::Embedding<T>(10, 4), nn::Flatten<T>(), nn::Linear<T>(12, 6), nn::LayerNorm<T>(6),
                              nn::Linear<T>(6, 2));
+  if (name == "sequences")
+    return nn::Sequential<T>(nn::LSTM<T>(6, 4, {.layers = 2, .bidirectional = true, .dropout = 0.1}),
+                             nn::TransformerEncoderLayer<T>(8, 2, {.feedforward = 12, .norm_first = true}),
+                             nn::GRU<T>(8, 5), nn::MultiHeadAttention<T>(5, 5));
   throw std::invalid_argument("unknown model");
 }
 
-/// PyTorch's words are a module of its own, with members of other names.
+/// PyTorch's words and sequences are modules of their own, with members of other names.
 nn::LoadOptions options(const std::string& name) {
+  if (name == "sequences") return {.names = {{"0", "lstm"}, {"1", "encoder"}, {"2", "gru"}, {"3", "attention"}}};
   if (name != "words") return {};
   return {.prefix = "net.", .names = {{"0", "embedding"}, {"2", "hidden"}, {"3", "norm"}, {"4", "out"}}};
 }

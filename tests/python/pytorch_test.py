@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Weights of PyTorch's compute the same here, and ours do there, to 1e-6: an MLP with square layers, LayerNorm and
-BatchNorm, and a model with an Embedding whose modules have other names. Argument: the program that does our side.
+BatchNorm, a model with an Embedding whose modules have other names, and one of sequences. Argument: the program that does our side.
 Without the packages, the test is skipped."""
 import pathlib
 import subprocess
@@ -34,7 +34,24 @@ class Words(torch.nn.Module):
         return self.net["out"](self.net["norm"](self.net["hidden"](h)))
 
 
+class Sequences(torch.nn.Module):
+    """With dropout, whose states are nothing that PyTorch keeps."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = torch.nn.LSTM(6, 4, 2, bidirectional=True, batch_first=True, dropout=0.1)
+        self.encoder = torch.nn.TransformerEncoderLayer(8, 2, 12, batch_first=True, norm_first=True)
+        self.gru = torch.nn.GRU(8, 5, batch_first=True)
+        self.attention = torch.nn.MultiheadAttention(5, 5, batch_first=True)
+
+    def forward(self, x):
+        x = self.gru(self.encoder(self.lstm(x)[0]))[0]
+        return self.attention(x, x, x, need_weights=False)[0]
+
+
 def network(name):
+    if name == "sequences":
+        return Sequences()
     if name == "words":
         return Words()
     if name == "square":
@@ -45,6 +62,8 @@ def network(name):
 
 
 def samples(name, dtype, count=32):
+    if name == "sequences":
+        return torch.randn(count, 7, 6, dtype=dtype)
     if name == "words":
         return torch.randint(10, (count, 3)).to(dtype)
     return torch.randn(count, 8, dtype=dtype)
@@ -74,7 +93,7 @@ with tempfile.TemporaryDirectory() as directory, torch.no_grad():
     folder = pathlib.Path(directory)
     weights, x_file, y_file = folder / "weights", folder / "x", folder / "y"
     for precision, dtype, tolerance in (("float", torch.float32, 1e-6), ("double", torch.float64, 1e-12)):
-        for name in ("mlp", "square", "words"):
+        for name in ("mlp", "square", "words", "sequences"):
             what = f"{precision} {name}"
             with torch.enable_grad():
                 model = trained(name, dtype)

@@ -87,6 +87,71 @@ descend("adagrad", "Adagrad")
 descend("adagrad options", "Adagrad", lr=0.1, lr_decay=0.05, initial_accumulator_value=0.1, eps=1e-3, weight_decay=0.05)
 descend("adadelta", "Adadelta")
 descend("adadelta options", "Adadelta", lr=0.5, rho=0.7, eps=1e-3, weight_decay=0.05)
+
+
+class Lion(torch.optim.Optimizer):
+    """As in the paper, Chen et al. 2023, algorithm 2."""
+
+    def __init__(self, parameters, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0):
+        super().__init__(parameters, dict(lr=lr, betas=betas, weight_decay=weight_decay))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            first, second = group["betas"]
+            for p in group["params"]:
+                state = self.state[p]
+                mean = state.get("mean", torch.zeros_like(p))
+                step = torch.sign(first * mean + (1 - first) * p.grad) + group["weight_decay"] * p
+                state["mean"] = second * mean + (1 - second) * p.grad
+                p.sub_(group["lr"] * step)
+
+
+class Lamb(torch.optim.Optimizer):
+    """As in the paper, You et al. 2020, algorithm 2."""
+
+    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-6, weight_decay=0.01):
+        super().__init__(parameters, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            first, second = group["betas"]
+            for p in group["params"]:
+                state = self.state[p]
+                t = state["t"] = state.get("t", 0) + 1
+                m = state["m"] = first * state.get("m", 0) + (1 - first) * p.grad
+                v = state["v"] = second * state.get("v", 0) + (1 - second) * p.grad**2
+                step = m / (1 - first**t) / ((v / (1 - second**t)).sqrt() + group["eps"]) + group["weight_decay"] * p
+                both = p.norm() > 0 and step.norm() > 0
+                p.sub_(group["lr"] * (p.norm() / step.norm() if both else 1) * step)
+
+
+torch.optim.Lion, torch.optim.Lamb = Lion, Lamb
+descend("lion", "Lion", lr=0.01)
+descend("lion options", "Lion", lr=0.02, betas=(0.8, 0.95), weight_decay=0.1)
+descend("adafactor", "Adafactor")
+descend("adafactor options", "Adafactor", lr=0.2, beta2_decay=-0.6, eps=(1e-6, 0.1), d=1.1, weight_decay=0.05)
+descend("lamb", "Lamb")
+descend("lamb options", "Lamb", lr=0.05, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1)
+
+
+def averages(case, **options):
+    """Means of the weights along a descent: those of which evaluations speak."""
+    network = Network()
+    model = torch.nn.ParameterList(network.parameters)
+    averaged = torch.optim.swa_utils.AveragedModel(model, **options)
+    rule = torch.optim.SGD(network.parameters, lr=0.1)
+    for step in range(1, STEPS[-1] + 1):
+        network.differentiate()
+        rule.step()
+        averaged.update_parameters(model)
+        if step in STEPS:
+            rows.append((case, step, torch.cat([p.detach().flatten() for p in averaged.parameters()])))
+
+
+averages("average", multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9))
+averages("average of all")
 descend("clip norm", "SGD", clip=lambda p: torch.nn.utils.clip_grad_norm_(p, 0.25), lr=0.1)
 descend("clip value", "SGD", clip=lambda p: torch.nn.utils.clip_grad_value_(p, 0.125), lr=0.1)
 descend("adam cosine", "Adam", schedule=lambda o: lr_scheduler.CosineAnnealingLR(o, 50, 0.001), lr=0.05)

@@ -15,6 +15,8 @@ struct Matmul {
   friend bool operator==(const Matmul&, const Matmul&) = default;
   template <class V>
   V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
+  template <class V>
+  V summed(std::span<const V> x) const;
   Shape shape(Dims a, Dims b) const;
   template <class T>
   void forward(Operand<T> y, Operand<const T> a, Operand<const T> b) const {
