@@ -249,6 +249,18 @@ std::vector<Case> cases<ad::ConvolveImages>() {
   return result;
 }
 template <>
+std::vector<Case> cases<ad::ConvolveWithBias>() {
+  std::vector<Case> result;
+  for (const auto& s : settings)
+    result.push_back({s.name, [s](const auto& x) { return convolve(x[0], x[1], x[2], s.options()); },
+                      samples({s.image, s.kernel, {s.kernel[0]}}, -1, 1),
+                      [s](const Arrays& x) {
+                        const auto y = convolved(s, x[0], x[1]);
+                        return build(y.shape(), [&](const Index& i) { return at(y, i) + x[2](i[1]); });
+                      }});
+  return result;
+}
+template <>
 std::vector<Case> cases<ad::ConvolveTransposed>() {
   std::vector<Case> result;
   for (const auto& s : settings) {

@@ -212,15 +212,17 @@ struct Parts {
 constexpr std::size_t most_parts = 128;
 
 template <class T>
-void convolve_groups(T* y, const T* x, const T* kernel, const Convolution& c) {
+void convolve_groups(T* y, const T* x, const T* kernel, const T* bias, const Convolution& c) {
   const Sizes s(c);
   Parts(c.samples * s.groups, s.work(), most_parts).run([&](std::size_t, std::size_t i) {
     const auto from = padded(x + i * s.channels * s.pixels, c, s.channels);
     const T* const weights = kernel + i % s.groups * s.filters * s.rows;
     T* const to = y + i * s.filters * s.places;
+    for (std::size_t f = 0; bias && f < s.filters; ++f)
+      std::fill_n(to + f * s.places, s.places, bias[i % s.groups * s.filters + f]);
     each_block<T>(s, [&](Block block) {
       const auto all = columns(from, c, s, block);
-      gemm<T>(false, false, s.filters, block.size(), s.rows, 1, weights, s.rows, all.data, all.distance, 0,
+      gemm<T>(false, false, s.filters, block.size(), s.rows, 1, weights, s.rows, all.data, all.distance, bias ? 1 : 0,
               to + block.first, s.places);
     });
   });
@@ -248,7 +250,7 @@ void convolve_turned(T* x, const T* y, const T* kernel, const Convolution& c) {
         const T* from = kernel + ((g * s.filters + f) * s.channels + i) * s.taps;
         std::reverse_copy(from, from + s.taps, turned + ((g * s.channels + i) * s.filters + f) * s.taps);
       }
-  convolve_groups<T>(x, y, turned, back);
+  convolve_groups<T>(x, y, turned, nullptr, back);
 }
 
 /// Copies what is no border, and zeros where nothing reached.
@@ -302,8 +304,8 @@ void transpose(T* to, const T* from, std::size_t rows, std::size_t columns, std:
 }  // namespace
 
 template <class T>
-void convolve_images(T* y, const T* x, const T* kernel, const Convolution& c) {
-  convolve_groups(y, x, kernel, c);
+void convolve_images(T* y, const T* x, const T* kernel, const T* bias, const Convolution& c) {
+  convolve_groups(y, x, kernel, bias, c);
 }
 
 template <class T>
@@ -358,11 +360,11 @@ void fold(T* x, const T* columns, const Convolution& c) {
   });
 }
 
-#define INSTANTIATE(T)                                                           \
-  template void convolve_images(T*, const T*, const T*, const Convolution&);     \
-  template void convolve_transposed(T*, const T*, const T*, const Convolution&); \
-  template void convolve_kernel(T*, const T*, const T*, const Convolution&);     \
-  template void unfold(T*, const T*, const Convolution&);                        \
+#define INSTANTIATE(T)                                                                 \
+  template void convolve_images(T*, const T*, const T*, const T*, const Convolution&); \
+  template void convolve_transposed(T*, const T*, const T*, const Convolution&);       \
+  template void convolve_kernel(T*, const T*, const T*, const Convolution&);           \
+  template void unfold(T*, const T*, const Convolution&);                              \
   template void fold(T*, const T*, const Convolution&);
 INSTANTIATE(float)
 INSTANTIATE(double)

@@ -17,9 +17,10 @@ struct Convolution {
 
 // Each gives the same bits for any number of threads.
 
-/// y[n, f, o] = sum over channels c of f's group and k of x[n, c, o stride + k dilation - front] kernel[f, c, k].
+/// y[n, f, o] = bias[f] + sum over channels c of f's group and k of x[n, c, o stride + k dilation - front] kernel[f, c,
+/// k]; no bias for a null pointer.
 template <class T>
-void convolve_images(T* y, const T* x, const T* kernel, const Convolution& c);
+void convolve_images(T* y, const T* x, const T* kernel, const T* bias, const Convolution& c);
 /// The same sums by x in place of y: what flows back to the images.
 template <class T>
 void convolve_transposed(T* x, const T* y, const T* kernel, const Convolution& c);

@@ -5,6 +5,7 @@
 #include "../kernels/convolution.hpp"
 #include "compile.hpp"
 #include "layout.hpp"
+#include "reduce.hpp"
 
 namespace autodiff {
 
@@ -103,7 +104,8 @@ Shape ConvolveImages::shape(Dims x, Dims k) const {
 }
 template <class T>
 void ConvolveImages::forward(Operand<T> y, Operand<const T> x, Operand<const T> k) const {
-  kernels::convolve_images(y.data, x.data, k.data, padded_to_three(*this, x.shape, space(k.shape), y.shape));
+  kernels::convolve_images<T>(y.data, x.data, k.data, nullptr,
+                              padded_to_three(*this, x.shape, space(k.shape), y.shape));
 }
 template <int I, class V>
 V ConvolveImages::vjp(const V& ct, const V&, const V& x, const V& k) const {
@@ -115,6 +117,26 @@ V ConvolveImages::vjp(const V& ct, const V&, const V& x, const V& k) const {
 template <class V>
 V ConvolveImages::batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const {
   return batched_by_first(*this, n, stacked, x);
+}
+
+Shape ConvolveWithBias::shape(Dims x, Dims k, Dims bias) const {
+  const Shape y = ConvolveImages{*this}.shape(x, k);
+  if (bias.size() != 1 || bias[0] != k[0])
+    fail<ShapeError>(ConvolveImages::name, "needs a bias for each filter: ", bias, " and ", k);
+  return y;
+}
+template <class T>
+void ConvolveWithBias::forward(Operand<T> y, Operand<const T> x, Operand<const T> k, Operand<const T> bias) const {
+  kernels::convolve_images(y.data, x.data, k.data, bias.data, padded_to_three(*this, x.shape, space(k.shape), y.shape));
+}
+template <int I, class V>
+V ConvolveWithBias::vjp(const V& ct, const V& y, const V& x, const V& k, const V&) const {
+  if constexpr (I < 2) {
+    return ConvolveImages{*this}.vjp<I>(ct, y, x, k);
+  } else {  // over rows first: programs do so where they make them
+    const auto rows = std::ptrdiff_t(ct.shape(0)), filters = std::ptrdiff_t(ct.shape(1));
+    return sum(sum(reshape(ct, {rows, filters, std::ptrdiff_t(count(space(ct.shape())))}), 2), 0);
+  }
 }
 
 Shape ConvolveTransposed::shape(Dims y, Dims k) const {
@@ -191,28 +213,47 @@ V Fold::vjp(const V& ct, const V&, const V&) const {
 
 AUTODIFF_CONVOLUTION(AUTODIFF_COMPILE)
 
-namespace detail {
+namespace {
 
-template <Real T>
-Variable<T> convolve(const Variable<T>& image, const Variable<T>& kernel, const ConvolveOptions& options) {
+/// Where the kernel looks in an image with channels first.
+Sliding sliding(Dims x, Dims kernel, const ConvolveOptions& options) {
   constexpr auto name = ConvolveImages::name;
-  Tape<T>::check_operands(name, std::array{image, kernel});
-  const typename Tape<T>::Attempt attempt({&image, &kernel});
-  const Variable<T> x = channels_first(image, options.layout);
-  check_kernel(name, x.shape(), kernel.shape(), options.groups);
-  const std::size_t axes = x.dimension() - 2;
-  ConvolveImages op;
+  check_kernel(name, x, kernel, options.groups);
+  const std::size_t axes = x.size() - 2;
+  Sliding op;
   op.stride = options.stride.resolve(name, "the stride", axes);
   op.dilation = options.dilation.resolve(name, "the dilation", axes);
   op.front = op.back = options.padding.numbers().resolve(name, "the padding", axes);
   op.groups = options.groups;
   for (std::size_t i = 0; options.padding.same() && i < axes; ++i) {
-    const std::size_t n = x.shape(2 + i), s = std::max<std::size_t>(1, op.stride[i]);
-    const std::size_t seen = op.dilation[i] * (std::max<std::size_t>(1, kernel.shape(2 + i)) - 1) + 1;
+    const std::size_t n = x[2 + i], s = std::max<std::size_t>(1, op.stride[i]);
+    const std::size_t seen = op.dilation[i] * (std::max<std::size_t>(1, kernel[2 + i]) - 1) + 1;
     const std::size_t whole = n == 0 ? 0 : ((n + s - 1) / s - 1) * s + seen, zeros = whole > n ? whole - n : 0;
     op.front[i] = zeros / 2, op.back[i] = zeros - zeros / 2;
   }
+  return op;
+}
+
+}  // namespace
+
+namespace detail {
+
+template <Real T>
+Variable<T> convolve(const Variable<T>& image, const Variable<T>& kernel, const ConvolveOptions& options) {
+  Tape<T>::check_operands(ConvolveImages::name, std::array{image, kernel});
+  const typename Tape<T>::Attempt attempt({&image, &kernel});
+  const Variable<T> x = channels_first(image, options.layout);
+  const ConvolveImages op{sliding(x.shape(), kernel.shape(), options)};
   return channels_back(listed(op, x, kernel), options.layout);
+}
+template <Real T>
+Variable<T> convolve(const Variable<T>& image, const Variable<T>& kernel, const Variable<T>& bias,
+                     const ConvolveOptions& options) {
+  Tape<T>::check_operands(ConvolveImages::name, std::array{image, kernel, bias});
+  const typename Tape<T>::Attempt attempt({&image, &kernel, &bias});
+  const Variable<T> x = channels_first(image, options.layout);
+  const ConvolveWithBias op{sliding(x.shape(), kernel.shape(), options)};
+  return channels_back(listed(op, x, kernel, bias), options.layout);
 }
 
 template <Real T>
@@ -271,6 +312,8 @@ Variable<T> fold(const Variable<T>& columns, const Shape& lengths, const PerAxis
 
 #define AUTODIFF_DERIVED(T)                                                                              \
   template Variable<T> detail::convolve(const Variable<T>&, const Variable<T>&, const ConvolveOptions&); \
+  template Variable<T> detail::convolve(const Variable<T>&, const Variable<T>&, const Variable<T>&,      \
+                                        const ConvolveOptions&);                                         \
   template Variable<T> detail::convolve_transposed(const Variable<T>&, const Variable<T>&,               \
                                                    const ConvolveTransposedOptions&);                    \
   template Variable<T> unfold(const Variable<T>&, const PerAxis&, const UnfoldOptions&);                 \

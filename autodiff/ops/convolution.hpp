@@ -75,6 +75,9 @@ namespace detail {
 template <Real T>
 Variable<T> convolve(const Variable<T>& x, const Variable<T>& kernel, const ConvolveOptions& options);
 template <Real T>
+Variable<T> convolve(const Variable<T>& x, const Variable<T>& kernel, const Variable<T>& bias,
+                     const ConvolveOptions& options);
+template <Real T>
 Variable<T> convolve_transposed(const Variable<T>& x, const Variable<T>& kernel,
                                 const ConvolveTransposedOptions& options);
 }  // namespace detail
@@ -89,6 +92,15 @@ requires Operands<X, K>
 auto convolve(X&& x, K&& kernel, const ConvolveOptions& options) {
   using T = ElementOf<X, K>;
   return detail::convolve<T>(to_variable<T>(std::forward<X>(x)), to_variable<T>(std::forward<K>(kernel)), options);
+}
+
+/// The same plus a bias for each filter, (filters).
+template <class X, class K, class B>
+requires Operands<X, K, B>
+auto convolve(X&& x, K&& kernel, B&& bias, const ConvolveOptions& options) {
+  using T = ElementOf<X, K, B>;
+  return detail::convolve<T>(to_variable<T>(std::forward<X>(x)), to_variable<T>(std::forward<K>(kernel)),
+                             to_variable<T>(std::forward<B>(bias)), options);
 }
 
 /// The transpose of convolve(), as PyTorch's conv_transpose1d to 3d: each element of x (samples, channels, space...)

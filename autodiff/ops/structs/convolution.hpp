@@ -32,6 +32,19 @@ struct ConvolveImages : Sliding {
   V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
 };
 
+/// The result with a bias for each filter.
+struct ConvolveWithBias : Sliding {
+  static constexpr auto name = "convolve_with_bias";
+  static constexpr auto reads = Reads::inputs;
+  static constexpr bool fails = false;
+  friend bool operator==(const ConvolveWithBias&, const ConvolveWithBias&) = default;
+  Shape shape(Dims x, Dims kernel, Dims bias) const;
+  template <class T>
+  void forward(Operand<T> y, Operand<const T> x, Operand<const T> kernel, Operand<const T> bias) const;
+  template <int I, class V>
+  V vjp(const V& ct, const V&, const V& x, const V& kernel, const V& bias) const;
+};
+
 /// The image, of these lengths, by result and kernel.
 struct ConvolveTransposed : Sliding {
   static constexpr auto name = "convolve_transposed";
@@ -92,7 +105,7 @@ struct Fold : Sliding {
 
 // clang-format off
 #define AUTODIFF_CONVOLUTION(X) \
-  X(ConvolveImages) X(ConvolveTransposed) X(ConvolveKernel) X(Unfold) X(Fold)
+  X(ConvolveImages) X(ConvolveWithBias) X(ConvolveTransposed) X(ConvolveKernel) X(Unfold) X(Fold)
 // clang-format on
 AUTODIFF_CONVOLUTION(AUTODIFF_EXTERN)
 
