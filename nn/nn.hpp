@@ -15,6 +15,7 @@
 #include "io/npy.hpp"
 #include "io/safetensors.hpp"
 #include "io/tensor.hpp"
+#include "layers/channel_normalisation.hpp"
 #include "layers/convolution.hpp"
 #include "layers/dropout.hpp"
 #include "layers/layers.hpp"

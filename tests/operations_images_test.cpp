@@ -395,4 +395,166 @@ std::vector<Case> cases<ad::PutPlaces>() {
 AUTODIFF_CONVOLUTION(TEST_OPERATION)
 AUTODIFF_POOL(TEST_OPERATION)
 
+/// Large enough for threads, for several blocks of columns, and for the library of single precision.
+const std::vector<Setting> large{{"images", {17, 16, 15, 14}, {33, 16, 3, 3}, {1}, {1}},
+                                 {"strided groups", {9, 16, 21, 20}, {32, 8, 5, 3}, {2, 1}, {2, 0}, {1}, 2},
+                                 {"signals", {3, 8, 1200}, {40, 8, 9}, {1}, {4}},
+                                 {"many taps", {2, 90, 9, 9}, {20, 90, 5, 5}, {1}, {2}},
+                                 {"volumes", {4, 6, 9, 8, 10}, {16, 6, 3, 3, 3}, {1, 2, 1}, {1}}};
+
+/// The result of a convolution, and the gradients of its product with numbers.
+template <class T>
+std::vector<Array<T>> results(const Setting& s, int threads) {
+  ad::set_threads(threads);
+  ad::Tape<T> tape;
+  const auto at = samples({s.image, s.kernel, {s.kernel[0]}, result_of(s)}, -1, 1);
+  std::vector<ad::Variable<T>> x;
+  for (const auto& each : at) x.push_back(tape.variable(ad::to_array<T>(each)));
+  const auto y = convolve(x[0], x[1], x[2], s.options());
+  std::vector<Array<T>> all = ad::gradient(ad::sum(y * x[3]), {x[0], x[1], x[2]});
+  all.push_back(y.value());
+  return all;
+}
+
+TEST_CASE("large convolutions are right, in single precision too, with the same bits for any number of threads") {
+  const int before = ad::threads();
+  for (const auto& s : large) {
+    CAPTURE(s.name);
+    const auto at = samples({s.image, s.kernel, {s.kernel[0]}, result_of(s)}, -1, 1);
+    const auto exact = results<double>(s, 1);
+    CHECK_EQ(difference(exact[0], transposed(s, at[3], at[1]), 1e-12), "");
+    CHECK_EQ(difference(exact[1], kernel_of(s, at[0], at[3]), 1e-12), "");
+    const auto single = results<float>(s, 1);
+    for (std::size_t i = 0; i < exact.size(); ++i) CHECK_EQ(difference(single[i], exact[i], 1e-4), "");
+    for (const int threads : {2, 5}) {
+      CHECK(results<double>(s, threads) == exact);
+      CHECK(results<float>(s, threads) == single);
+    }
+  }
+  ad::set_threads(before);
+}
+
+TEST_CASE("padding in words, and channels at the end") {
+  const auto at = samples({{2, 3, 7, 6}, {4, 3, 4, 3}, {4}});
+  const ad::Variable<double> x(at[0]), k(at[1]), b(at[2]);
+  CHECK(convolve(x, k, {}).shape() == Shape{2, 4, 4, 4});
+  CHECK(convolve(x, k, {.padding = "valid"}).value() == convolve(x, k, {.stride = 1}).value());
+  for (const std::size_t stride : {1, 2, 3}) {  // as TensorFlow has it: the odd zero behind
+    const auto y = convolve(x, k, {.stride = stride, .padding = "same"});
+    CHECK(y.shape() == Shape{2, 4, (7 + stride - 1) / stride, (6 + stride - 1) / stride});
+    const auto front = [&](std::size_t n, std::size_t taps) {
+      const std::size_t whole = ((n + stride - 1) / stride - 1) * stride + taps;
+      return whole > n ? (whole - n) / 2 : 0;
+    };
+    const std::size_t above = front(7, 4), left = front(6, 3);
+    const auto wide = convolve(pad(x, {{0, 0}, {0, 0}, {above, 9}, {left, 9}}), k, {.stride = stride});
+    CHECK_EQ(difference(y.value(), slice(wide, {{}, {}, {0, y.shape(2)}, {0, y.shape(3)}}).value(), 1e-14), "");
+  }
+  const auto last = ad::ImageLayout::channels_last;
+  const auto back = [](const auto& v) { return permute(v, {0, 2, 3, 1}); };
+  CHECK(convolve(back(x), k, b, {.padding = 1, .layout = last}).value() ==
+        back(convolve(x, k, b, {.padding = 1})).value());
+  CHECK(max_pool(back(x), 2, {.layout = last}).value() == back(max_pool(x, 2)).value());
+  CHECK(average_pool(back(x), 2, {.layout = last}).value() == back(average_pool(x, 2)).value());
+  CHECK(adaptive_average_pool(back(x), {2, 3}, last).value() == back(adaptive_average_pool(x, {2, 3})).value());
+  CHECK(global_max_pool(back(x), last).value() == max(x, {2, 3}).value());
+  CHECK(global_average_pool(x).value() == mean(x, {2, 3}).value());
+}
+
+TEST_CASE("a transposed convolution has the lengths of PyTorch's, and turns a convolution round") {
+  const auto at = samples({{2, 4, 5, 6}, {4, 3, 3, 2}});
+  const ad::Variable<double> x(at[0]), k(at[1]);
+  const auto y = convolve_transposed(x, k, {.stride = {2, 3}, .padding = {1, 0}, .output_padding = {1, 2}});
+  CHECK(y.shape() == Shape{2, 3, 4 * 2 - 2 + 2 + 1 + 1, 5 * 3 + 1 + 2 + 1});
+  // <convolve(u), x> = <u, convolve_transposed(x)>
+  const ad::Variable<double> u(sample(y.shape(), -1, 1, 5));
+  const double left = sum(convolve(u, k, {.stride = {2, 3}, .padding = {1, 0}}) * x).item(), right = sum(u * y).item();
+  CHECK(left == doctest::Approx(right).epsilon(1e-12));
+}
+
+TEST_CASE("NaN is the largest, and of equal elements the first has the gradient") {
+  ad::Tape<double> tape;
+  const double nan = std::nan("");
+  const auto x = tape.variable(array({1, 1, 2, 6}, {1, nan, 3, 3, -1, -1, nan, 2, 3, 3, -1, -1}));
+  for (const auto& y : {max_pool(x, 2), max_pool(x, 2, {.padding = 0, .dilation = 1, .ceil_mode = true})}) {
+    CHECK(std::isnan(y.value()(0, 0, 0, 0)));
+    CHECK(y.value()(0, 0, 0, 1) == 3);
+    CHECK(gradient(sum(y), x) == array({1, 1, 2, 6}, {0, 1, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0}));
+  }
+}
+
+TEST_CASE("samples are convolved at once by vmap") {
+  const auto at = samples({{3, 2, 4, 7, 6}, {6, 4, 3, 3}, {6, 3, 3, 2}});
+  const ad::Variable<double> x(at[0]), k(at[1]), t(at[2]);
+  const auto each = [&](const auto& v) {
+    return max_pool(convolve_transposed(convolve(v, k, {.padding = 1}), t, {.stride = 2}), 2);
+  };
+  const auto all = ad::vmap(each, x);
+  for (int i = 0; i < 3; ++i) CHECK_EQ(difference(all(i).value(), each(x(i)).value(), 1e-13), "");
+}
+
+template <class F>
+std::string error_of(F f) {
+  try {
+    f();
+  } catch (const ad::Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST_CASE("what does not fit is refused, with the operation, the rule and the shapes") {
+  const auto images = [](const Shape& shape) { return ad::Variable<double>(Array<double>(shape, 1.0)); };
+  const auto x = images({2, 4, 5, 5}), k = images({6, 4, 3, 3});
+  const std::vector<std::pair<std::string, std::function<void()>>> all{
+      {"[convolve] needs images (samples, channels, space...), of one to three axes of space: (2, 4)",
+       [&] {
+         convolve(images({2, 4}), images({2, 4}), {});
+       }},
+      {"[convolve] image and kernel must have as many axes: (2, 4, 5, 5) and (6, 4, 3)",
+       [&] {
+         convolve(x, images({6, 4, 3}), {});
+       }},
+      {"[convolve] the kernel must have the image's channels in 1 groups: (2, 4, 5, 5) and (6, 3, 3, 3)",
+       [&] {
+         convolve(x, images({6, 3, 3, 3}), {});
+       }},
+      {"[convolve] the first axis of the kernel must divide into 4 groups: (6, 4, 3, 3)",
+       [&] { convolve(x, k, {.groups = 4}); }},
+      {"[convolve] the stride needs one number, or one for each of 2 axes of space: (1, 2, 3)",
+       [&] {
+         convolve(x, k, {.stride = {1, 2, 3}});
+       }},
+      {"[convolve] strides and dilations must be at least 1: (0, 0) and (1, 1)",
+       [&] { convolve(x, k, {.stride = 0}); }},
+      {"[convolve] the kernel must not be longer than the image with its borders: (3, 3) by (4, 4) and (5, 5) with (1, "
+       "1) and (1, 1)",
+       [&] { convolve(x, k, {.padding = 1, .dilation = 4}); }},
+      {"[convolve] needs a bias for each filter: (4) and (6, 4, 3, 3)", [&] { convolve(x, k, images({4}), {}); }},
+      {"[padding] there are \"same\" and \"valid\", and numbers: \"full\"",
+       [&] { convolve(x, k, {.padding = "full"}); }},
+      {"[convolve_transposed] image and kernel must have as many channels: (2, 4, 5, 5) and (6, 4, 3, 3)",
+       [&] { convolve_transposed(x, k); }},
+      {"[convolve_transposed] the output padding must be below the stride or the dilation: 2",
+       [&] {
+         convolve_transposed(x, images({4, 2, 3, 3}), {.stride = 2, .output_padding = 2});
+       }},
+      {"[fold] needs columns (samples, channels * 4, 16): (2, 6, 16)",
+       [&] {
+         fold(images({2, 6, 16}), {5, 5}, 2);
+       }},
+      {"[max_pool] the window must not be longer than the image with its borders: (6, 6) and (5, 5)",
+       [&] { max_pool(x, 6); }},
+      {"[average_pool] the padding must not be more than half the window: (2, 2) and (3, 3)",
+       [&] { average_pool(x, 3, {.padding = 2}); }},
+      {"[max_pool] a window sees nothing of the image: (2) by (2) and (1)",
+       [&] {
+         max_pool(images({1, 1, 1}), 2, {.padding = 1, .dilation = 2});
+       }},
+      {"[adaptive_max_pool] there is nothing to share out: (5, 5) in (0, 2)", [&] {
+         adaptive_max_pool(x, {0, 2});
+       }}};
+  for (const auto& [text, f] : all) CHECK_EQ(error_of(f), text);
+}
+
 }  // namespace test

@@ -1,9 +1,11 @@
 #include "convolution.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include "copy.hpp"
 #include "gemm.hpp"
+#include "library_convolution.hpp"
 #include "scratch.hpp"
 #include "tails.hpp"
 #include "threads.hpp"
@@ -41,14 +43,6 @@ Lengths reach(const Convolution& c) {
   return all;
 }
 
-/// Whether the kernel never leaves the image.
-bool inside(const Convolution& c) {
-  const Lengths to = reach(c);
-  bool result = true;
-  for (std::size_t a = 0; a < 3; ++a) result = result && c.front[a] == 0 && to[a] <= c.input[a];
-  return result;
-}
-
 constexpr std::size_t outside = std::size_t(-1);
 
 /// Calls f(image, padded) for each row of some channels: where it starts in the image, or `outside` for a row of zeros,
@@ -65,25 +59,67 @@ void each_padded_row(const Convolution& c, const Lengths& to, std::size_t channe
       }
 }
 
-/// An image whose kernel stays inside: elements, and the steps of channels and axes.
+/// Where the kernel looks in an image of these lengths: what each of its taps sees first, and the places, block by
+/// block, as parts of rows, none of which goes beyond a register. Made once for all samples.
 template <class T>
-struct Image {
-  T* data;
-  std::size_t channel;
-  Lengths step;
-};
-template <class T>
-Image<T> image(T* data, const Lengths& lengths) {
-  return {data, product(lengths), {lengths[1] * lengths[2], lengths[2], 1}};
-}
+class Plan {
+ public:
+  struct Run {
+    std::size_t from, at, length;  // in the image, in the block
+  };
+  /// Blocks of so many places. Kept until this thread makes the next one.
+  Plan(const Convolution& c, const Sizes& s, const Lengths& image, std::size_t width)
+      : places(s.places), rows(s.rows), step(c.stride[2]), width_(width) {
+    const Lengths by{image[1] * image[2], image[2], 1};
+    thread_local Scratch<std::size_t> taps, first;
+    thread_local Scratch<Run> runs;
+    std::size_t* tap = taps.get(rows);
+    taps_ = tap;
+    for (std::size_t i = 0; i < s.channels; ++i)
+      for (std::size_t d = 0; d < c.kernel[0]; ++d)
+        for (std::size_t h = 0; h < c.kernel[1]; ++h)
+          for (std::size_t w = 0; w < c.kernel[2]; ++w)
+            *tap++ = i * product(image) + d * c.dilation[0] * by[0] + h * c.dilation[1] * by[1] + w * c.dilation[2];
+    std::size_t* const begin = first.get(blocks() + 1);
+    Run* const all = runs.get(blocks() + c.output[0] * c.output[1] + places / lanes + 1);
+    std::size_t n = 0;
+    for (std::size_t p = 0; p < places;) {
+      const std::size_t row = p / c.output[2], column = p % c.output[2];
+      const std::size_t at = p % width, length = std::min({c.output[2] - column, width - at, lanes - at % lanes});
+      if (at == 0) begin[p / width] = n;
+      all[n++] = {row / c.output[1] * c.stride[0] * by[0] + row % c.output[1] * c.stride[1] * by[1] + column * step, at,
+                  length};
+      p += length;
+    }
+    begin[blocks()] = n;
+    first_ = begin, runs_ = all;
+  }
+  std::size_t blocks() const { return (places + width_ - 1) / width_; }
+  std::size_t begin(std::size_t block) const { return block * width_; }
+  std::size_t length(std::size_t block) const { return std::min(width_, places - begin(block)); }
+  std::size_t tap(std::size_t row) const { return taps_[row]; }
+  std::span<const Run> runs(std::size_t block) const {
+    return {runs_ + first_[block], first_[block + 1] - first_[block]};
+  }
 
-/// The channels of one group with zeros around them, or as they are where none are needed.
+  const std::size_t places, rows, step;  // `step` from one place of a row to the next
+
+ private:
+  static constexpr std::size_t lanes = NativeLanes<T>::size;
+  std::size_t width_;
+  const std::size_t *taps_, *first_;
+  const Run* runs_;
+};
+
+/// In front of an image, so that a register that holds a part of it can begin there.
 template <class T>
-Image<const T> padded(const T* x, const Convolution& c, std::size_t channels) {
-  if (inside(c)) return image(x, c.input);
+constexpr std::size_t slack = NativeLanes<T>::size;
+
+/// Channels with zeros around them, as far as the kernel reaches.
+template <class T>
+const T* padded(const T* x, const Convolution& c, const Lengths& to, std::size_t channels) {
   thread_local Scratch<T> scratch;
-  const Lengths to = reach(c);
-  T* const data = scratch.get(channels * product(to));
+  T* const data = scratch.get(channels * product(to) + slack<T>) + slack<T>;
   const std::size_t front = std::min(c.front[2], to[2]), length = std::min(c.input[2], to[2] - front);
   each_padded_row(c, to, channels, [&](std::size_t from, std::size_t at) {
     T* row = data + at;
@@ -92,103 +128,52 @@ Image<const T> padded(const T* x, const Convolution& c, std::size_t channels) {
     std::copy_n(x + from, length, row + front);
     std::fill(row + front + length, row + to[2], T(0));
   });
-  return image<const T>(data, to);
+  return data;
 }
 
-/// Places [first, last) of the result, as parts of its rows.
-struct Block {
-  std::size_t first, last;
-  std::size_t size() const { return last - first; }
-  /// Calls f(offset in the image, offset in the block, length).
-  template <class I, class F>
-  void each_row(const Convolution& c, const I& x, const F& f) const {
-    const std::size_t width = c.output[2];
-    for (std::size_t p = first; p < last;) {
-      const std::size_t row = p / width, column = p % width, length = std::min(width - column, last - p);
-      f(row / c.output[1] * c.stride[0] * x.step[0] + row % c.output[1] * c.stride[1] * x.step[1] +
-            column * c.stride[2],
-        p - first, length);
-      p += length;
+/// Rows [first, last) of the columns of a block, `distance` apart, in whole registers.
+template <class T>
+void make_columns(T* to, std::size_t distance, const T* image, const Plan<T>& plan, std::size_t block,
+                  std::size_t first, std::size_t last) {
+  using L = NativeLanes<T>;
+  const auto runs = plan.runs(block);
+  const std::size_t length = plan.length(block);
+  for (std::size_t r = first; r < last; ++r, to += distance) {
+    const T* const tap = image + plan.tap(r);
+    if (plan.step == 1) {
+      L v(T(0));
+      for (const auto& run : runs) {
+        const std::size_t lane = run.at % L::size, end = lane + run.length;
+        v = load_lanes(v, tap + run.from - lane, lane, end);
+        if (end == L::size || run.at + run.length == length) v.store(to + (run.at - lane));
+      }
+    } else {
+      for (const auto& run : runs)
+        for (std::size_t i = 0; i < run.length; ++i) to[run.at + i] = tap[run.from + i * plan.step];
     }
   }
-};
-
-/// Calls f(row of the matrix, its first element in the image).
-template <class T, class F>
-void each_tap(const Convolution& c, const Image<T>& x, std::size_t channels, const F& f) {
-  std::size_t r = 0;
-  for (std::size_t i = 0; i < channels; ++i)
-    for (std::size_t d = 0; d < c.kernel[0]; ++d)
-      for (std::size_t h = 0; h < c.kernel[1]; ++h)
-        for (std::size_t w = 0; w < c.kernel[2]; ++w)
-          f(r++,
-            x.data + i * x.channel + d * c.dilation[0] * x.step[0] + h * c.dilation[1] * x.step[1] + w * c.dilation[2]);
+}
+template <class T>
+std::size_t in_registers(std::size_t n) {
+  constexpr std::size_t size = NativeLanes<T>::size;
+  return (n + size - 1) / size * size;
 }
 
+/// Adds columns of a block where they were taken.
 template <class T>
-void copy_short(T* to, const T* from, std::size_t n, const FirstLanes<NativeLanes<T>>& tail) {
-  using L = NativeLanes<T>;
-  std::size_t i = 0;
-  for (; i + L::size <= n; i += L::size) L::load(from + i).store(to + i);
-  if (i < n) tail.store(tail.load(from + i), to + i);
+void add_columns(T* image, const T* columns, std::size_t distance, const Plan<T>& plan, std::size_t block) {
+  for (std::size_t r = 0; r < plan.rows; ++r, columns += distance) {
+    T* const tap = image + plan.tap(r);
+    for (const auto [from, at, length] : plan.runs(block))
+      for (std::size_t i = 0; i < length; ++i) tap[from + i * plan.step] += columns[at + i];
+  }
 }
 
-/// The columns of a block: (channels, kernel) by its places, rows `distance` apart.
+/// How many there are in each of the fewest equal parts of at most so many, in whole registers.
 template <class T>
-void make_columns(T* to, std::size_t distance, const Image<const T>& x, const Convolution& c, std::size_t channels,
-                  Block block) {
-  const std::size_t width = c.output[2], step = c.stride[2];
-  const FirstLanes<NativeLanes<T>> tail(width % NativeLanes<T>::size);
-  each_tap(c, x, channels, [&](std::size_t r, const T* tap) {
-    T* row = to + r * distance;
-    block.each_row(c, x, [&](std::size_t from, std::size_t at, std::size_t length) {
-      if (step == 1 && length == width) return copy_short(row + at, tap + from, length, tail);
-      for (std::size_t i = 0; i < length; ++i) row[at + i] = tap[from + i * step];
-    });
-  });
-}
-
-/// Adds such columns where they were taken.
-template <class T>
-void add_columns(const Image<T>& x, const T* columns, std::size_t distance, const Convolution& c, std::size_t channels,
-                 Block block) {
-  const std::size_t step = c.stride[2];
-  each_tap(c, x, channels, [&](std::size_t r, T* tap) {
-    const T* row = columns + r * distance;
-    block.each_row(c, x, [&](std::size_t from, std::size_t at, std::size_t length) {
-      for (std::size_t i = 0; i < length; ++i) tap[from + i * step] += row[at + i];
-    });
-  });
-}
-
-/// How many places at once, so that their columns stay in the cache.
-template <class T>
-std::size_t block_size(const Sizes& s) {
-  constexpr std::size_t bytes = 1 << 19, granule = 64;
-  return std::max(granule, bytes / sizeof(T) / std::max<std::size_t>(1, s.rows) / granule * granule);
-}
-
-/// Calls f(block) for the blocks of one sample.
-template <class T, class F>
-void each_block(const Sizes& s, const F& f) {
-  const std::size_t size = block_size<T>(s);
-  for (std::size_t first = 0; first < s.places; first += size) f(Block{first, std::min(s.places, first + size)});
-}
-
-/// A matrix of columns: in scratch memory, or the image itself where a kernel of one tap goes over all pixels.
-template <class T>
-struct Columns {
-  const T* data;
-  std::size_t distance;
-};
-template <class T>
-Columns<T> columns(const Image<const T>& x, const Convolution& c, const Sizes& s, Block block) {
-  if (s.taps == 1 && inside(c) && c.output == c.input && c.stride == Lengths{1, 1, 1})
-    return {x.data + block.first, x.channel};
-  thread_local Scratch<T> scratch;
-  T* const data = scratch.get(s.rows * block.size());
-  make_columns(data, block.size(), x, c, s.channels, block);
-  return {data, block.size()};
+std::size_t even(std::size_t all, std::size_t most) {
+  const std::size_t parts = std::max<std::size_t>(1, (all + most - 1) / most);
+  return std::max<std::size_t>(NativeLanes<T>::size, in_registers<T>((all + parts - 1) / parts));
 }
 
 /// Samples in parts, at most `most`, which depend on the shapes alone.
@@ -210,21 +195,29 @@ struct Parts {
   std::size_t all, count, step;
 };
 constexpr std::size_t most_parts = 128;
+constexpr std::size_t panel_bytes = 24 << 10;  // of what is read again and again, for the nearest cache
 
 template <class T>
 void convolve_groups(T* y, const T* x, const T* kernel, const T* bias, const Convolution& c) {
+  constexpr std::size_t width = 2 * NativeLanes<T>::size;  // of a panel of columns, for tiles of registers
   const Sizes s(c);
+  const std::size_t depth = even<T>(s.rows, panel_bytes / sizeof(T) / width);
+  const Lengths to = reach(c);
+  const Plan<T> plan(c, s, to, width);
   Parts(c.samples * s.groups, s.work(), most_parts).run([&](std::size_t, std::size_t i) {
-    const auto from = padded(x + i * s.channels * s.pixels, c, s.channels);
-    const T* const weights = kernel + i % s.groups * s.filters * s.rows;
-    T* const to = y + i * s.filters * s.places;
-    for (std::size_t f = 0; bias && f < s.filters; ++f)
-      std::fill_n(to + f * s.places, s.places, bias[i % s.groups * s.filters + f]);
-    each_block<T>(s, [&](Block block) {
-      const auto all = columns(from, c, s, block);
-      gemm<T>(false, false, s.filters, block.size(), s.rows, 1, weights, s.rows, all.data, all.distance, bias ? 1 : 0,
-              to + block.first, s.places);
-    });
+    thread_local Scratch<T> scratch;
+    T* const panel = scratch.get(depth * width);
+    const T* const image = padded(x + i * s.channels * s.pixels, c, to, s.channels);
+    const std::size_t first = i % s.groups * s.filters;
+    T* const own = y + i * s.filters * s.places;
+    for (std::size_t f = 0; bias && f < s.filters; ++f) std::fill_n(own + f * s.places, s.places, bias[first + f]);
+    for (std::size_t block = 0; block < plan.blocks(); ++block)
+      for (std::size_t r = 0; r < s.rows; r += depth) {
+        const std::size_t last = std::min(s.rows, r + depth);
+        make_columns(panel, width, image, plan, block, r, last);
+        gemm_in_cache<T>(s.filters, plan.length(block), last - r, kernel + first * s.rows + r, s.rows, panel, width,
+                         bias || r > 0 ? 1 : 0, own + plan.begin(block), s.places);
+      }
   });
 }
 
@@ -255,8 +248,7 @@ void convolve_turned(T* x, const T* y, const T* kernel, const Convolution& c) {
 
 /// Copies what is no border, and zeros where nothing reached.
 template <class T>
-void unpad(T* x, const T* whole, const Convolution& c, std::size_t channels) {
-  const Lengths to = reach(c);
+void unpad(T* x, const T* whole, const Convolution& c, const Lengths& to, std::size_t channels) {
   const std::size_t front = std::min(c.front[2], to[2]), length = std::min(c.input[2], to[2] - front);
   std::fill_n(x, channels * product(c.input), T(0));
   each_padded_row(c, to, channels, [&](std::size_t from, std::size_t at) {
@@ -264,40 +256,41 @@ void unpad(T* x, const T* whole, const Convolution& c, std::size_t channels) {
   });
 }
 
-/// Adds up columns of one group of one sample, which add_to(image) adds, where they were taken.
+/// The sum of what add_to(image) adds to one group of one sample.
 template <class T, class F>
-void add_up(T* x, const Convolution& c, std::size_t channels, const F& add_to) {
+void add_up(T* x, const Convolution& c, const Lengths& to, std::size_t channels, const F& add_to) {
   thread_local Scratch<T> scratch;
-  const bool direct = inside(c);
-  const Lengths to = direct ? c.input : reach(c);
-  const Image<T> whole = image(direct ? x : scratch.get(channels * product(to)), to);
-  std::fill_n(whole.data, channels * whole.channel, T(0));
+  T* const whole = scratch.get(channels * product(to));
+  std::fill_n(whole, channels * product(to), T(0));
   add_to(whole);
-  if (!direct) unpad(x, whole.data, c, channels);
+  unpad(x, whole, c, to, channels);
 }
 
 template <class T>
 void convolve_back(T* x, const T* y, const T* kernel, const Convolution& c) {
   const Sizes s(c);
+  const Lengths to = reach(c);
+  const Plan<T> plan(c, s, to, even<T>(s.places, 512));
   Parts(c.samples * s.groups, s.work(), most_parts).run([&](std::size_t, std::size_t i) {
     const T* const from = y + i * s.filters * s.places;
     const T* const weights = kernel + i % s.groups * s.filters * s.rows;
-    add_up(x + i * s.channels * s.pixels, c, s.channels, [&](const Image<T>& whole) {
+    add_up(x + i * s.channels * s.pixels, c, to, s.channels, [&](T* image) {
       thread_local Scratch<T> scratch;
-      each_block<T>(s, [&](Block block) {
-        T* const all = scratch.get(s.rows * block.size());
-        gemm<T>(true, false, s.rows, block.size(), s.filters, 1, weights, s.rows, from + block.first, s.places, 0, all,
-                block.size());
-        add_columns(whole, all, block.size(), c, s.channels, block);
-      });
+      for (std::size_t block = 0; block < plan.blocks(); ++block) {
+        const std::size_t length = plan.length(block);
+        T* const all = scratch.get(s.rows * length);
+        gemm<T>(true, false, s.rows, length, s.filters, 1, weights, s.rows, from + plan.begin(block), s.places, 0, all,
+                length);
+        add_columns(image, all, length, plan, block);
+      }
     });
   });
 }
 
 template <class T>
-void transpose(T* to, const T* from, std::size_t rows, std::size_t columns, std::size_t distance) {
+void transpose(T* to, std::size_t apart, const T* from, std::size_t rows, std::size_t columns, std::size_t distance) {
   const std::size_t shape[] = {columns, rows};
-  const std::ptrdiff_t there[] = {std::ptrdiff_t(rows), 1}, here[] = {1, std::ptrdiff_t(distance)};
+  const std::ptrdiff_t there[] = {std::ptrdiff_t(apart), 1}, here[] = {1, std::ptrdiff_t(distance)};
   copy<T>({to, shape, there}, {from, shape, here});
 }
 
@@ -305,16 +298,22 @@ void transpose(T* to, const T* from, std::size_t rows, std::size_t columns, std:
 
 template <class T>
 void convolve_images(T* y, const T* x, const T* kernel, const T* bias, const Convolution& c) {
+  if constexpr (std::is_same_v<T, float>)
+    if (library_convolve(y, x, kernel, bias, c)) return;
   convolve_groups(y, x, kernel, bias, c);
 }
 
 template <class T>
 void convolve_transposed(T* x, const T* y, const T* kernel, const Convolution& c) {
+  if constexpr (std::is_same_v<T, float>)
+    if (library_transposed(x, y, kernel, c)) return;
   turns_round(c) ? convolve_turned(x, y, kernel, c) : convolve_back(x, y, kernel, c);
 }
 
 template <class T>
 void convolve_kernel(T* kernel, const T* x, const T* y, const Convolution& c) {
+  if constexpr (std::is_same_v<T, float>)
+    if (library_kernel(kernel, x, y, c)) return;
   const Sizes s(c);
   // Each part adds up samples in sums of its own, (rows, filters) a group, and these are added in order.
   const std::size_t size = s.rows * s.filters, all = s.groups * size;
@@ -322,41 +321,54 @@ void convolve_kernel(T* kernel, const T* x, const T* y, const Convolution& c) {
   thread_local Scratch<T> scratch;
   T* const sums = scratch.get(std::max<std::size_t>(1, parts.count) * all);
   std::fill_n(sums, std::max<std::size_t>(1, parts.count) * all, T(0));
+  const Lengths to = reach(c);
+  constexpr std::size_t width = 2 * NativeLanes<T>::size;
+  const std::size_t block = even<T>(s.places, panel_bytes / 2 / sizeof(T) / width);
+  const Plan<T> plan(c, s, to, block);
   parts.run([&](std::size_t part, std::size_t sample) {
-    thread_local Scratch<T> turned;
+    thread_local Scratch<T> seen, turned;
+    T *const columns = seen.get(s.rows * block), *const panel = turned.get(block * width);
     for (std::size_t g = 0, i = sample * s.groups; g < s.groups; ++g, ++i) {
-      const auto from = padded(x + i * s.channels * s.pixels, c, s.channels);
-      each_block<T>(s, [&](Block block) {
-        const auto seen = columns(from, c, s, block);
-        T* const slopes = turned.get(block.size() * s.filters);
-        transpose(slopes, y + i * s.filters * s.places + block.first, s.filters, block.size(), s.places);
-        gemm<T>(false, false, s.rows, s.filters, block.size(), 1, seen.data, seen.distance, slopes, s.filters, 1,
-                sums + part * all + g * size, s.filters);
-      });
+      const T* const image = padded(x + i * s.channels * s.pixels, c, to, s.channels);
+      T* const own = sums + part * all + g * size;
+      for (std::size_t b = 0; b < plan.blocks(); ++b) {
+        make_columns(columns, block, image, plan, b, 0, s.rows);
+        for (std::size_t f = 0; f < s.filters; f += width) {
+          const std::size_t filters = std::min(width, s.filters - f), length = plan.length(b);
+          transpose(panel, width, y + (i * s.filters + f) * s.places + plan.begin(b), filters, length, s.places);
+          gemm_in_cache<T>(s.rows, filters, length, columns, block, panel, width, 1, own + f, s.filters);
+        }
+      }
     }
   });
   for (std::size_t part = 1; part < parts.count; ++part)
     for (std::size_t i = 0; i < all; ++i) sums[i] += sums[part * all + i];
   for (std::size_t g = 0; g < s.groups; ++g)
-    transpose(kernel + g * size, sums + g * size, s.rows, s.filters, s.filters);
+    transpose(kernel + g * size, s.rows, sums + g * size, s.rows, s.filters, s.filters);
 }
 
 template <class T>
 void unfold(T* columns, const T* x, const Convolution& c) {
   const Sizes s(c);
-  Parts(c.samples, s.rows * s.places, most_parts).run([&](std::size_t, std::size_t i) {
-    const auto from = padded(x + i * s.channels * s.pixels, c, s.channels);
-    make_columns(columns + i * s.rows * s.places, s.places, from, c, s.channels, {0, s.places});
+  const Lengths to = reach(c);
+  const Plan<T> plan(c, s, to, std::max<std::size_t>(1, s.places));
+  Parts(c.samples, s.rows * s.places, most_parts).run([&](std::size_t, std::size_t n) {
+    const T* const image = padded(x + n * s.channels * s.pixels, c, to, s.channels);
+    T* row = columns + n * s.rows * s.places;
+    for (std::size_t r = 0; r < s.rows; ++r, row += s.places)
+      for (const auto [from, at, length] : plan.runs(0))
+        for (std::size_t i = 0; i < length; ++i) row[at + i] = image[plan.tap(r) + from + i * plan.step];
   });
 }
 
 template <class T>
 void fold(T* x, const T* columns, const Convolution& c) {
   const Sizes s(c);
-  Parts(c.samples, s.rows * s.places, most_parts).run([&](std::size_t, std::size_t i) {
-    add_up(x + i * s.channels * s.pixels, c, s.channels, [&](const Image<T>& whole) {
-      add_columns(whole, columns + i * s.rows * s.places, s.places, c, s.channels, {0, s.places});
-    });
+  const Lengths to = reach(c);
+  const Plan<T> plan(c, s, to, std::max<std::size_t>(1, s.places));
+  Parts(c.samples, s.rows * s.places, most_parts).run([&](std::size_t, std::size_t n) {
+    add_up(x + n * s.channels * s.pixels, c, to, s.channels,
+           [&](T* image) { add_columns(image, columns + n * s.rows * s.places, s.places, plan, 0); });
   });
 }
 
