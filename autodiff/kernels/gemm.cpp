@@ -1,7 +1,6 @@
 #include "gemm.hpp"
 
 #include <dnnl.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "one_thread.hpp"
 #include "tails.hpp"
 #include "threads.hpp"
 
@@ -240,20 +240,6 @@ bool fits_tiles(const Product<T>& p) {
 
 // Larger ones, each on one thread.
 
-// oneDNN asks OpenMP how many threads to use, and its bits depend on the answer.
-class OneThread {
- public:
-  OneThread() {
-    if (before_ > 1) omp_set_num_threads(1);
-  }
-  ~OneThread() {
-    if (before_ > 1) omp_set_num_threads(before_);
-  }
-
- private:
-  int before_ = omp_get_max_threads();
-};
-
 void multiply(const Product<float>& p) {
   const OneThread guard;
   const auto size = [](std::size_t n) { return static_cast<dnnl_dim_t>(n); };
@@ -339,9 +325,20 @@ void gemm(bool transpose_a, bool transpose_b, std::size_t m, std::size_t n, std:
   in_tiles ? multiply_tiles(p) : multiply(p);
 }
 
-#define INSTANTIATE(T)                                                                                      \
-  template void gemm(bool, bool, std::size_t, std::size_t, std::size_t, T, const T*, std::size_t, const T*, \
-                     std::size_t, T, T*, std::size_t);
+template <class T>
+void gemm_in_cache(std::size_t m, std::size_t n, std::size_t k, const T* a, std::size_t lda, const T* b,
+                   std::size_t ldb, T beta, T* c, std::size_t ldc) {
+  if (m == 0 || n == 0) return;
+  const Product<T> p{false, false, m, n, k, 1, a, lda, b, ldb, beta, c, ldc};
+  if (k == 0) return scale(p);
+  n <= tile_columns<T> ? multiply_one_panel<T, false>(p) : multiply_panels<T, false>(p);
+}
+
+#define INSTANTIATE(T)                                                                                                \
+  template void gemm(bool, bool, std::size_t, std::size_t, std::size_t, T, const T*, std::size_t, const T*,           \
+                     std::size_t, T, T*, std::size_t);                                                                \
+  template void gemm_in_cache(std::size_t, std::size_t, std::size_t, const T*, std::size_t, const T*, std::size_t, T, \
+                              T*, std::size_t);
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE

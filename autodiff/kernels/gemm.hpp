@@ -13,4 +13,9 @@ template <class T>
 void gemm(bool transpose_a, bool transpose_b, std::size_t m, std::size_t n, std::size_t k, T alpha, const T* a,
           std::size_t lda, const T* b, std::size_t ldb, T beta, T* c, std::size_t ldc);
 
+/// The same without transposes, alpha = 1, for operands that are in the cache: in tiles of registers, by this thread.
+template <class T>
+void gemm_in_cache(std::size_t m, std::size_t n, std::size_t k, const T* a, std::size_t lda, const T* b,
+                   std::size_t ldb, T beta, T* c, std::size_t ldc);
+
 }  // namespace autodiff::kernels

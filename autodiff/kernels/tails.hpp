@@ -76,6 +76,25 @@ class FirstLanes {
 #endif
 };
 
+/// The lanes [begin, end) of a register that would begin at `from`, and the others of `v`: what is not asked for is not
+/// read.
+template <class L>
+L load_lanes(L v, const typename L::value_type* from, std::size_t begin, std::size_t end) {
+#if defined(__AVX512F__)
+  const auto mask = (1u << end) - (1u << begin);
+  if constexpr (sizeof(*from) == 4)
+    return decltype(v.v)(_mm512_mask_loadu_ps(v.v, static_cast<__mmask16>(mask), from));
+  else
+    return decltype(v.v)(_mm512_mask_loadu_pd(v.v, static_cast<__mmask8>(mask), from));
+#else
+  if (begin == 0 && end == L::size) return L::load(from);
+  alignas(64) typename L::value_type lanes[L::size];
+  v.store(lanes);
+  for (std::size_t i = begin; i < end; ++i) lanes[i] = from[i];
+  return L::load(lanes);
+#endif
+}
+
 /// 0, 1, 2, ... from a table: an array built on the spot would be stored and waited for in every call.
 template <class L>
 L lane_indices() {

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "../error.hpp"
+#include "../kernels/index.hpp"
 
 namespace autodiff {
 
@@ -23,6 +24,14 @@ std::size_t checked_index(std::string_view operation, T index, std::size_t lengt
     fail<ValueError>(operation, "element ", at, " must be a whole number from 0 to ", length,
                      " (not included): ", index);
   return static_cast<std::size_t>(index);
+}
+
+/// Throws ValueError unless all are whole numbers below `length`. Asked at every run: what chose by these indices
+/// before may have been left out of a program.
+template <class T>
+void check_indices(std::string_view operation, Operand<const T> index, std::size_t length) {
+  const std::size_t n = count(index.shape), bad = kernels::find_bad_index(index.data, n, length);
+  if (n > 0) checked_index(operation, index.data[bad < n ? bad : 0], length, bad);
 }
 
 }  // namespace autodiff

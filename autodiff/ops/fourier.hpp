@@ -54,11 +54,14 @@ auto irfft(R&& real, I&& imaginary, std::size_t n = 0, int axis = -1) {
 /// full, max(m, n) as `same`, max(m, n) - min(m, n) + 1 as `valid`, as NumPy has it; other axes broadcast. Short
 /// signals by the sums, long ones by Fourier transforms, whose error is that of rounding of the largest element of the
 /// result. Throws ShapeError for an empty signal.
-template <class A, class B>
+template <class A, class B, std::same_as<ConvolveMode> Mode>
 requires Operands<A, B>
-auto convolve(A&& a, B&& b, ConvolveMode mode = ConvolveMode::full) {
+auto convolve(A&& a, B&& b, Mode mode) {  // not for {}, which are options of images: see convolution.hpp
   using T = ElementOf<A, B>;
   return detail::convolve<T>(to_variable<T>(std::forward<A>(a)), to_variable<T>(std::forward<B>(b)), mode);
 }
+template <class A, class B>
+requires Operands<A, B>
+auto convolve(A&& a, B&& b) { return convolve(std::forward<A>(a), std::forward<B>(b), ConvolveMode::full); }
 
 }  // namespace autodiff

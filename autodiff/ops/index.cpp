@@ -10,18 +10,6 @@
 
 namespace autodiff {
 
-namespace {
-
-/// Throws ValueError unless all are whole numbers below `length`. Asked at every run: what chose by these indices
-/// before may have been left out of a program.
-template <class T>
-void check_indices(std::string_view operation, Operand<const T> index, std::size_t length) {
-  const std::size_t n = count(index.shape), bad = kernels::find_bad_index(index.data, n, length);
-  if (n > 0) checked_index(operation, index.data[bad < n ? bad : 0], length, bad);
-}
-
-}  // namespace
-
 Shape Gather::shape(Dims x, Dims index) const {
   const std::size_t at = resolve_axis(name, axis, x.size(), x);
   Shape result = to_shape(x.first(at));

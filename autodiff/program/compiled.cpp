@@ -144,7 +144,8 @@ class Compiler {
     std::vector<bool> escapes(graph_.nodes.size());
     for (std::uint32_t i = 0; i < graph_.nodes.size(); ++i)
       for (const auto& input : graph_.nodes[i].inputs)
-        if (graph_.nodes[i].live && schedule_.group_of[input.node] != schedule_.group_of[i]) escapes[input.node] = true;
+        if (graph_.nodes[i].live && plan_.schedule.group_of[input.node] != plan_.schedule.group_of[i])
+          escapes[input.node] = true;
     for (const auto* roots : {&graph_.outputs, &graph_.nexts})
       for (const auto& root : *roots) escapes[root.node] = true;
     return escapes;
@@ -155,7 +156,7 @@ class Compiler {
                               const std::vector<std::string>& purposes) const {
     ProgramReport::Cost cost{{}, 0, 0};
     std::vector<std::uint32_t> nodes{instruction.node}, read;
-    if (!instruction.alone()) nodes = schedule_.groups[schedule_.group_of[instruction.node]].nodes;
+    if (!instruction.alone()) nodes = plan_.schedule.groups[plan_.schedule.group_of[instruction.node]].nodes;
     for (auto i : nodes) {
       const auto& node = graph_.nodes[i];
       cost.where.push_back(node.where.empty() ? purposes[i] : node.where);

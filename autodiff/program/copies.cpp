@@ -1,7 +1,6 @@
 #include "copies.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <set>
 
@@ -133,15 +132,12 @@ class Cheap {
   std::vector<bool> is_cheap_;
 };
 
-/// About the multiplications that a node takes, from its sizes: of two arguments that are not read element by element,
-/// as many as a product of them takes.
+/// The arithmetic of a node.
 template <Real T>
 double work_of(const Graph<T>& graph, const GraphNode<T>& node) {
-  double work = double(node.size());
-  for (std::uint32_t k = 0; k < node.arity; ++k) work = std::max(work, double(graph.nodes[node.inputs[k].node].size()));
-  if (node.operation->block() || node.arity != 2) return work;
-  return std::sqrt(double(node.size()) * double(graph.nodes[node.inputs[0].node].size()) *
-                   double(graph.nodes[node.inputs[1].node].size()));
+  std::vector<Shape> viewed;
+  for (std::uint32_t k = 0; k < node.arity; ++k) viewed.push_back(graph.view_of(node.inputs[k]).shape);
+  return node.operation->arithmetic(std::vector<Dims>(viewed.begin(), viewed.end()));
 }
 
 }  // namespace

@@ -23,9 +23,13 @@ Dropout<T>::Dropout(double rate)
 
 template <Real T>
 Variable<T> Dropout<T>::forward(const Variable<T>& x) {
-  if (!this->training()) return x;
+  return this->training() ? drop(x, x) : x;
+}
+
+template <Real T>
+Variable<T> Dropout<T>::drop(const Variable<T>& units, const Variable<T>& x) {
   const auto now = step.beside(x);
-  const auto y = autodiff::dropout(x, rate_, key.beside(x), now);
+  const auto y = autodiff::dropout(units, rate_, key.beside(x), now);
   const auto next = now + 1;
   step.assign(where(next < limit, next, 0));
   return y;
@@ -37,7 +41,20 @@ void Dropout<T>::members(Members<T>& m) {
   m("step", step);
 }
 
+template <Real T>
+Variable<T> Dropout2d<T>::forward(const Variable<T>& x) {
+  if (x.dimension() < 3)
+    autodiff::fail<autodiff::ShapeError>("dropout2d",
+                                         "needs images (samples, channels, space...): ", autodiff::Dims(x.shape()));
+  if (!this->training()) return x;
+  Shape channels(x.dimension(), 1);
+  channels[0] = x.shape(0), channels[1] = x.shape(1);
+  return x * this->drop(Variable<T>(Array<T>(channels, T(1))), x);
+}
+
 template class Dropout<float>;
 template class Dropout<double>;
+template class Dropout2d<float>;
+template class Dropout2d<double>;
 
 }  // namespace nn

@@ -21,11 +21,27 @@ class Dropout : public Module<T> {
 
   Parameter<T> key, step;  // whole numbers below 2^24, which float holds exactly
 
+ protected:
+  /// The units after one draw, beside x.
+  Variable<T> drop(const Variable<T>& units, const Variable<T>& x);
+
  private:
   double rate_;
 };
 
+/// The same of whole channels: images (samples, channels, space...) keep or lose each of them, since neighbours tell of
+/// each other. J. Tompson, R. Goroshin, A. Jain, Y. LeCun and C. Bregler, CVPR 2015. As PyTorch's Dropout1d to 3d.
+/// Calling it throws ShapeError for what is no image.
+template <Real T = float>
+class Dropout2d : public Dropout<T> {
+ public:
+  using Dropout<T>::Dropout;
+  Variable<T> forward(const Variable<T>& x) override;
+};
+
 extern template class Dropout<float>;
 extern template class Dropout<double>;
+extern template class Dropout2d<float>;
+extern template class Dropout2d<double>;
 
 }  // namespace nn

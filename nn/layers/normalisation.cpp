@@ -50,15 +50,24 @@ Variable<T> BatchNorm<T>::forward(const Variable<T>& x) {
   if (!ends_with(x.shape(), weight.shape()))
     fail<ShapeError>("batch_norm", "the last axis must be the features: ", Dims(x.shape()), " and ",
                      Dims(weight.shape()));
+  return normalised(x, x.dimension() - 1);
+}
+
+template <Real T>
+Variable<T> BatchNorm<T>::normalised(const Variable<T>& x, std::size_t axis) {
+  Shape along(x.dimension() - axis, 1);
+  along[0] = weight.size();
+  const auto each = [&](const Variable<T>& v) { return along.size() == 1 ? v : reshape(v, along); };
   const auto w = weight.beside(x), b = bias.beside(x), mean = running_mean.beside(x),
              variance = running_variance.beside(x);
-  if (!this->training()) return (x - mean) * (w * rsqrt(variance + options_.epsilon)) + b;
+  if (!this->training()) return (x - each(mean)) * each(w * rsqrt(variance + options_.epsilon)) + each(b);
 
   const std::size_t n = x.size() / weight.size();
   if (n < 2) fail<ShapeError>("batch_norm", "in training it needs at least two values of a feature: ", Dims(x.shape()));
-  const auto samples = axes(0, x.dimension() - 1);
+  std::vector<int> samples = axes(0, x.dimension());
+  samples.erase(samples.begin() + static_cast<std::ptrdiff_t>(axis));
   const auto batch_mean = autodiff::mean(x, samples);
-  const auto centred = x - batch_mean;
+  const auto centred = x - each(batch_mean);
   const auto batch_variance = autodiff::mean(centred * centred, samples);
   const auto running = [&](const Variable<T>& before, const Variable<T>& now, double scale) {
     // The loss does not depend on what later batches will see.
@@ -66,7 +75,7 @@ Variable<T> BatchNorm<T>::forward(const Variable<T>& x) {
   };
   running_mean.assign(running(mean, batch_mean, 1));
   running_variance.assign(running(variance, batch_variance, static_cast<double>(n) / static_cast<double>(n - 1)));
-  return centred * (w * rsqrt(batch_variance + options_.epsilon)) + b;
+  return centred * each(w * rsqrt(batch_variance + options_.epsilon)) + each(b);
 }
 
 template <Real T>
@@ -100,9 +109,31 @@ void LayerNorm<T>::members(Members<T>& m) {
   m("bias", bias);
 }
 
+template <Real T>
+RMSNorm<T>::RMSNorm(Shape features, double epsilon) : weight(features, constant(1)), epsilon_(epsilon) {
+  check("rms_norm", features, epsilon);
+}
+
+template <Real T>
+Variable<T> RMSNorm<T>::forward(const Variable<T>& x) {
+  if (!ends_with(x.shape(), weight.shape()))
+    fail<ShapeError>("rms_norm", "the last axes must be the features: ", Dims(x.shape()), " and ",
+                     Dims(weight.shape()));
+  const auto features = axes(x.dimension() - weight.shape().size(), x.dimension());
+  return x * rsqrt(autodiff::mean(x * x, features, keepdims) + epsilon_) * weight.beside(x);
+}
+
+template <Real T>
+void RMSNorm<T>::members(Members<T>& m) {
+  m("weight", weight);
+}
+
 template class BatchNorm<float>;
 template class BatchNorm<double>;
 template class LayerNorm<float>;
 template class LayerNorm<double>;
+
+template class RMSNorm<float>;
+template class RMSNorm<double>;
 
 }  // namespace nn

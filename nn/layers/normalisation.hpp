@@ -32,6 +32,10 @@ class BatchNorm : public Module<T> {
   Parameter<T> weight, bias;                    // 1 and 0 at first
   Parameter<T> running_mean, running_variance;  // 0 and 1 at first
 
+ protected:
+  /// The same for features on another axis.
+  Variable<T> normalised(const Variable<T>& x, std::size_t axis);
+
  private:
   BatchNormOptions options_;
 };
@@ -61,9 +65,28 @@ class LayerNorm : public Module<T> {
   double epsilon_;
 };
 
+/// The features of every sample divided by their root mean square, then times `weight`, of the features' shape: x /
+/// sqrt(mean(x^2) + epsilon) * weight. The features are the last axes of x. B. Zhang and R. Sennrich, "Root mean square
+/// layer normalization", NeurIPS 2019. Throws what LayerNorm throws.
+template <Real T = float>
+class RMSNorm : public Module<T> {
+ public:
+  explicit RMSNorm(std::size_t features, double epsilon = 1e-5) : RMSNorm(Shape{features}, epsilon) {}
+  explicit RMSNorm(Shape features, double epsilon = 1e-5);
+  Variable<T> forward(const Variable<T>& x) override;
+  void members(Members<T>& m) override;
+
+  Parameter<T> weight;  // 1 at first
+
+ private:
+  double epsilon_;
+};
+
 extern template class BatchNorm<float>;
 extern template class BatchNorm<double>;
 extern template class LayerNorm<float>;
 extern template class LayerNorm<double>;
+extern template class RMSNorm<float>;
+extern template class RMSNorm<double>;
 
 }  // namespace nn
