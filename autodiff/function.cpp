@@ -188,13 +188,7 @@ namespace detail {
 template <Real T>
 BodyOf<T> record_body(std::string_view caller, const Body<T>& body, const std::vector<Shape>& shapes,
                       std::span<const Variable<T>> around) {
-  Tape<T>* outer = nullptr;
-  for (const auto& v : around) {
-    if (!v.recorded()) continue;
-    if (outer && outer != &v.tape()) fail<TapeError>(caller, "variables of two tapes cannot be mixed");
-    outer = &v.tape();
-  }
-  Tape<T> tape(TapeMode::function, outer);
+  Tape<T> tape(TapeMode::function, Tape<T>::common(caller, around));
   std::vector<Variable<T>> inputs, results;
   for (const auto& shape : shapes) inputs.push_back(tape.input(shape));
   for (auto& result : body(inputs)) {

@@ -170,6 +170,9 @@ class Tape {
   static void record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>> inputs,
                      std::span<Variable<T>> results);
 
+  /// The tape on which an operation of these is recorded: that of the innermost function among them, which takes the
+  /// others as inputs; null where none is recorded. Throws as check_operands does.
+  static Tape* common(std::string_view operation, std::span<const Variable<T>> operands);
   /// Throws TapeError, naming the operation, when operands are empty, of a tape that is gone, or of two tapes: what
   /// functions of several steps ask before the first of them.
   static void check_operands(std::string_view operation, std::span<const Variable<T>> operands);
@@ -290,7 +293,6 @@ class Tape {
     }
     return a;
   }
-  static Tape* common(std::string_view operation, std::span<const Variable<T>> operands);
   static const Variable<T>& held(const ValueCell<T>& cell) {
     if (!cell) fail<TapeError>("tape", "there is no cell to enter");
     return *cell;

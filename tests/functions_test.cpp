@@ -334,3 +334,48 @@ TEST_CASE("what a body may not do is an error that names it, and records nothing
   CHECK_THROWS_WITH(ad::scan([&](const V& c, const V&) { return std::pair(norm(c), c); }, x, x),
                     doctest::Contains("make it a carry, or call its module in inference"));
 }
+
+namespace {
+
+using Function = std::function<V(const V&)>;
+
+/// Gradient descent, whose rate grows with success, until it stands still: the loop of GradBench's saddle.
+V argmin(const Function& f, const V& start) {
+  const auto slope = [&](const V& x) {
+    const V here = 1.0 * x;  // by the argument alone, not what else depends on the same variable
+    return ad::recorded_gradient(f(here), here);
+  };
+  const auto is_small = [](const V& v) { return ad::less_equal(ad::sum(ad::square(v)), 1e-10); };
+  return ad::while_loop<double>(
+      [](const Vs& c) { return ad::equal(c[5], 0.0); },
+      [&](const Vs& c) {
+        const V &x = c[0], &fx = c[1], &g = c[2], &rate = c[3], &successes = c[4];
+        const V still = is_small(g), grows = ad::equal(successes, 10.0), y = x - rate * g, close = is_small(x - y);
+        const V fy = f(y), lower = ad::less(fy, fx), takes = (1.0 - still) * (1.0 - grows) * lower * (1.0 - close);
+        const auto where_it_goes = [&](const V& grown, const V& better, const V& worse) {
+          return ad::where(grows, grown, ad::where(lower, better, worse));
+        };
+        return Vs{ad::where(takes, y, x),
+                  ad::where(takes, fy, fx),
+                  ad::where(takes, slope(y), g),
+                  where_it_goes(2.0 * rate, rate, 0.5 * rate),
+                  where_it_goes(0.0 * successes, successes + 1.0, 0.0 * successes),
+                  ad::maximum(still, (1.0 - grows) * close)};
+      },
+      Vs{start, f(start), slope(start), V(Array<double>(1e-5)), V(Array<double>(0.0)), V(Array<double>(0.0))})[0];
+}
+
+}  // namespace
+
+TEST_CASE("loops in loops, each with derivatives of those within: a saddle point, compiled") {
+  const auto f = [](const V& p, const V& q) { return ad::sum(ad::square(p)) - ad::sum(ad::square(q)); };
+  ad::ShapedProgram<double> program([&](ad::Tape<double>&, const Vs& inputs) -> ad::Recording<double> {
+    const V& start = inputs[0];
+    const auto largest = [&](const V& p) { return argmin([&](const V& q) { return -f(p, q); }, start); };
+    const V p = argmin([&](const V& here) { return f(here, largest(here)); }, start);
+    return {{p, largest(p)}, {}};
+  });
+  const auto& found = program(Array<double>{1, 1});
+  for (const auto& point : found)  // as GradBench's other tools have it
+    CHECK_EQ(difference(point, Array<double>{8.246324826140356e-06, 8.246324826140356e-06}, 1e-18), "");
+}
