@@ -50,7 +50,8 @@ nlohmann::json json_of(const Panels& all) {
   for (const auto& panel : all.panels) {
     auto series = nlohmann::json::array();
     for (const auto& one : panel.series) series.push_back({{"label", one.label}, {"values", one.values}});
-    panels.push_back({{"title", panel.title}, {"log", panel.axis.logarithmic}, {"series", series}});
+    panels.push_back(
+        {{"title", panel.title}, {"log", panel.axis.logarithmic}, {"small", panel.small}, {"series", series}});
   }
   return {{"x", all.x}, {"panels", panels}, {"colours", curve_colours}};
 }

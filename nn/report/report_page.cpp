@@ -13,6 +13,7 @@ h1 { font-size: 1.4em } h2 { font-size: 1.1em; margin: 1.6em 0 .4em }
 svg { display: block; max-width: 100% } svg text { fill: var(--weak); font-size: 11px }
 table { border-collapse: collapse } td, th { padding: .2em .6em; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
 th { font-weight: 600 } td.name, th.name { text-align: left } td svg { display: inline-block; vertical-align: middle }
+p.remark:last-of-type { margin-bottom: .8em } label { display: block; margin-bottom: .5em }
 .legend span { margin-right: 1.2em; white-space: nowrap } .legend i { display: inline-block; width: 1.4em; height: .25em; margin-right: .4em; vertical-align: middle }
 .remark { margin: .2em 0; padding-left: .6em; border-left: 3px solid #cc6677 } .weak { color: var(--weak) } .wide { overflow-x: auto }
 @media print { input, button { display: none } section { break-inside: avoid } }
@@ -52,18 +53,19 @@ function drawCurves(panel, index) {
     button.setAttribute('aria-pressed', log);
     button.onclick = () => { log = !log; button.setAttribute('aria-pressed', log); keep(key, log ? 1 : 0); redraw(); };
   }
-  const W = 900, H = 220, left = 70, right = 12, top = 8, bottom = 24, holder = make(part, 'div');
+  const W = 900, H = panel.small ? 110 : 220, left = 70, right = 12, top = 8, bottom = 24, holder = make(part, 'div');
   const redraw = () => {
     holder.textContent = '';
     const all = panel.series.flatMap((s) => s.values).filter((v) => v !== null && (!log || v > 0));
     const f = log ? Math.log10 : (v) => v;
     let low = f(Math.min(...all)), high = f(Math.max(...all));
-    if (!(high > low)) { low -= 0.5; high += 0.5; }
+    if (!(high > low)) { const room = Math.abs(low) / 10 || 0.5; low -= room; high += room; }
     const X = (i) => left + (x.length > 1 ? (x[i] - x[0]) / (x[x.length - 1] - x[0]) : 0.5) * (W - left - right);
     const Y = (v) => top + (high - f(v)) / (high - low) * (H - top - bottom);
     const svg = make(holder, 'svg', {viewBox: `0 0 ${W} ${H}`, role: 'img', 'aria-label': panel.title + ' by epoch'});
-    for (let t = 0; t <= 4; ++t) {
-      const v = low + (high - low) * t / 4, y = top + (1 - t / 4) * (H - top - bottom);
+    const ticks = panel.small ? 2 : 4;
+    for (let t = 0; t <= ticks; ++t) {
+      const v = low + (high - low) * t / ticks, y = top + (1 - t / ticks) * (H - top - bottom);
       make(svg, 'line', {x1: left, x2: W - right, y1: y, y2: y, stroke: 'var(--line)'});
       make(svg, 'text', {x: left - 6, y: y + 4, 'text-anchor': 'end'}, digits(log ? 10 ** v : v));
     }
@@ -155,7 +157,11 @@ function drawConfusion() {
 document.title = data.title;
 $('title').textContent = data.title;
 const epochs = data.curves.x.length;
-$('summary').textContent = epochs + (epochs === 1 ? ' epoch' : ' epochs');
+const losses = data.curves.panels.flatMap((p) => p.series).filter((s) => /(^|[ _])loss$/.test(s.label));
+const judged = losses.find((s) => s.label.startsWith('validation')) ?? losses[0];
+const best = judged ? judged.values.reduce((b, v, i, all) => v !== null && (all[b] === null || v < all[b]) ? i : b, 0) : 0;
+$('summary').textContent = epochs + (epochs === 1 ? ' epoch' : ' epochs') +
+  (judged ? `; the least ${judged.label} was ${digits(judged.values[best])} in epoch ${data.curves.x[best]}` : '');
 data.curves.panels.forEach(drawCurves);
 drawLayers();
 drawConfusion();
