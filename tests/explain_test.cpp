@@ -330,6 +330,8 @@ TEST_CASE("what cannot be explained or drawn is refused") {
       {[&] { ad::explain(loss, V(A{1.0}), {0}); }, "[explain] the weight is a plain value, recorded on no tape: (1)"},
       {[&] { ad::explain(loss, tape.constant(1.0), {}); },
        "[explain] the weight is a constant, which has no gradient: ()"},
+      {[&] { ad::explain(V()); }, "[explain] argument 1 is an empty variable"},
+      {[&] { ad::draw(V(), file("a.dot")); }, "[draw] argument 1 is an empty variable"},
       {[&] { ad::draw(w, file("a.dot")); }, "[draw] the loss must have one element: (4, 3)"},
       {[&] { ad::draw(loss, "net.pdf"); }, "[draw] the path must end with .svg, .png, .dot or .txt: \"net.pdf\""},
       {[&] { ad::draw(loss, "/nowhere/net.dot"); },
@@ -488,6 +490,12 @@ TEST_CASE("names are written as they are, and long recordings without scopes are
   CHECK_LE(picture.nodes.size(), 40);
   CHECK(drawn(loss, "net.dot").find("<B>&lt;w&gt; &amp; &quot;v&quot;</B>") != std::string::npos);
   CHECK(drawn(loss, "net.txt").find("<w> & \"v\" = variable") != std::string::npos);
+
+  T single;  // a loss that is a variable itself
+  const auto v = single.variable(2.0, "v");
+  CHECK(ad::explain(v).text().find("1 parameter in 1 array\nv cannot be classified: it meets no data\n") !=
+        std::string::npos);
+  CHECK_EQ(ad::explain(v, v, {}).text(), "d v / d v = 1\n\nthe same passes every cut from the loss down\n  v  1\n");
 
   T powers;  // a value made of one weight alone, along 2^40 paths
   const auto W = powers.variable(A{{0.5, 0.1}, {0.2, 0.4}}, "W");

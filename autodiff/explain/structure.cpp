@@ -156,7 +156,7 @@ class Reader {
     for (auto j : tape_.inputs(i))
       if (s_.made[j] == Made::parameter && s_.flows[j]) {
         any = true;
-        for (auto leaf : leaves_of(j)) why_[leaf] = "used inside an operation of several steps";
+        for (auto leaf : leaves_of(j)) why_[leaf] = "is used inside an operation of several steps";
       }
     if (!any) return;
     nested_[i] = s_.nested = true;
@@ -164,7 +164,7 @@ class Reader {
     ++s_.layer[i];
   }
   void either_is_data(std::uint32_t i, std::uint32_t one, std::uint32_t other) {
-    why_[one] = why_[other] = "multiplied by another variable: either may be the input";
+    why_[one] = why_[other] = "is multiplied by another variable: either may be the input";
     s_.made[i] = Made::data, s_.layer[i] = 1;
   }
 
@@ -270,7 +270,7 @@ class Reader {
     for (const auto& [bias, at] : added_) kept[bias] = kept[bias] || !of_loss_[at];
     for (const auto& [bias, at] : added_)
       if (!kept[bias] && role_[bias] == Role::bias)
-        role_[bias] = Role::none, s_.layer[bias] = 0, why_[bias] = "added to the loss alone";
+        role_[bias] = Role::none, s_.layer[bias] = 0, why_[bias] = "is added to the loss alone";
   }
   bool smaller(std::uint32_t i) const {
     std::size_t largest = 0;
