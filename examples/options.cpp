@@ -225,7 +225,10 @@ void declare_files(CLI::App& app, Options& options) {
       ->type_name("FILE");
   app.add_option("--plot", options.plot, "Where a picture of the history goes, as .svg, .html or .png")
       ->type_name("FILE");
-  for (const char* output : {"--save", "--checkpoint", "--history", "--plot"})
+  app.add_option("--report", options.report,
+                 "Where the report of the training goes, as .html, anew after every epoch: curves, layers, confusions")
+      ->type_name("FILE");
+  for (const char* output : {"--save", "--checkpoint", "--history", "--plot", "--report"})
     app.get_option(output)->check(not_empty());
 }
 

@@ -32,7 +32,7 @@ struct Options {
   int threads = 0;
   std::string precision = "float";
   std::string class_weights = "none";
-  std::string save, checkpoint, history, plot, describe, fine_tune;
+  std::string save, checkpoint, history, plot, report, describe, fine_tune;
   /// Parts of cross-validation and trials of a search; 0: none.
   std::size_t folds = 0, search = 0;
   std::size_t checkpoint_steps = 0;

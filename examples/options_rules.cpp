@@ -27,8 +27,9 @@ void settle_fine_tune(const CLI::App& app, Options& options) {
 
 void settle_trials(const CLI::App& app, Options& options) {
   const bool files = !options.save.empty() || !options.checkpoint.empty() || !options.history.empty() ||
-                     !options.plot.empty() || !options.test.empty();
-  need(options.folds == 0 || !files, "--folds", "goes with no --test, --save, --checkpoint, --history and --plot");
+                     !options.plot.empty() || !options.report.empty() || !options.test.empty();
+  need(options.folds == 0 || !files, "--folds",
+       "goes with no --test, --save, --checkpoint, --history, --plot and --report");
   need(options.folds == 0 || (options.search == 0 && !options.importance), "--folds",
        "goes with no --search and --importance");
   need(!options.mnist() || (options.folds == 0 && options.search == 0 && !options.importance), "--data",
@@ -67,7 +68,8 @@ void settle(const CLI::App& app, Options& options) {
   const std::vector<NamedFile> outputs{{"--save", options.save},
                                        {"--checkpoint", options.checkpoint},
                                        {"--history", options.history},
-                                       {"--plot", options.plot}};
+                                       {"--plot", options.plot},
+                                       {"--report", options.report}};
   std::vector<NamedFile> inputs{{"--file", options.file},
                                 {"--test", options.test},
                                 {"--fine-tune", options.fine_tune},
@@ -84,6 +86,8 @@ void settle(const CLI::App& app, Options& options) {
       throw CLI::ValidationError(option, error.what());
     }
   }
+  const bool page = options.report.empty() || std::filesystem::path(options.report).extension() == ".html";
+  need(page, "--report", "must end with .html: " + options.report);
   if (options.scaling == "automatic") options.scaling = options.mnist() ? "range" : "standard";
   if (options.data == "digits") options.file = DIGITS_CSV;
   if (options.data == "iris") options.file = IRIS_CSV;

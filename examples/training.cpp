@@ -146,6 +146,12 @@ Trained<T> learn(const Options& options, Prepared<T> prepared) {
   settings.identity = std::move(prepared.identity);
   result.test = std::make_shared<nn::MemorySource<T>>(std::move(data.test));
   if (options.validation > 0) result.validation = std::make_shared<nn::MemorySource<T>>(std::move(data.validation));
+  std::optional<nn::Report> report;
+  if (!options.report.empty()) {
+    const std::filesystem::path read = options.mnist() ? options.data_dir : options.file;
+    settings.report = &report.emplace(
+        options.report, nn::ReportOptions{"Training on " + read.filename().string(), description.classes});
+  }
   const auto looked_at = result.validation ? result.validation : result.test;
   settings.validation = looked_at.get();
   if (options.class_weights == "balanced") {

@@ -52,7 +52,7 @@ void search(Options& options, const Parts<double>& parts, const Description& des
   double least = 0;
   for (std::size_t trial = 0; trial < options.search; ++trial) {
     auto tried = options;
-    tried.quiet = true, tried.checkpoint.clear(), tried.history.clear(), tried.save.clear();
+    tried.quiet = true, tried.checkpoint.clear(), tried.history.clear(), tried.save.clear(), tried.report.clear();
     if (trial > 0) {
       tried.hidden = layers[random.below(std::size(layers))];
       tried.learning_rate = std::round(1e5 * 3e-4 * std::pow(30, random.uniform())) / 1e5;  // to 0.009

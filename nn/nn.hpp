@@ -40,6 +40,7 @@
 #include "report/metrics.hpp"
 #include "report/plot.hpp"
 #include "report/progress.hpp"
+#include "report/report.hpp"
 #include "report/statistics.hpp"
 #include "train/check.hpp"
 #include "train/checkpoint.hpp"

@@ -177,7 +177,9 @@ TEST_CASE("roles follow from what rules look at, in networks written by hand, to
     CAPTURE(c.name);
     T tape;
     const auto roadmap = ad::explain(c.loss(tape));
-    for (const auto& [name, expected] : c.expected) {
+    for (const auto& one : c.expected) {
+      const std::string& name = one.first;
+      const auto& expected = one.second;
       CAPTURE(name);
       const auto row = std::ranges::find(roadmap.rows(), name, &ad::Roadmap::Row::name);
       REQUIRE(row != roadmap.rows().end());
@@ -328,6 +330,8 @@ TEST_CASE("what cannot be explained or drawn is refused") {
       {[&] { ad::explain(loss, V(A{1.0}), {0}); }, "[explain] the weight is a plain value, recorded on no tape: (1)"},
       {[&] { ad::explain(loss, tape.constant(1.0), {}); },
        "[explain] the weight is a constant, which has no gradient: ()"},
+      {[&] { ad::explain(V()); }, "[explain] argument 1 is an empty variable"},
+      {[&] { ad::draw(V(), file("a.dot")); }, "[draw] argument 1 is an empty variable"},
       {[&] { ad::draw(w, file("a.dot")); }, "[draw] the loss must have one element: (4, 3)"},
       {[&] { ad::draw(loss, "net.pdf"); }, "[draw] the path must end with .svg, .png, .dot or .txt: \"net.pdf\""},
       {[&] { ad::draw(loss, "/nowhere/net.dot"); },
@@ -474,4 +478,30 @@ TEST_CASE("deep networks are folded, and show that gradients vanish") {
   CHECK(before < 3);
   const auto all = ad::detail::picture_of(loss, {.most_nodes = 1000});
   CHECK_GT(all.nodes.size(), 40);
+}
+
+TEST_CASE("names are written as they are, and long recordings without scopes are folded, too") {
+  T tape;
+  const auto w = tape.variable({1.0, 2.0}, "<w> & \"v\"");
+  V y = w * 1.0;
+  for (int i = 0; i < 20000; ++i) y = ad::tanh(y) + w;
+  const auto loss = ad::sum(y).named("loss");
+  const auto picture = ad::detail::picture_of(loss, {});
+  CHECK_LE(picture.nodes.size(), 40);
+  CHECK(drawn(loss, "net.dot").find("<B>&lt;w&gt; &amp; &quot;v&quot;</B>") != std::string::npos);
+  CHECK(drawn(loss, "net.txt").find("<w> & \"v\" = variable") != std::string::npos);
+
+  T single;  // a loss that is a variable itself
+  const auto v = single.variable(2.0, "v");
+  CHECK(ad::explain(v).text().find("1 parameter in 1 array\nv cannot be classified: it meets no data\n") !=
+        std::string::npos);
+  CHECK_EQ(ad::explain(v, v, {}).text(), "d v / d v = 1\n\nthe same passes every cut from the loss down\n  v  1\n");
+
+  T powers;  // a value made of one weight alone, along 2^40 paths
+  const auto W = powers.variable(A{{0.5, 0.1}, {0.2, 0.4}}, "W");
+  V power = W;
+  for (int i = 0; i < 40; ++i) power = ad::matmul(power, power) + 0.5 * W;
+  const auto roadmap = ad::explain(ad::sum(ad::matmul(powers.constant(A{{1, 2}}), power)));
+  REQUIRE_EQ(roadmap.rows().size(), 2);
+  CHECK(int(roadmap.rows()[1].role) == int(Role::weights));
 }

@@ -101,6 +101,8 @@ TEST_CASE("bad options and files get one clear line and exit code 2") {
       {"--history /dev/null", "--history: [check_writable] /dev/null: is not a regular file"},
       {"--plot /nowhere/p.svg", "--plot: [plot] /nowhere/p.svg: cannot be written"},
       {"--save " + directory, "--save: [check_writable] " + directory + ": is a directory"},
+      {"--report run.txt", "--report: must end with .html: run.txt"},
+      {"--report /nowhere/run.html", "cannot be written"},
       {"--plot curves.gif", "--plot: [plot] curves.gif: is not the name of a .svg, .html or .png"},
       {"--save /nowhere/s", "--save: [check_writable] /nowhere/s: cannot be written"},
       {"--patience 3", "--patience: needs --validation"},

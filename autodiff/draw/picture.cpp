@@ -137,19 +137,24 @@ class Painter {
       if (folded_[box]) found = box;
     return found;
   }
-  /// What stands for a node: itself, a folded box, or its only reader.
-  std::size_t key(std::size_t i) const {
-    if (const auto box = fold_of(i)) return loss_ + box;
-    if (into_reader_ && i != loss_ && node(i).operation && tape_.name(i).empty() && readers_[i].size() == 1 &&
-        box_of_[readers_[i][0]] == box_of_[i])
-      return key(readers_[i][0]);
-    return i;
+  /// What stands for each node: itself, a folded box, or its only reader.
+  void find_keys() {
+    keys_.resize(loss_ + 1);
+    for (std::size_t i = loss_ + 1; i-- > 0;) {
+      const auto box = fold_of(i);
+      keys_[i] = box ? loss_ + box : joins_reader(i) ? keys_[readers_[i][0]] : i;
+    }
   }
-  std::size_t visible() const {
-    std::set<std::size_t> keys;
+  bool joins_reader(std::size_t i) const {
+    return into_reader_ && i != loss_ && node(i).operation && tape_.name(i).empty() && readers_[i].size() == 1 &&
+           box_of_[readers_[i][0]] == box_of_[i];
+  }
+  std::size_t visible() {
+    find_keys();
+    std::set<std::size_t> shown;
     for (std::size_t i = 0; i <= loss_; ++i)
-      if (needed_[i] && !inlined_[i]) keys.insert(key(i));
-    return keys.size();
+      if (needed_[i] && !inlined_[i]) shown.insert(keys_[i]);
+    return shown.size();
   }
   /// The innermost boxes first; then what has no name goes to its only reader.
   void fold_boxes() {
@@ -159,18 +164,26 @@ class Painter {
       for (std::size_t box = 1; box < picture_.boxes.size(); ++box)
         if (picture_.boxes[box].depth == depth) folded_[box] = true;
     into_reader_ = visible() > options_.most_nodes;
+    find_keys();
   }
 
   void add(std::size_t i) {
-    const auto [entry, fresh] = place_.try_emplace(key(i), picture_.nodes.size());
+    const auto [entry, fresh] = place_.try_emplace(keys_[i], picture_.nodes.size());
     if (fresh) picture_.nodes.emplace_back();
     auto& shown = picture_.nodes[entry->second];
     if (const auto box = fold_of(i))
       add_folded(shown, box, i);
-    else if (key(i) != i)
-      shown.operation += std::string(node(i).operation->name()) + ", ";
+    else if (keys_[i] != i)
+      add_joined(shown, i);
     else
       add_single(shown, i);
+  }
+
+  /// Of many, the last ones, which stand next to the reader.
+  void add_joined(PictureNode& shown, std::size_t i) {
+    constexpr std::size_t most = 60;
+    shown.operation += std::string(node(i).operation->name()) + ", ";
+    if (shown.operation.size() > most) shown.operation = "..., " + std::string(node(i).operation->name()) + ", ";
   }
 
   void add_single(PictureNode& shown, std::size_t i) {
@@ -226,7 +239,7 @@ class Painter {
       const auto inputs = tape_.inputs(i);
       for (std::size_t j = 0; j < inputs.size(); ++j) {
         if (inlined_[inputs[j]]) continue;
-        const auto from = place_.at(key(inputs[j])), to = place_.at(key(i));
+        const auto from = place_.at(keys_[inputs[j]]), to = place_.at(keys_[i]);
         if (from == to || !known.emplace(from, to).second) continue;
         picture_.edges.push_back({from, to});
         if (options_.cotangents && flows_back(i) && flows_[inputs[j]] && node(i).operation->differentiable(j))
@@ -265,7 +278,7 @@ class Painter {
   const std::size_t loss_;
   Picture picture_;
   std::vector<bool> needed_, flows_, inlined_, folded_;
-  std::vector<std::size_t> box_of_;
+  std::vector<std::size_t> box_of_, keys_;
   std::vector<std::vector<std::size_t>> readers_;
   std::map<std::size_t, Variable<T>> gradients_;
   std::map<std::size_t, std::size_t> place_;  // of the node in the picture, by key

@@ -8,6 +8,7 @@ namespace autodiff::detail {
 /// Throws what they do for a loss that is not a recorded number.
 template <Real T>
 void check_recorded(std::string_view caller, const Variable<T>& loss) {
+  Tape<T>::check_operands(caller, std::span(&loss, 1));
   if (!loss.recorded())
     fail<PlainError>(caller, "the loss is a plain value, recorded on no tape: ", Dims(loss.shape()));
   if (loss.size() != 1) fail<ShapeError>(caller, "the loss must have one element: ", Dims(loss.shape()));

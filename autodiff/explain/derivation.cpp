@@ -110,6 +110,7 @@ std::string padded(std::string text, std::size_t width) {
 template <Real T>
 Derivation explain(const Variable<T>& loss, const Variable<T>& weight, const std::vector<std::size_t>& element) {
   detail::check_loss("explain", loss);
+  Tape<T>::check_operands("explain", std::span(&weight, 1));
   if (!weight.recorded())
     fail<PlainError>("explain", "the weight is a plain value, recorded on no tape: ", Dims(weight.shape()));
   if (!weight.beside(loss)) fail<TapeError>("explain", "weight and loss belong to two tapes: ", Dims(weight.shape()));
@@ -175,9 +176,9 @@ std::string Derivation::text() const {
   }
   if (paths_.empty())
     text << "\nno path: on each, a factor is zero\n";
-  else if (path_count_ == 1)
+  else if (path_count_ == 1 && !paths_[0].factors.empty())
     write_chain(text, paths_[0]);
-  else
+  else if (path_count_ != 1)
     write_paths(text, paths_, path_count_);
   return text.str();
 }

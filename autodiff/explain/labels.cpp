@@ -1,5 +1,6 @@
 #include "labels.hpp"
 
+#include <cmath>
 #include <cstdio>
 
 namespace autodiff::detail {
@@ -51,6 +52,7 @@ std::string number(double x) {
 }
 
 std::string percent(double share) {
+  if (std::isnan(share)) return "-";
   char text[32];
   std::snprintf(text, sizeof text, "%.3g %%", 100 * share);
   return text;

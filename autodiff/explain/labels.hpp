@@ -31,7 +31,7 @@ class Labels {
 std::string indices(Dims shape, std::size_t flat);
 /// Four digits: "0.1234", "1.234e-07".
 std::string number(double x);
-/// "12.5 %".
+/// "12.5 %"; "-" for NaN.
 std::string percent(double share);
 
 /// Rows and columns in brackets; of long axes the first and the last three.

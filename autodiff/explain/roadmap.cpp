@@ -182,13 +182,13 @@ std::string Roadmap::text() const {
     arrays += holds_parameters(row.role) ? row.nodes : 0;
     table.add({first ? title(row.role) : "", row.layer ? std::to_string(row.layer) : "-", row.name,
                (row.nodes > 1 ? std::to_string(row.nodes) + " x " : "") + to_string(Dims(row.shape)), number(row.value),
-               number(row.gradient), percent(row.zero), std::isnan(row.saturated) ? "-" : percent(row.saturated),
-               percent(row.non_finite)});
+               number(row.gradient), percent(row.zero), percent(row.saturated), percent(row.non_finite)});
     before = &row;
   }
-  text << table.text(4) << parameters() << " parameters in " << arrays << (arrays == 1 ? " array\n" : " arrays\n");
+  text << table.text(4) << parameters() << (parameters() == 1 ? " parameter in " : " parameters in ") << arrays
+       << (arrays == 1 ? " array\n" : " arrays\n");
   for (const auto& row : rows_)
-    if (!row.note.empty()) text << row.name << " cannot be classified: it is " << row.note << '\n';
+    if (!row.note.empty()) text << row.name << " cannot be classified: it " << row.note << '\n';
   if (std::ranges::none_of(rows_, [](const auto& row) { return row.role <= Role::hidden; }))
     text << "no units were found: no weight meets data in a product\n";
   return text.str();

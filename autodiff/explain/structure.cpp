@@ -1,7 +1,7 @@
 #include "structure.hpp"
 
 #include <algorithm>
-#include <array>
+#include <unordered_set>
 
 #include "../sweep.hpp"
 
@@ -154,19 +154,17 @@ class Reader {
   void enter(std::uint32_t i) {
     bool any = false;
     for (auto j : tape_.inputs(i))
-      if (s_.made[j] == Made::parameter && s_.flows[j])
-        any = true, explain_not(j, "used inside an operation of several steps");
+      if (s_.made[j] == Made::parameter && s_.flows[j]) {
+        any = true;
+        for (auto leaf : leaves_of(j)) why_[leaf] = "is used inside an operation of several steps";
+      }
     if (!any) return;
-    product_[i] = nested_[i] = s_.nested = true;
+    nested_[i] = s_.nested = true;
+    for (std::size_t k = 0; k < node(i).operation->results() && i + k <= s_.loss; ++k) product_[i + k] = true;
     ++s_.layer[i];
   }
-  void explain_not(std::uint32_t i, const char* why) {
-    if (!node(i).operation) why_[i] = why;
-    for (auto j : tape_.inputs(i))
-      if (node(i).operation && s_.made[j] == Made::parameter) explain_not(j, why);
-  }
   void either_is_data(std::uint32_t i, std::uint32_t one, std::uint32_t other) {
-    why_[one] = why_[other] = "multiplied by another variable: either may be the input";
+    why_[one] = why_[other] = "is multiplied by another variable: either may be the input";
     s_.made[i] = Made::data, s_.layer[i] = 1;
   }
 
@@ -192,13 +190,24 @@ class Reader {
     return i;
   }
   void assign(std::uint32_t i, Role role, std::uint32_t layer, std::uint32_t at) {
-    if (node(i).operation) {
-      for (auto j : tape_.inputs(i))
-        if (s_.made[j] == Made::parameter && s_.flows[j]) assign(j, role, layer, at);
-      return;
+    for (auto leaf : leaves_of(i)) {
+      if (role == Role::bias) added_.emplace_back(leaf, at);
+      if (role_[leaf] != Role::weight) role_[leaf] = role, s_.layer[leaf] = layer;
     }
-    if (role == Role::bias) added_.emplace_back(i, at);
-    if (role_[i] != Role::weight) role_[i] = role, s_.layer[i] = layer;
+  }
+  /// The variables that a value made of parameters depends on.
+  std::vector<std::uint32_t> leaves_of(std::uint32_t i) const {
+    std::vector<std::uint32_t> leaves, waiting{i};
+    std::unordered_set<std::uint32_t> met{i};
+    while (!waiting.empty()) {
+      const auto next = waiting.back();
+      waiting.pop_back();
+      if (!node(next).operation) leaves.push_back(next);
+      for (auto j : tape_.inputs(next))
+        if (node(next).operation && s_.made[j] == Made::parameter && s_.flows[j] && met.insert(j).second)
+          waiting.push_back(j);
+    }
+    return leaves;
   }
 
   /// From a product on, what adds to it and to nothing else.
@@ -257,11 +266,11 @@ class Reader {
   }
   /// What is added behind the units, and nowhere else, is no bias.
   void drop_penalties() {
+    std::vector<bool> kept(s_.loss + 1, false);
+    for (const auto& [bias, at] : added_) kept[bias] = kept[bias] || !of_loss_[at];
     for (const auto& [bias, at] : added_)
-      if (of_loss_[at] && role_[bias] == Role::bias && std::ranges::none_of(added_, [&](const auto& other) {
-            return other.first == bias && !of_loss_[other.second];
-          }))
-        role_[bias] = Role::none, s_.layer[bias] = 0, why_[bias] = "added to the loss alone";
+      if (!kept[bias] && role_[bias] == Role::bias)
+        role_[bias] = Role::none, s_.layer[bias] = 0, why_[bias] = "is added to the loss alone";
   }
   bool smaller(std::uint32_t i) const {
     std::size_t largest = 0;

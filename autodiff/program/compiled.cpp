@@ -118,25 +118,30 @@ class Compiler {
       }
   }
 
-  /// What is computed outside of any scope, by what it is for: "output 0", "update of layer1/W", or who reads it.
-  std::vector<std::string> purposes() const {
-    std::vector<std::string> purposes(graph_.nodes.size());
-    std::vector<bool> known(graph_.nodes.size());
-    const auto note = [&](std::uint32_t node, std::string purpose) {
-      if (graph_.nodes[node].where.empty()) known[node] = true, purposes[node] = std::move(purpose);
-    };
-    for (std::size_t k = 0; k < graph_.outputs.size(); ++k) note(graph_.outputs[k].node, "output " + std::to_string(k));
-    for (std::size_t k = 0; k < graph_.nexts.size(); ++k) {
-      const auto& state = graph_.nodes[graph_.states[k]].where;
-      note(graph_.nexts[k].node, "update of " + (state.empty() ? "state " + std::to_string(k) : state));
-    }
-    for (std::size_t i = graph_.nodes.size(); i-- > 0;) {
+  /// For what is computed outside of any scope, what it is for: the number of a node, whose place that is, behind all
+  /// nodes that of an output, and then that of an update.
+  std::vector<std::uint32_t> purposes() const {
+    const auto nodes = static_cast<std::uint32_t>(graph_.nodes.size());
+    std::vector<std::uint32_t> purposes(nodes, nowhere);
+    for (std::uint32_t k = 0; k < graph_.outputs.size(); ++k) purposes[graph_.outputs[k].node] = nodes + k;
+    for (std::uint32_t k = 0; k < graph_.nexts.size(); ++k)
+      purposes[graph_.nexts[k].node] = nodes + static_cast<std::uint32_t>(graph_.outputs.size()) + k;
+    for (std::uint32_t i = nodes; i-- > 0;) {
       const auto& node = graph_.nodes[i];
+      if (!node.where.empty()) purposes[i] = i;
       for (const auto& input : node.inputs)  // of several readers, the first is the last to say
-        if (node.live && !known[input.node] && graph_.nodes[input.node].where.empty())
-          purposes[input.node] = node.where.empty() ? purposes[i] : node.where;
+        if (auto& its = purposes[input.node]; node.live && (its == nowhere || its < nodes)) its = purposes[i];
     }
     return purposes;
+  }
+  std::string place_of(std::uint32_t purpose) const {
+    const auto nodes = static_cast<std::uint32_t>(graph_.nodes.size());
+    if (purpose == nowhere) return {};
+    if (purpose < nodes) return graph_.nodes[purpose].where;
+    const std::size_t k = purpose - nodes, outputs = graph_.outputs.size();
+    if (k < outputs) return "output " + std::to_string(k);
+    const auto& state = graph_.nodes[graph_.states[k - outputs]].where;
+    return "update of " + (state.empty() ? "state " + std::to_string(k - outputs) : state);
   }
 
   /// Whether a node is read outside of what it is computed with, or is a result.
@@ -153,42 +158,47 @@ class Compiler {
 
   /// Of an instruction alone, its operation; else of all nodes of the cluster, but for what stays within.
   ProgramReport::Cost cost_of(const Instruction& instruction, const std::vector<bool>& escapes,
-                              const std::vector<std::string>& purposes) const {
+                              const std::vector<std::uint32_t>& purposes) {
     ProgramReport::Cost cost{{}, 0, 0};
-    std::vector<std::uint32_t> nodes{instruction.node}, read;
-    if (!instruction.alone()) nodes = plan_.schedule.groups[plan_.schedule.group_of[instruction.node]].nodes;
+    const auto group = plan_.schedule.group_of[instruction.node];
+    const auto nodes =
+        instruction.alone() ? std::span(&instruction.node, 1) : std::span(plan_.schedule.groups[group].nodes);
+    auto& [read, places, shapes] = counted_;
+    read.clear(), places.clear();
     for (auto i : nodes) {
       const auto& node = graph_.nodes[i];
-      cost.where.push_back(node.where.empty() ? purposes[i] : node.where);
-      std::vector<Dims> shapes;
-      std::vector<Shape> viewed;
-      for (const auto& input : node.inputs) viewed.push_back(graph_.view_of(input).shape);
-      for (std::size_t k = 0; k < node.arity; ++k) shapes.emplace_back(viewed[k]);
+      places.push_back(purposes[i]);
+      shapes.clear();
+      for (std::size_t k = 0; k < node.arity; ++k)
+        shapes.emplace_back(node.inputs[k].view ? node.inputs[k].view->shape : graph_.nodes[node.inputs[k].node].shape);
       if (node.operation) cost.arithmetic += node.operation->arithmetic(shapes);
       const std::size_t results = instruction.alone() && node.operation ? node.operation->results() : 1;
       for (std::size_t k = 0; k < results; ++k)
         if (instruction.alone() || escapes[i + k]) cost.bytes += double(graph_.nodes[i + k].size() * sizeof(T));
       for (const auto& input : node.inputs)
-        if (std::ranges::find(nodes, input.node) == nodes.end()) read.push_back(input.node);
+        if (instruction.alone() || plan_.schedule.group_of[input.node] != group) read.push_back(input.node);
     }
-    std::ranges::sort(read);
-    read.erase(std::unique(read.begin(), read.end()), read.end());
+    for (auto* all : {&read, &places}) {
+      std::ranges::sort(*all);
+      all->erase(std::unique(all->begin(), all->end()), all->end());
+    }
     for (auto i : read) cost.bytes += double(graph_.nodes[i].size() * sizeof(T));
+    for (auto purpose : places)
+      if (auto where = place_of(purpose); std::ranges::find(cost.where, where) == cost.where.end())
+        cost.where.push_back(std::move(where));
     return cost;
   }
 
   /// " for layer1/a, layer1/h and 2 more".
   static std::string places(const std::vector<std::string>& where) {
-    std::vector<std::string> known;
-    for (const auto& place : where)
-      if (!place.empty() && std::ranges::find(known, place) == known.end()) known.push_back(place);
     std::string text;
-    for (std::size_t k = 0; k < known.size() && k < 3; ++k) text += (k ? ", " : " for ") + known[k];
-    return known.size() > 3 ? text + " and " + std::to_string(known.size() - 3) + " more" : text;
+    for (std::size_t k = 0; k < where.size() && k < 3; ++k) text += (k ? ", " : " for ") + where[k];
+    return where.size() > 3 ? text + " and " + std::to_string(where.size() - 3) + " more" : text;
   }
 
   void describe_instructions() {
     report_.instructions = made_.instructions.size();
+    report_.costs.reserve(report_.instructions), report_.steps.reserve(report_.instructions);
     const auto escapes = read_elsewhere();
     const auto purposes = this->purposes();
     for (const auto& instruction : made_.instructions) {
@@ -197,7 +207,7 @@ class Compiler {
       report_.costs.push_back(cost_of(instruction, escapes, purposes));
       if (instruction.alone()) {
         text = describe(node);
-        if (node.where.empty()) text += " for " + purposes[instruction.node];
+        if (node.where.empty()) text += places(report_.costs.back().where);
         if (instruction.kind == Instruction::Kind::copy) text += ", copied";
         if (instruction.kind == Instruction::Kind::accumulation) text += ", accumulated";
       } else {
@@ -217,6 +227,10 @@ class Compiler {
   Memory& memory_ = made_.memory;
   ProgramReport& report_ = made_.report;
   Plan<T> plan_;  // but for memory and code, which runs need
+  struct {
+    std::vector<std::uint32_t> read, places;
+    std::vector<Dims> shapes;
+  } counted_;  // kept from instruction to instruction, to take no memory
   std::vector<std::shared_ptr<const Array<T>>> first_;
   std::vector<StateCell<T>> cells_;
 };

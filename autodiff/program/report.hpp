@@ -34,7 +34,7 @@ struct ProgramReport {
   };
   std::vector<Step> steps;  // the instructions, in order
   struct Cost {
-    std::vector<std::string> where;  // its nodes' names, or scopes; outside of any, what they are for: "output 0"
+    std::vector<std::string> where;  // names or scopes of its nodes; outside of any, what they are for: "output 0"
     double bytes;                    // that it reads and writes
     double arithmetic;               // additions and multiplications, by what operations declare
   };

@@ -20,6 +20,7 @@ Run<T>::Run(Module<T>& model, Optimiser<T>& optimiser, const Loss<T>& loss, Sour
       optimiser_(optimiser),
       data_(data),
       options_(options),
+      loss_(loss),
       steps_(options.batch == 0 ? 0 : (data.size() + (options.drop_last ? 0 : options.batch - 1)) / options.batch),
       samples_(std::min(steps_ * options.batch, data.size())),
       parts_(loss.parts()),
@@ -236,9 +237,10 @@ void Run<T>::finish_epoch() {
   auto now = moment(state_.epochs + 1, loss);
   std::vector<double> numbers{static_cast<double>(now.epoch), loss};
   for (const double part : state_.parts) numbers.push_back(part / state_.weight);
+  Evaluation<T> result;
   guard([&] {
     if (options_.validation) {
-      const auto result = evaluator_(*options_.validation);
+      result = evaluator_(*options_.validation);
       numbers.push_back(result.loss);
       numbers.insert(numbers.end(), result.parts.begin(), result.parts.end());
       for (const auto& metric : options_.metrics) numbers.push_back(metric(result.predictions, result.targets));
@@ -253,6 +255,10 @@ void Run<T>::finish_epoch() {
   std::ranges::fill(state_.parts, 0);
 
   write_history(false);
+  if (options_.report)
+    guard([&] {
+      report(options_.validation ? &result.predictions : nullptr, options_.validation ? &result.targets : nullptr);
+    });
   call(options_.after_epoch, now);
   end_ = over();
   if (!end_ && now.stop) end_ = End::stopped;
@@ -264,6 +270,8 @@ void Run<T>::finish_epoch() {
 
 template <Real T>
 FitReport Run<T>::operator()() {
+  if (options_.report)
+    for (const auto& [name, parameter] : model_.parameters()) before_[name] = parameter.value();
   for (end_ = over(); !end_;) {
     run_steps();
     if (!end_) finish_epoch();

@@ -8,6 +8,7 @@
 #include <nn/optim/schedules.hpp>
 #include <nn/report/history.hpp>
 #include <nn/report/metrics.hpp>
+#include <nn/report/report.hpp>
 
 #include "training_step.hpp"
 
@@ -80,6 +81,8 @@ struct FitOptions {
   std::filesystem::path history = {};
   /// Where progress is shown, see Progress; by default nowhere.
   std::ostream* progress = nullptr;
+  /// What is written after every epoch; must outlive the run.
+  Report* report = nullptr;
 
   /// Where all that a run needs to go on is saved, when it ends or is interrupted, after every `checkpoint_epochs`
   /// epochs and, within them, every `checkpoint_steps` steps; 0: not then.

@@ -46,6 +46,11 @@ class Run {
   void load();
   void save();
 
+  // run_report.cpp
+  std::vector<Observed> observe();
+  void observe_updates(std::vector<Observed>& observed);
+  void report(const Array<T>* predictions, const Array<T>* targets);
+
   // fit.cpp
   void check() const;
   void name_columns();
@@ -71,6 +76,7 @@ class Run {
   Optimiser<T>& optimiser_;
   Source<T>& data_;
   const FitOptions<T>& options_;
+  const Loss<T> loss_;
   const std::size_t steps_, samples_;     // that an epoch has
   const std::vector<std::string> parts_;  // of the loss
   TrainingStep<T> step_;
@@ -85,7 +91,8 @@ class Run {
   bool largest_ = false;              // is better
   RunState state_;
   History history_;
-  std::vector<Array<T>> best_;  // in the order of named_arrays()
+  std::vector<Array<T>> best_;              // in the order of named_arrays()
+  std::map<std::string, Array<T>> before_;  // parameters at the last report
   std::optional<End> end_;
   bool saved_ = false;  // whether the checkpoint is up to date
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();

@@ -1,0 +1,72 @@
+// The report of a training run: one file that a browser opens from disk.
+#pragma once
+
+#include <filesystem>
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "history.hpp"
+
+namespace nn {
+
+/// How often numbers lie in each of the bins that divide -most to most evenly.
+struct Distribution {
+  static constexpr std::size_t bins = 21;
+  double most = 0;
+  std::vector<std::size_t> counts = {};
+};
+
+/// Parameters or units of a layer, as they are after an epoch.
+struct Observed {
+  std::string role, name;  // "weights", "biases", "hidden units", "output units"
+  std::size_t layer = 0;   // from 1 at the input
+  // Norms of values and gradients; shares of units that are zero, and that are saturated. NaN: not known.
+  double value = 0, gradient = 0, zero = 0, saturated = std::numeric_limits<double>::quiet_NaN();
+  /// By what part of its norm a parameter moved in a step, on the average of the epoch. NaN for units.
+  double update = std::numeric_limits<double>::quiet_NaN();
+  Distribution values = {}, gradients = {};
+};
+
+/// What a teacher would say: of layers that learn much slower than others, of units that are dead or saturated, of
+/// steps that are too long.
+std::vector<std::string> remarks(std::span<const Observed> observed);
+
+struct ReportOptions {
+  std::string title = "Training";
+  /// Names of the classes in the confusion matrix; by default their numbers.
+  std::vector<std::string> classes = {};
+  /// How many samples, the first ones, units and gradients are those of.
+  std::size_t samples = 128;
+};
+
+/// Given to fit, see FitOptions::report, it is written whole after every epoch: curves of the history, which show their
+/// numbers where one points; layers by epoch, with distributions, updates and remarks; and the confusion matrix of the
+/// validation data. The file needs nothing else, follows the browser's light or dark, and prints. Where there are more
+/// than 100 epochs, layers are shown of some of them, evenly.
+class Report {
+ public:
+  /// Throws ValueError for no samples, and a path that does not end in .html.
+  explicit Report(std::filesystem::path path, ReportOptions options = {});
+  const ReportOptions& options() const { return options_; }
+
+  /// Takes what an epoch has come to, and writes the file; the old one is there until the new one is. `confusion`
+  /// counts by true class, then by predicted one; it may be empty. Throws DataError where the file cannot be written.
+  void add(const History& history, std::vector<Observed> observed, std::vector<std::vector<std::size_t>> confusion);
+  /// The file as it was written last.
+  const std::string& html() const { return html_; }
+
+ private:
+  struct Epoch {
+    std::size_t number;
+    std::vector<Observed> observed;
+  };
+  std::filesystem::path path_;
+  ReportOptions options_;
+  std::vector<Epoch> epochs_;
+  std::size_t every_ = 1;  // of how many epochs one is kept
+  std::string html_;
+};
+
+}  // namespace nn
