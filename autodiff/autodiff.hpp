@@ -24,6 +24,7 @@
 #include "ops/order.hpp"
 #include "ops/pad.hpp"
 #include "ops/random.hpp"
+#include "ops/recurrence.hpp"
 #include "ops/reduce.hpp"
 #include "ops/rounding.hpp"
 #include "ops/shape.hpp"
