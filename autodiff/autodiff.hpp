@@ -28,6 +28,7 @@
 #include "ops/pad.hpp"
 #include "ops/pool.hpp"
 #include "ops/random.hpp"
+#include "ops/recurrence.hpp"
 #include "ops/reduce.hpp"
 #include "ops/rounding.hpp"
 #include "ops/shape.hpp"

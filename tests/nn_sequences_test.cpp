@@ -89,7 +89,7 @@ std::shared_ptr<nn::Module<double>> make(A... arguments) {
 }  // namespace
 
 TEST_CASE("recurrent layers and cells agree with PyTorch") {
-  const nn::RecurrentOptions two{.layers = 2}, both{.layers = 2, .bidirectional = true}, one;
+  const nn::RecurrentOptions two{.layers = 2}, both{.layers = 2, .bidirectional = true};
   const Array<double> lengths{4, 5, 1};
   const Case cases[] = {
       {"rnn", make<nn::RNN<double>>(3, 4), {{2, 5, 3}, {1, 2, 4}}},
@@ -218,5 +218,7 @@ TEST_CASE("sequence layers say what does not fit") {
   CHECK(error_of([&] { nn::MultiHeadAttention<double>(5, 2); }) ==
         "[multi_head_attention] the heads must divide the width: 2 and 5");
   CHECK(error_of([&] { heads(zeros({2, 3, 5})); }) == "[multi_head_attention] needs (samples, length, 4): (2, 3, 5)");
-  CHECK(error_of([&] { heads(Variables{zeros({2, 3, 4}), zeros({2, 2})}); }).find("the mask must broadcast") != std::string::npos);
+  CHECK(error_of([&] {
+          heads(Variables{zeros({2, 3, 4}), zeros({2, 2})});
+        }).find("the mask must broadcast") != std::string::npos);
 }

@@ -1,7 +1,8 @@
-// Softmax, the losses and attention, against their definitions in long double.
+// Softmax, the losses, attention and steps of an LSTM, against their definitions in long double.
 #include "cases.hpp"
 
 #include <autodiff/ops/structs/attention.hpp>
+#include <autodiff/ops/structs/recurrence.hpp>
 #include <autodiff/ops/structs/softmax.hpp>
 
 namespace test {
@@ -200,6 +201,68 @@ std::vector<Case> cases<ad::AttentionGradient>() {
 }
 
 AUTODIFF_ATTENTION(TEST_OPERATION)
+
+/// The step by its definition: of gates (..., 4 units), and their sum at an index of a cell.
+double lstm(const Arrays& at, const Index& index, bool cell) {
+  const std::size_t units = at[2].shape().back();
+  const auto gate = [&](std::size_t k) {
+    Index of = index;
+    of.back() += k * units;
+    return static_cast<long double>(broadcast_at(at[0], of)) + broadcast_at(at[1], of);
+  };
+  const auto logistic = [](long double x) { return 1 / (1 + std::exp(-x)); };
+  const long double c = logistic(gate(1)) * broadcast_at(at[2], index) + logistic(gate(0)) * std::tanh(gate(2));
+  return static_cast<double>(cell ? c : logistic(gate(3)) * std::tanh(c));
+}
+
+template <>
+std::vector<Case> cases<ad::LstmCell>() {
+  std::vector<Case> result;
+  for (const std::size_t units : {1, 3, 17}) {
+    const auto at = units == 17 ? samples({{68}, {68}, {17}}) : samples({{2, 4 * units}, {2, 4 * units}, {2, units}});
+    result.push_back({"h and c",
+                      [](const auto& x) {
+                        const auto [h, c] = lstm_cell(x[0], x[1], x[2]);
+                        return h + 2 * c;
+                      },
+                      at,
+                      [](const Arrays& from) {
+                        return build(from[2].shape(),
+                                     [&](const Index& i) { return lstm(from, i, false) + 2 * lstm(from, i, true); });
+                      }});
+    result.push_back({"h alone", [](const auto& x) { return lstm_cell(x[0], x[1], x[2])[0]; }, at,
+                      [](const Arrays& from) {
+                        return build(from[2].shape(), [&](const Index& i) { return lstm(from, i, false); });
+                      }});
+  }
+  return result;
+}
+/// Of gates, c and the cotangents: against the gradient of the step from gates that are as they would be.
+template <>
+std::vector<Case> cases<ad::LstmCellGradient>() {
+  return {{"gates and c",
+           [](const auto& x) {
+             const auto [of_gates, of_c] = listed(ad::LstmCellGradient{}, x[0], x[1], x[2], x[3]);
+             return concatenate(std::vector{of_gates, of_c}, -1);
+           },
+           {sample({2, 12}, 0.1, 0.9), sample({2, 3}, -1, 1, 2), sample({2, 3}, -1, 1, 3), sample({2, 3}, -1, 1, 4)},
+           [](const Arrays& at) {
+             ad::Tape<double> tape;
+             const auto gates = split(ad::Variable<double>(at[0]), 4, -1);
+             Variables<double> sums;  // from which such gates come
+             for (std::size_t k = 0; k < 4; ++k)
+               sums.push_back(tape.variable(k == 2 ? atanh(gates[k]) : log(gates[k] / (1 - gates[k]))));
+             const auto c = tape.variable(at[1]);
+             const auto next = logistic(sums[1]) * c + logistic(sums[0]) * tanh(sums[2]);
+             const auto loss = sum(logistic(sums[3]) * tanh(next) * at[2] + next * at[3]);
+             sums.push_back(c);
+             Variables<double> slopes;
+             for (const auto& each : gradient(loss, sums)) slopes.emplace_back(each);
+             return concatenate(slopes, -1).value();
+           }}};
+}
+
+AUTODIFF_RECURRENCE(TEST_OPERATION)
 
 TEST_CASE("attention over many blocks is that of all weights at once") {
   const Array<double> some = build({150, 1100}, [](const Index& i) { return (i[0] * 7 + i[1] * 3) % 5 != 0; });

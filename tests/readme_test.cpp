@@ -13,6 +13,7 @@
 #include <autodiff/ops/structs/matrices.hpp>
 #include <autodiff/ops/structs/order.hpp>
 #include <autodiff/ops/structs/random.hpp>
+#include <autodiff/ops/structs/recurrence.hpp>
 #include <autodiff/ops/structs/reduce.hpp>
 #include <autodiff/ops/structs/rounding.hpp>
 #include <autodiff/ops/structs/shape.hpp>
@@ -43,9 +44,9 @@ std::string readme() { return text_of(AUTODIFF_README); }
 
 /// The families, each a section of operations.md and a header.
 const std::vector<std::string> families{
-    "activations", "arithmetic", "elementary", "index",   "linalg",   "decompositions", "einsum", "fourier",
-    "matrices",    "solve",      "losses",     "order",   "pad",      "random",         "reduce", "rounding",
-    "shape",       "slice",      "softmax",    "special", "attention"};
+    "activations", "arithmetic", "elementary", "index",   "linalg",    "decompositions", "einsum", "fourier",
+    "matrices",    "solve",      "losses",     "order",   "pad",       "random",         "reduce", "rounding",
+    "shape",       "slice",      "softmax",    "special", "attention", "recurrence"};
 
 /// The names in backticks in the rows of a family's table.
 std::set<std::string> table(const std::string& family) {
@@ -87,7 +88,7 @@ std::vector<std::string> listed_names() {
               AUTODIFF_LINALG(NAME) AUTODIFF_ORDER(NAME) AUTODIFF_RANDOM(NAME) AUTODIFF_REDUCE(NAME)
                   AUTODIFF_ROUNDING(NAME) AUTODIFF_SHAPE(NAME) AUTODIFF_SLICE(NAME) AUTODIFF_SOFTMAX(NAME)
                       AUTODIFF_SPECIAL(NAME) AUTODIFF_MATRICES(NAME) AUTODIFF_SOLVE(NAME) AUTODIFF_DECOMPOSITIONS(NAME)
-                          AUTODIFF_FOURIER(NAME) AUTODIFF_ATTENTION(NAME)};
+                          AUTODIFF_FOURIER(NAME) AUTODIFF_ATTENTION(NAME) AUTODIFF_RECURRENCE(NAME)};
 #undef NAME
 }
 
@@ -97,22 +98,23 @@ TEST_CASE("operations.md names every listed operation") {
   std::set<std::string> names;
   for (const auto& family : families) names.merge(table(family));
   REQUIRE(names.size() > 100);
-  // The public names of these are solve, inverse, the gradient of determinant, fft, rfft and irfft, and the gradient of
-  // attention.
+  // The public names of these are solve, inverse, the gradient of determinant, fft, rfft and irfft, and gradients
+  // of attention and lstm_cell.
   const std::set<std::string> behind{"factor",
                                      "solve_factored",
                                      "cofactors",
                                      "fourier",
                                      "real_fourier",
                                      "inverse_real_fourier",
-                                     "scaled_dot_product_attention_gradient"};
+                                     "scaled_dot_product_attention_gradient",
+                                     "lstm_cell_gradient"};
   for (const auto& name : listed_names()) CHECK_MESSAGE((names.contains(name) || behind.contains(name)), name);
 }
 
 TEST_CASE("operations.md has a table for each family, of the functions that its header declares") {
   for (const auto& family : families) {
     const auto names = table(family), functions = declared(family);
-    CHECK_MESSAGE(functions.size() > 1, family);
+    CHECK_MESSAGE(functions.size() > 0, family);
     for (const auto& name : functions) CHECK_MESSAGE(names.contains(name), family << " lacks " << name);
     for (const auto& name : names)
       CHECK_MESSAGE((functions.contains(name) || name == "embed" || name == "ravel_index"),

@@ -37,10 +37,8 @@ Variables<T> simple_step(const Variable<T>& inputs, const Variables<T>& state, c
 template <Real T>
 Variables<T> lstm_step(const Variable<T>& inputs, const Variables<T>& state, const Variable<T>& weight,
                        const Variable<T>&) {
-  const auto gates = split(inputs + matmul(state[0], weight), 4, -1);
-  const auto i = logistic(gates[0]), f = logistic(gates[1]), g = tanh(gates[2]), o = logistic(gates[3]);
-  const auto c = f * state[1] + i * g;
-  return {o * tanh(c), c};
+  auto [h, c] = lstm_cell(inputs, matmul(state[0], weight), state[1]);
+  return {h, c};
 }
 
 template <Real T>
