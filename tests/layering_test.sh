@@ -40,7 +40,7 @@ forbid "the engine asks no operation what it is" 'typeid|dynamic_cast|dynamic_po
   $engine autodiff/op.hpp autodiff/op.cpp
 forbid "the engine names no operation" "\"($(either "$operations"))\"|\b($(either "$structs"))\b *[{(<>,]" '' $engine
 forbid "public headers of operations declare functions: structs and macros stand in ops/structs" \
-  "^(struct|#define) |${include}\"(structs|compile|checked_index)" 'struct (Range|Part|Triangular|CrossEntropyOptions) ' \
+  "^(struct|#define) |${include}\"(structs|compile|checked_index)" 'struct (Range|Part|Triangular|CrossEntropyOptions|(Convolve|ConvolveTransposed|Unfold|MaxPool|AveragePool)Options) ' \
   $(find autodiff/ops -maxdepth 1 -name '*.hpp' -not -name compile.hpp -not -name checked_index.hpp)
 forbid "only the library itself and its tests see the structs of operations" "${include}.*structs/" '^autodiff/ops/' \
   $(find autodiff nn examples -name '*.[hc]pp')
