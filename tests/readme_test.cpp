@@ -5,6 +5,7 @@
 #include <autodiff/ops/structs/activations.hpp>
 #include <autodiff/ops/structs/arithmetic.hpp>
 #include <autodiff/ops/structs/attention.hpp>
+#include <autodiff/ops/structs/convolution.hpp>
 #include <autodiff/ops/structs/decompositions.hpp>
 #include <autodiff/ops/structs/elementary.hpp>
 #include <autodiff/ops/structs/fourier.hpp>
@@ -12,6 +13,7 @@
 #include <autodiff/ops/structs/linalg.hpp>
 #include <autodiff/ops/structs/matrices.hpp>
 #include <autodiff/ops/structs/order.hpp>
+#include <autodiff/ops/structs/pool.hpp>
 #include <autodiff/ops/structs/random.hpp>
 #include <autodiff/ops/structs/recurrence.hpp>
 #include <autodiff/ops/structs/reduce.hpp>
@@ -44,9 +46,9 @@ std::string readme() { return text_of(AUTODIFF_README); }
 
 /// The families, each a section of operations.md and a header.
 const std::vector<std::string> families{
-    "activations", "arithmetic", "elementary", "index",   "linalg",    "decompositions", "einsum", "fourier",
-    "matrices",    "solve",      "losses",     "order",   "pad",       "random",         "reduce", "rounding",
-    "shape",       "slice",      "softmax",    "special", "attention", "recurrence"};
+    "activations", "arithmetic", "elementary", "index",   "linalg",      "decompositions", "einsum",    "fourier",
+    "matrices",    "solve",      "losses",     "order",   "pad",         "random",         "reduce",    "rounding",
+    "shape",       "slice",      "softmax",    "special", "convolution", "pool",           "attention", "recurrence"};
 
 /// The names in backticks in the rows of a family's table.
 std::set<std::string> table(const std::string& family) {
@@ -88,7 +90,8 @@ std::vector<std::string> listed_names() {
               AUTODIFF_LINALG(NAME) AUTODIFF_ORDER(NAME) AUTODIFF_RANDOM(NAME) AUTODIFF_REDUCE(NAME)
                   AUTODIFF_ROUNDING(NAME) AUTODIFF_SHAPE(NAME) AUTODIFF_SLICE(NAME) AUTODIFF_SOFTMAX(NAME)
                       AUTODIFF_SPECIAL(NAME) AUTODIFF_MATRICES(NAME) AUTODIFF_SOLVE(NAME) AUTODIFF_DECOMPOSITIONS(NAME)
-                          AUTODIFF_FOURIER(NAME) AUTODIFF_ATTENTION(NAME) AUTODIFF_RECURRENCE(NAME)};
+                          AUTODIFF_FOURIER(NAME) AUTODIFF_ATTENTION(NAME) AUTODIFF_RECURRENCE(NAME)
+                              AUTODIFF_CONVOLUTION(NAME) AUTODIFF_POOL(NAME)};
 #undef NAME
 }
 
@@ -98,14 +101,20 @@ TEST_CASE("operations.md names every listed operation") {
   std::set<std::string> names;
   for (const auto& family : families) names.merge(table(family));
   REQUIRE(names.size() > 100);
-  // The public names of these are solve, inverse, the gradient of determinant, fft, rfft and irfft, and gradients
-  // of attention and lstm_cell.
+  // The public names of these are solve, inverse, the gradient of determinant, fft, rfft and irfft, those of images,
+  // and gradients of attention and lstm_cell.
   const std::set<std::string> behind{"factor",
                                      "solve_factored",
                                      "cofactors",
                                      "fourier",
                                      "real_fourier",
                                      "inverse_real_fourier",
+                                     "convolve_with_bias",
+                                     "convolve_kernel",
+                                     "take_places",
+                                     "put_places",
+                                     "sum_pool",
+                                     "spread_pool",
                                      "scaled_dot_product_attention_gradient",
                                      "lstm_cell_gradient"};
   for (const auto& name : listed_names()) CHECK_MESSAGE((names.contains(name) || behind.contains(name)), name);

@@ -73,6 +73,10 @@ class RMSNorm : public Module<T> {
  public:
   explicit RMSNorm(std::size_t features, double epsilon = 1e-5) : RMSNorm(Shape{features}, epsilon) {}
   explicit RMSNorm(Shape features, double epsilon = 1e-5);
+  /// RMSNorm({2, 3})
+  template <std::size_t Axes>
+  explicit RMSNorm(const std::size_t (&features)[Axes], double epsilon = 1e-5)
+      : RMSNorm(Shape(std::begin(features), std::end(features)), epsilon) {}
   Variable<T> forward(const Variable<T>& x) override;
   void members(Members<T>& m) override;
 

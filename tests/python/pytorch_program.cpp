@@ -19,6 +19,11 @@ nn::Sequential<T> network(const std::string& name) {
     return nn::Sequential<T>(nn::LSTM<T>(6, 4, {.layers = 2, .bidirectional = true, .dropout = 0.1}),
                              nn::TransformerEncoderLayer<T>(8, 2, {.feedforward = 12, .norm_first = true}),
                              nn::GRU<T>(8, 5), nn::MultiHeadAttention<T>(5, 5));
+  if (name == "images")
+    return nn::Sequential<T>(nn::Conv2d<T>(1, 4, 3, {.padding = 1}), nn::BatchNorm2d<T>(4), nn::Activation<T>("relu"),
+                             nn::MaxPool2d<T>(2), nn::ConvTranspose2d<T>(4, 3, 2, {.stride = 2}),
+                             nn::GroupNorm<T>(3, 3), nn::Conv2d<T>(3, 6, 3, {.groups = 3, .bias = false}),
+                             nn::AdaptiveAvgPool2d<T>(2), nn::Flatten<T>(), nn::Linear<T>(24, 3), nn::RMSNorm<T>(3));
   throw std::invalid_argument("unknown model");
 }
 

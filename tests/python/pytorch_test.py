@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Weights of PyTorch's compute the same here, and ours do there, to 1e-6: an MLP with square layers, LayerNorm and
-BatchNorm, a model with an Embedding whose modules have other names, and one of sequences. Argument: the program that does our side.
+BatchNorm, a model with an Embedding whose modules have other names, one of sequences, and one of images. Argument: the program
+that does our side.
 Without the packages, the test is skipped."""
 import pathlib
 import subprocess
@@ -54,6 +55,12 @@ def network(name):
         return Sequences()
     if name == "words":
         return Words()
+    if name == "images":
+        return torch.nn.Sequential(
+            torch.nn.Conv2d(1, 4, 3, padding=1), torch.nn.BatchNorm2d(4), torch.nn.ReLU(), torch.nn.MaxPool2d(2),
+            torch.nn.ConvTranspose2d(4, 3, 2, stride=2), torch.nn.GroupNorm(3, 3),
+            torch.nn.Conv2d(3, 6, 3, groups=3, bias=False), torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten(),
+            torch.nn.Linear(24, 3), torch.nn.RMSNorm(3, eps=1e-5))
     if name == "square":
         return torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.Tanh(), torch.nn.Linear(8, 8))
     return torch.nn.Sequential(
@@ -66,6 +73,8 @@ def samples(name, dtype, count=32):
         return torch.randn(count, 7, 6, dtype=dtype)
     if name == "words":
         return torch.randint(10, (count, 3)).to(dtype)
+    if name == "images":
+        return torch.randn(count, 1, 8, 8, dtype=dtype)
     return torch.randn(count, 8, dtype=dtype)
 
 
@@ -93,7 +102,7 @@ with tempfile.TemporaryDirectory() as directory, torch.no_grad():
     folder = pathlib.Path(directory)
     weights, x_file, y_file = folder / "weights", folder / "x", folder / "y"
     for precision, dtype, tolerance in (("float", torch.float32, 1e-6), ("double", torch.float64, 1e-12)):
-        for name in ("mlp", "square", "words", "sequences"):
+        for name in ("mlp", "square", "words", "sequences", "images"):
             what = f"{precision} {name}"
             with torch.enable_grad():
                 model = trained(name, dtype)
