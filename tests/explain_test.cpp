@@ -456,6 +456,9 @@ TEST_CASE("a plain network is drawn by layers, and without graphviz") {
       "[draw] this picture as a .svg needs graphviz, whose program dot is not installed: install it, or "
       "write a .dot or .txt instead",
       ad::ValueError);
+  T columns;  // W x, whose weights are recorded the other way round
+  const auto y = ad::matmul(columns.variable(A{{1, 2}, {3, 4}, {5, 6}}, "W"), columns.constant(A{0.1, 0.2}));
+  CHECK(drawn(ad::sum(ad::tanh(y)), "net.svg").find("W[2, 1] = 6, gradient ") != std::string::npos);
   T wide;
   const auto of_many = drawn(ad::sum(network(wide, wide.constant(some({2, 784}, 0)), {784, 100, 10})), "net.svg");
   CHECK_EQ(times(of_many, "<line"), 10 * 10 * 2 + 10);

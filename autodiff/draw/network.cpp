@@ -116,7 +116,7 @@ class Reader {
   }
 
   DrawnWeights weights_of(const Product& product) const {
-    DrawnWeights result{labels_(product.parameter), {}, {}};
+    DrawnWeights result{labels_(product.weight), is_transposed(product), {}, {}};
     result.weights = oriented(value(product.weight), is_transposed(product));
     if (gradients_[product.weight].alive())
       result.gradients = oriented(gradients_[product.weight].value(), is_transposed(product));

@@ -19,6 +19,7 @@ struct DrawnLayer {
 /// From one layer to the next: a row for each unit that is read, a column for each that is computed.
 struct DrawnWeights {
   std::string name;
+  bool transposed = false;  // as they are recorded
   std::vector<double> weights, gradients;
 };
 struct DrawnNetwork {

@@ -99,6 +99,10 @@ class Drawing {
     return name.size() <= most ? name : "…" + name.substr(name.size() - (most - 1));
   }
 
+  static std::string of(std::size_t i, std::size_t j) {
+    return "[" + std::to_string(i) + ", " + std::to_string(j) + "]";
+  }
+
   void connect(std::size_t k) {
     const auto &from = network_.layers[k], &to = network_.layers[k + 1];
     const auto& its = network_.weights[k];
@@ -116,8 +120,8 @@ class Drawing {
                  at(x_of(k + 1) - radius) + "\" y2=\"" + at(y_of(to, b)) + "\" stroke=\"" +
                  ((by_gradient ? g : w) < 0 ? red : blue) + "\" stroke-width=\"" + at(0.3 + widest * share) +
                  "\" stroke-opacity=\"" + at(opacity) + "\"><title>" +
-                 escaped(its.name + "[" + std::to_string(sources[a]) + ", " + std::to_string(targets[b]) +
-                         "] = " + number(w)) +
+                 escaped(its.name + (its.transposed ? of(targets[b], sources[a]) : of(sources[a], targets[b])) + " = " +
+                         number(w)) +
                  (its.gradients.empty() ? "" : ", gradient " + number(g)) + "</title></line>\n";
       }
     const double size = 10;
