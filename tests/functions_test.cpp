@@ -67,6 +67,22 @@ TEST_CASE("a scan is the loop written out: both directions, either axis, whateve
       }
 }
 
+TEST_CASE("the gradient of a matrix that all steps share is one product behind the loop") {
+  ad::Tape<double> tape;
+  const V w = tape.variable(sample({3, 3}, -0.5, 0.5)), xs = tape.variable(sample({7, 2, 3}, -1, 1, 2));
+  const V h0 = tape.constant(sample({2, 3}, -1, 1, 3));
+  const V ys = ad::scan([&](const V& h, const V& x) { return cell(h, x, w); }, h0, xs).second;
+  V h = h0, sum = tape.constant(0.0);
+  for (const V& x : ad::unstack(xs, 0)) {
+    const auto [next, y] = cell(h, x, w);
+    h = next, sum = sum + ad::sum(ad::square(y));
+  }
+  const V loss = ad::sum(ad::square(ys));
+  check_same(loss, sum, {w, xs});
+  const auto text = ad::compile({xs}, {ad::recorded_gradient(loss, w)}).report().text();
+  CHECK_MESSAGE(text.find("[matmul] (3, 3)") != text.npos, text);
+}
+
 TEST_CASE("a scan without carry, without sequences, without steps; several of each; one inside another") {
   ad::Tape<double> tape;
   const V x = tape.variable(sample({4, 3}, -1, 1)), w = tape.variable(sample({3}, -1, 1));
