@@ -20,7 +20,8 @@ static nn::Sequential<float> network() {
 
 /// Pixels from 0 to 1, as images of one channel.
 static nn::Dataset<float> images(nn::Dataset<float> data) {
-  data.inputs = (data.inputs / 16).reshape({-1, 1, 8, 8});
+  data.inputs /= 16;
+  data.inputs.reshape(autodiff::Shape{data.size(), 1, 8, 8});
   return data;
 }
 

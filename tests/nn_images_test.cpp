@@ -75,10 +75,8 @@ TEST_CASE("layers of images agree with PyTorch") {
     check_close(y.value(), numbers(c.name + "/output"));
     const auto loss = sum(y * test::array(numbers(c.name + "/cotangent"), y.shape()));
     check_close(gradient(loss, x), numbers(c.name + "/x/gradient"));
-    for (auto& [name, parameter] : layer.parameters()) {
-      CAPTURE(name);
+    for (auto& [name, parameter] : layer.parameters())
       check_close(gradient(loss, parameter.beside(x)), numbers(c.name + "/" + name + "/gradient"));
-    }
     for (auto& [name, state] : layer.states())
       check_close(state.value(), numbers(c.name + "/" + (name == "running_variance" ? "running_var" : name)));
   }
@@ -144,6 +142,9 @@ TEST_CASE("convolutions start as PyTorch's do, uniform within one over the root 
     CHECK(most <= bound);
     CHECK(most > 0.8 * bound);
   }
+  nn::Conv2d<double> he(8, 16, 3, {.weights = nn::he_uniform()});  // for relu
+  he.initialise(1);
+  CHECK(xt::amax(xt::abs(he.weight.value()))() == doctest::Approx(std::sqrt(6. / 72)).epsilon(0.05));
   nn::Conv2d<double> ones(1, 1, 2, {.weights = nn::constant(1), .biases = nn::constant(2)});
   ones.initialise(1);
   CHECK(ones(Array<double>(Shape{1, 1, 2, 2}, 1.0)).value() == Array<double>(Shape{1, 1, 1, 1}, 6.0));

@@ -49,6 +49,7 @@ struct Pooling {
 const std::vector<Pooling> poolings{
     {"two by two", {2, 3, 4, 6}, {2}},
     {"two by two, odd", {1, 2, 5, 7}, {2, 2}},
+    {"two by two, long rows", {1, 1, 3, 75}, {2}},
     {"overlapping", {2, 2, 7, 6}, {3}, {2}, {1}},
     {"signals", {2, 3, 9}, {3}, {2}},
     {"volumes", {1, 2, 4, 3, 5}, {2, 3, 2}, {2, 1, 1}, {1, 0, 1}},

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string_view>
+#include <unordered_map>
 
 #include "one_thread.hpp"
 #include "scratch.hpp"

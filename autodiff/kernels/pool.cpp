@@ -1,7 +1,9 @@
 #include "pool.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "tails.hpp"
 #include "threads.hpp"
 
 namespace autodiff::kernels {
@@ -65,23 +67,46 @@ bool by_two(const Pool& p) {
          2 * p.output[1] <= p.input[1] && 2 * p.output[2] <= p.input[2] && p.input[0] == 1;
 }
 
+/// Lanes 0, 2, 4, ... of two registers, or 1, 3, 5, ...
+template <std::size_t first, class L>
+L every_other(L a, L b) {
+  return [&]<std::size_t... i>(std::index_sequence<i...>) {
+    return L(decltype(a.v)(__builtin_shufflevector(a.v.data, b.v.data, (first + 2 * i)...)));
+  }
+  (std::make_index_sequence<L::size>());
+}
+
+/// The larger of each lane, and its place: the first of equal ones, and the first NaN.
+template <class L>
+struct Best {
+  L value, place;
+  Best or_later(const Best& b) const {
+    const auto later = !(b.value <= value) && value == value;
+    return {where(later, b.value, value), where(later, b.place, place)};
+  }
+};
+
 template <class T>
 void max_by_two(T* y, T* places, const T* x, const Pool& p) {
-  const std::size_t width = p.input[2];
-  for (std::size_t i = 0; i < p.output[1]; ++i) {
-    const T *upper = x + 2 * i * width, *lower = upper + width;
-    for (std::size_t j = 0; j < p.output[2]; ++j, ++y, ++places) {
-      const auto at = static_cast<T>(2 * (i * width + j));
-      // Not larger, and not NaN: what was there stays.
-      const auto better = [](T a, T best) { return !(a <= best) && best == best; };
-      T best = upper[2 * j], place = at;
-      const T b = upper[2 * j + 1], c = lower[2 * j], d = lower[2 * j + 1];
-      if (const bool take = better(b, best); true) best = take ? b : best, place = take ? at + 1 : place;
-      if (const bool take = better(c, best); true) best = take ? c : best, place = take ? at + T(width) : place;
-      if (const bool take = better(d, best); true) best = take ? d : best, place = take ? at + T(width + 1) : place;
-      *y = best, *places = place;
+  using L = NativeLanes<T>;
+  const std::size_t width = p.input[2], across = p.output[2];
+  const L twice = lane_indices<L>() * 2;
+  for (std::size_t i = 0; i < p.output[1]; ++i, y += across, places += across)
+    for (std::size_t j = 0; j < across; j += L::size) {
+      const std::size_t n = std::min(L::size, across - j), place = 2 * (i * width + j);
+      const auto pairs = [&](std::size_t from) -> Best<L> {
+        const L a = load_lanes(L(0), x + from, 0, std::min(L::size, 2 * n));
+        const L b = 2 * n > L::size ? load_lanes(L(0), x + from + L::size, 0, 2 * n - L::size) : a;
+        const L at = twice + static_cast<double>(from);
+        return Best<L>{every_other<0>(a, b), at}.or_later({every_other<1>(a, b), at + 1});
+      };
+      const auto best = pairs(place).or_later(pairs(place + width));
+      if (n == L::size) {
+        best.value.store(y + j), best.place.store(places + j);
+      } else {
+        best.value.store_part(y + j, n), best.place.store_part(places + j, n);
+      }
     }
-  }
 }
 
 }  // namespace

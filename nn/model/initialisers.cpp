@@ -29,9 +29,16 @@ double finite(std::string_view name, double value) {
 struct Fans {
   double in, out;
 };
-Fans fans(std::string_view name, const Shape& shape) {
+void check_matrix(std::string_view name, const Shape& shape) {
   if (shape.size() != 2) fail<ShapeError>(name, "needs a matrix (inputs, outputs): ", autodiff::Dims(shape));
-  return {static_cast<double>(shape[0]), static_cast<double>(shape[1])};
+}
+Fans fans(std::string_view name, const Shape& shape) {
+  if (shape.size() <= 2) {
+    check_matrix(name, shape);
+    return {static_cast<double>(shape[0]), static_cast<double>(shape[1])};
+  }
+  const auto taps = static_cast<double>(autodiff::count(autodiff::Dims(shape).subspan(2)));
+  return {static_cast<double>(shape[1]) * taps, static_cast<double>(shape[0]) * taps};
 }
 
 double dot(const double* a, const double* b, std::size_t n) {
@@ -144,7 +151,7 @@ Initialiser lecun_normal() {
 
 Initialiser orthogonal(double gain) {
   return [gain = finite("orthogonal", gain)](const Shape& shape, Random& random) {
-    fans("orthogonal", shape);
+    check_matrix("orthogonal", shape);
     const std::size_t count = std::min(shape[0], shape[1]), length = std::max(shape[0], shape[1]);
     Array<double> rows = normal(0, 1)({count, length}, random);
     orthonormalise(rows.data(), count, length);

@@ -12,8 +12,9 @@ namespace nn {
 /// Gives a parameter of this shape its first values. Drawn in double, so that float and double models start alike.
 using Initialiser = std::function<autodiff::Array<double>(const autodiff::Shape&, Random&)>;
 
-// The fans of a weight are its inputs (the first axis) and its outputs (the last). Those that need them throw
-// ShapeError for anything but a matrix; all throw ValueError for a scale that is not a finite number.
+// The fans of a weight are its inputs (the first axis) and its outputs (the last); of a kernel (outputs, inputs,
+// space...), both times its taps, as in PyTorch. Those that need them throw ShapeError for a vector or a number, and
+// orthogonal() for anything but a matrix; all throw ValueError for a scale that is not a finite number.
 
 /// All zeros, as biases start.
 Initialiser zeros();
