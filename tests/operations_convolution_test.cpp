@@ -293,10 +293,11 @@ TEST_CASE("a transposed convolution has the lengths of PyTorch's, and turns a co
   CHECK(left == doctest::Approx(right).epsilon(1e-12));
 }
 TEST_CASE("samples are convolved at once by vmap") {
-  const auto at = samples({{3, 2, 4, 7, 6}, {6, 4, 3, 3}, {6, 3, 3, 2}});
-  const ad::Variable<double> x(at[0]), k(at[1]), t(at[2]);
+  const auto at = samples({{3, 2, 4, 7, 6}, {6, 4, 3, 3}, {6, 3, 3, 2}, {6}});
+  const ad::Variable<double> x(at[0]), k(at[1]), t(at[2]), b(at[3]);
   const auto each = [&](const auto& v) {
-    return max_pool(convolve_transposed(convolve(v, k, {.padding = 1}), t, {.stride = 2}), 2);
+    const auto y = convolve(v, k, {.padding = 1}) + convolve(v, k, b, {.padding = 1});
+    return max_pool(convolve_transposed(y, t, {.stride = 2}), 2);
   };
   const auto all = ad::vmap(each, x);
   for (int i = 0; i < 3; ++i) CHECK_EQ(difference(all(i).value(), each(x(i)).value(), 1e-13), "");

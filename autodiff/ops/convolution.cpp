@@ -72,11 +72,13 @@ V parted(const V& y, std::size_t n) {
   shape.insert(shape.begin(), n);
   return reshape(y, shape);
 }
-/// An operation of n times as many samples, where the second operand is one for all.
+/// An operation of n times as many samples, where the other operands are one for all.
 template <class Op, class V>
 V batched_by_first(const Op& op, std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) {
-  if (n == 0 || stacked[1]) return V();
-  return parted(listed(op, merged(x[0]), x[1]), n);
+  if (n == 0 || std::count(stacked.begin(), stacked.end(), true) != std::ptrdiff_t(stacked[0])) return V();
+  std::vector<V> all(x.begin(), x.end());
+  all[0] = merged(x[0]);
+  return parted(listed<Op, typename V::value_type>(op, std::span<const V>(all)), n);
 }
 
 }  // namespace
@@ -137,6 +139,11 @@ V ConvolveWithBias::vjp(const V& ct, const V& y, const V& x, const V& k, const V
     const auto rows = std::ptrdiff_t(ct.shape(0)), filters = std::ptrdiff_t(ct.shape(1));
     return sum(sum(reshape(ct, {rows, filters, std::ptrdiff_t(count(space(ct.shape())))}), 2), 0);
   }
+}
+
+template <class V>
+V ConvolveWithBias::batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const {
+  return batched_by_first(*this, n, stacked, x);
 }
 
 Shape ConvolveTransposed::shape(Dims y, Dims k) const {

@@ -43,6 +43,8 @@ struct ConvolveWithBias : Sliding {
   void forward(Operand<T> y, Operand<const T> x, Operand<const T> kernel, Operand<const T> bias) const;
   template <int I, class V>
   V vjp(const V& ct, const V&, const V& x, const V& kernel, const V& bias) const;
+  template <class V>
+  V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
 };
 
 /// The image, of these lengths, by result and kernel.
