@@ -36,7 +36,9 @@ int main() {
   nn::Adam<float> adam(0.002);
   nn::TrainingStep<float> step(model, adam, nn::loss<float>("cross-entropy"));
   model.training(true);
-  for (int epoch = 1; epoch <= 20; ++epoch) {
+  constexpr int epochs = 20;
+  for (int epoch = 1; epoch <= epochs; ++epoch) {
+    adam.learning_rate(0.002 * (epochs + 1 - epoch) / epochs);  // small steps in the end
     double loss = 0;
     for (const auto& batch : nn::batches(seen.size(), 64, 1, std::uint64_t(epoch))) {
       const auto part = seen.rows(batch);
