@@ -178,7 +178,8 @@ TEST_CASE("initialisers refuse what makes no sense") {
   CHECK(nn::constant(3)({2}, random) == Array<double>{3, 3});
   CHECK(nn::zeros()({2}, random) == Array<double>{0, 0});
   CHECK_THROWS_AS(nn::xavier_uniform()({3}, random), autodiff::ShapeError);
-  CHECK_THROWS_AS(nn::he_normal()({2, 3, 4}, random), autodiff::ShapeError);
+  CHECK_THROWS_AS(nn::he_normal()({2}, random), autodiff::ShapeError);
+  CHECK_THROWS_AS(nn::orthogonal()({2, 3, 4}, random), autodiff::ShapeError);
   CHECK_THROWS_AS(nn::orthogonal()({4}, random), autodiff::ShapeError);
   CHECK_THROWS_AS(nn::orthogonal(double(INFINITY)), autodiff::ValueError);
   CHECK_THROWS_AS(nn::normal(0, -1), autodiff::ValueError);

@@ -223,15 +223,21 @@ const std::vector<Setting> large{{"images", {17, 16, 15, 14}, {33, 16, 3, 3}, {1
                                  {"many taps", {2, 90, 9, 9}, {20, 90, 5, 5}, {1}, {2}},
                                  {"volumes", {4, 6, 9, 8, 10}, {16, 6, 3, 3, 3}, {1, 2, 1}, {1}}};
 
-/// The result of a convolution, and the gradients of its product with numbers.
+/// The gradients of the product of a convolution with numbers, and its result; in a program or without one.
 template <class T>
-std::vector<Array<T>> results(const Setting& s, int threads) {
+std::vector<Array<T>> results(const Setting& s, int threads, bool program = false) {
   ad::set_threads(threads);
   ad::Tape<T> tape;
   const auto at = samples({s.image, s.kernel, {s.kernel[0]}, result_of(s)}, -1, 1);
   std::vector<ad::Variable<T>> x;
   for (const auto& each : at) x.push_back(tape.variable(ad::to_array<T>(each)));
   const auto y = convolve(x[0], x[1], x[2], s.options());
+  if (program) {
+    auto outputs = ad::recorded_gradient(ad::sum(y * x[3]), {x[0], x[1], x[2]});
+    outputs.push_back(y);
+    auto run = ad::compile({x[0], x[1], x[2]}, outputs, {}, {.exact = true});
+    return run(x[0].value(), x[1].value(), x[2].value());
+  }
   std::vector<Array<T>> all = ad::gradient(ad::sum(y * x[3]), {x[0], x[1], x[2]});
   all.push_back(y.value());
   return all;
@@ -250,6 +256,7 @@ TEST_CASE("large convolutions are right, in single precision too, with the same 
     for (const int threads : {2, 5}) {
       CHECK(results<double>(s, threads) == exact);
       CHECK(results<float>(s, threads) == single);
+      CHECK(results<float>(s, threads, true) == single);
     }
   }
   ad::set_threads(before);
