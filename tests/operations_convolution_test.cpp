@@ -338,6 +338,8 @@ TEST_CASE("what does not fit is refused, with the operation, the rule and the sh
        }},
       {"[convolve] the first axis of the kernel must divide into 4 groups: (6, 4, 3, 3)",
        [&] { convolve(x, k, {.groups = 4}); }},
+      {"[convolve] the padding must be at most 2147483648: (18446744073709551615)",
+       [&] { convolve(x, k, {.padding = -1}); }},
       {"[convolve] the stride needs one number, or one for each of 2 axes of space: (1, 2, 3)",
        [&] {
          convolve(x, k, {.stride = {1, 2, 3}});

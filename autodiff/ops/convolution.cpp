@@ -10,6 +10,9 @@
 namespace autodiff {
 
 Shape PerAxis::resolve(std::string_view operation, std::string_view what, std::size_t axes) const {
+  constexpr std::size_t most = std::size_t(1) << 31;  // so that sums of several do not overflow
+  for (auto number : numbers_)
+    if (number > most) fail<ShapeError>(operation, what, " must be at most ", most, ": ", Dims(numbers_));
   if (numbers_.size() == 1) return Shape(axes, numbers_[0]);
   if (numbers_.size() != axes)
     fail<ShapeError>(operation, what, " needs one number, or one for each of ", axes,

@@ -2,6 +2,8 @@
 // whose derivatives by the three are the three operations.
 #pragma once
 
+#include <algorithm>
+
 #include "../convolution.hpp"
 #include "listed.hpp"
 
@@ -15,6 +17,11 @@ struct Sliding {
 
   /// How many places there are. Throws ShapeError where the kernel is longer than the image with its borders.
   Shape places(std::string_view operation, Dims image, Dims kernel) const;
+  /// Additions and multiplications between results of this shape and a kernel of filters.
+  static double products(Dims y, Dims kernel) {
+    return 2.0 * static_cast<double>(count(y)) *
+           static_cast<double>(count(kernel) / std::max<std::size_t>(1, kernel[0]));
+  }
 };
 
 /// The result, by image and kernel.
@@ -24,6 +31,7 @@ struct ConvolveImages : Sliding {
   static constexpr bool fails = false;
   friend bool operator==(const ConvolveImages&, const ConvolveImages&) = default;
   Shape shape(Dims x, Dims kernel) const;
+  double arithmetic(Dims x, Dims kernel) const { return products(shape(x, kernel), kernel); }
   template <class T>
   void forward(Operand<T> y, Operand<const T> x, Operand<const T> kernel) const;
   template <int I, class V>
@@ -39,6 +47,7 @@ struct ConvolveWithBias : Sliding {
   static constexpr bool fails = false;
   friend bool operator==(const ConvolveWithBias&, const ConvolveWithBias&) = default;
   Shape shape(Dims x, Dims kernel, Dims bias) const;
+  double arithmetic(Dims x, Dims kernel, Dims bias) const { return products(shape(x, kernel, bias), kernel); }
   template <class T>
   void forward(Operand<T> y, Operand<const T> x, Operand<const T> kernel, Operand<const T> bias) const;
   template <int I, class V>
@@ -55,6 +64,7 @@ struct ConvolveTransposed : Sliding {
   Shape image;
   friend bool operator==(const ConvolveTransposed&, const ConvolveTransposed&) = default;
   Shape shape(Dims y, Dims kernel) const;
+  double arithmetic(Dims y, Dims kernel) const { return products(y, kernel); }
   template <class T>
   void forward(Operand<T> x, Operand<const T> y, Operand<const T> kernel) const;
   template <int I, class V>
@@ -71,6 +81,7 @@ struct ConvolveKernel : Sliding {
   Shape kernel;
   friend bool operator==(const ConvolveKernel&, const ConvolveKernel&) = default;
   Shape shape(Dims x, Dims y) const;
+  double arithmetic(Dims x, Dims y) const { return products(y, shape(x, y)); }
   template <class T>
   void forward(Operand<T> kernel, Operand<const T> x, Operand<const T> y) const;
   template <int I, class V>
