@@ -29,9 +29,9 @@ class Compiler {
     ClusterOptions clusters{exact_};
     if (options.stop_at_non_finite) clusters.most_nodes = 1;
     plan_ = make_plan(graph_, clusters);
-    if (copy_cheap(graph_, plan_)) plan_ = make_plan(graph_, clusters);
-    if (const std::size_t limit = options.memory_limit / sizeof(T); options.memory_limit != 0 && plan_.arena > limit)
-      plan_ = plan_within(graph_, clusters, limit);
+    copy_cheap(graph_, plan_, clusters);
+    if (options.memory_limit != 0 && plan_.arena > options.memory_limit / sizeof(T))
+      plan_ = plan_within(graph_, clusters, options.memory_limit);
     count_copies(graph_, report_);
     made_.memory = std::move(plan_.memory);
     emit();
@@ -110,7 +110,7 @@ class Compiler {
     report_.peak_bytes = peak(memory_.buffers) * sizeof(T);
     report_.scratch_bytes = made_.scratch * sizeof(T) * static_cast<std::size_t>(made_.threads);
     for (const auto& node : graph_.nodes)
-      if (node.live) {
+      if (node.live && !node.again) {
         auto& bytes = node.source == Source::operation  ? report_.unplanned_bytes
                       : node.source == Source::constant ? report_.constant_bytes
                                                         : report_.state_bytes;
@@ -210,13 +210,14 @@ class Compiler {
         if (node.where.empty()) text += places(report_.costs.back().where);
         if (instruction.kind == Instruction::Kind::copy) text += ", copied";
         if (instruction.kind == Instruction::Kind::accumulation) text += ", accumulated";
+        if (node.again) text += ", again";
       } else {
         for (auto i : plan_.schedule.groups[plan_.schedule.group_of[instruction.node]].nodes)
-          text += (text.empty() ? "" : " ") + std::string(graph_.nodes[i].operation->name());
+          text += (text.empty() ? "" : " ") + std::string(graph_.nodes[i].operation->name()) +
+                  (graph_.nodes[i].again ? " again" : "");
         text = "cluster of " + std::to_string(made_.code[instruction.code].size) + ": " + text +
                places(report_.costs.back().where);
       }
-      if (node.again) text += ", again";
       report_.steps.push_back({std::move(text), 0});
     }
   }

@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "passes.hpp"
+
 namespace autodiff::detail {
 
 namespace {
@@ -26,6 +28,11 @@ class Copier {
       for (auto& i : *list) i = place_[i];
     for (auto* list : {&made_.outputs, &made_.nexts})
       for (auto& root : *list) root.node = place_[root.node];
+    drop_dead(made_);
+    // Where nobody reads an original any more, the first of its copies takes its place.
+    for (const auto& [number_and_node, copy] : copy_)
+      if (auto& original = made_.nodes[place_[number_and_node.second]]; !original.live && made_.nodes[copy].live)
+        made_.nodes[copy].again = std::exchange(original.again, true);
   }
   Graph<T> take() { return std::move(made_); }
 
@@ -58,8 +65,8 @@ class Copier {
         copy_.emplace(std::pair(number, i), copy);
         made_.nodes[copy].again = true;
         made_.nodes[copy].late = copies_.late;
-        // A product that was rounded by itself is so in both places.
-        if (plan_.fusion.into[i] == nowhere) made_.nodes[place_[i]].rounded = made_.nodes[copy].rounded = true;
+        // Whether a product is added where it is computed depends on its cluster, and so must not matter.
+        made_.nodes[place_[i]].rounded = made_.nodes[copy].rounded = true;
       }
   }
 
@@ -115,7 +122,8 @@ class Cheap {
   /// Whether it is made of a few sums and products; of what, up to what is there.
   bool look_up(std::uint32_t i, std::set<std::uint32_t>& nodes, std::set<std::uint32_t>& from) const {
     const auto& node = graph_.nodes[i];
-    if (!node.operation->block() || (nodes.insert(i), nodes.size() > most_nodes)) return false;
+    nodes.insert(i);
+    if (!node.operation->block() || nodes.size() > most_nodes) return false;
     for (std::uint32_t k = 0; k < node.arity; ++k) {
       const auto u = node.inputs[k].node;
       if (node.operation->linear(k) == Linear::no) return false;
@@ -148,29 +156,34 @@ Graph<T> with_copies(const Graph<T>& graph, const Plan<T>& plan, const Copies& c
 }
 
 template <Real T>
-bool copy_cheap(Graph<T>& graph, const Plan<T>& plan) {
+void copy_cheap(Graph<T>& graph, Plan<T>& plan, const ClusterOptions& options) {
   const Cheap<T> cheap(graph, plan);
-  if (!cheap.any()) return false;
+  if (options.most_nodes == 1 || !cheap.any()) return;
   const auto number = [&](std::uint32_t i) { return plan.schedule.group_of[i] + 1; };  // one for each group
-  graph = with_copies<T>(graph, plan, {number, [&](std::uint32_t i, std::uint32_t reader) {
-                                         return cheap.computed(i) && number(i) != reader &&
-                                                (cheap.is_cheap_and_stored(i) || !cheap.stored(i));
-                                       }});
-  return true;
+  auto made = with_copies<T>(graph, plan, {number, [&](std::uint32_t i, std::uint32_t reader) {
+                                             return cheap.computed(i) && number(i) != reader &&
+                                                    (cheap.is_cheap_and_stored(i) || !cheap.stored(i));
+                                           }});
+  auto other = make_plan(made, options);
+  // Where clusters are full, copies have to be stored themselves.
+  if (other.arena > plan.arena || other.schedule.groups.size() > plan.schedule.groups.size()) return;
+  graph = std::move(made), plan = std::move(other);
 }
 
 template <Real T>
 void count_copies(const Graph<T>& graph, ProgramReport& report) {
   double once = 0, again = 0;
   for (const auto& node : graph.nodes)
-    if (node.live && node.source == Source::operation) (node.again ? again : once) += work_of(graph, node);
-  report.recomputed = std::size_t(std::ranges::count_if(graph.nodes, [](const auto& node) { return node.again; }));
+    if (node.live && node.source == Source::operation && node.result == 0)
+      (node.again ? again : once) += work_of(graph, node);
+  report.recomputed =
+      std::size_t(std::ranges::count_if(graph.nodes, [](const auto& node) { return node.live && node.again; }));
   report.recomputed_work = once > 0 ? again / once : 0;
 }
 
 #define AUTODIFF_COPIES(T)                                                       \
   template Graph<T> with_copies(const Graph<T>&, const Plan<T>&, const Copies&); \
-  template bool copy_cheap(Graph<T>&, const Plan<T>&);                           \
+  template void copy_cheap(Graph<T>&, Plan<T>&, const ClusterOptions&);          \
   template void count_copies(const Graph<T>&, ProgramReport&);
 AUTODIFF_COPIES(float)
 AUTODIFF_COPIES(double)

@@ -15,14 +15,15 @@ struct Copies {
 };
 
 /// The graph with its nodes in the order of the plan, and copies in front of the first node that reads them: of what is
-/// missing, and of what those copies read themselves. Copies give the same bits as the originals.
+/// missing, and of what those copies read themselves. Copies give the same bits as the originals, as long as these are
+/// no reductions to one value, whose order of summing depends on the cluster.
 template <Real T>
 Graph<T> with_copies(const Graph<T>& graph, const Plan<T>& plan, const Copies& copies);
 
 /// Lets clusters compute for themselves what takes a few sums and products of values that are much shorter, where it
-/// would be read from memory. Returns whether there was anything of the kind.
+/// would be read from memory, and plans again; unless that takes more memory or more instructions.
 template <Real T>
-bool copy_cheap(Graph<T>& graph, const Plan<T>& plan);
+void copy_cheap(Graph<T>& graph, Plan<T>& plan, const ClusterOptions& options);
 
 /// Says how many nodes are copies, and about how much work they are.
 template <Real T>

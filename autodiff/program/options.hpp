@@ -19,11 +19,11 @@ struct CompileOptions {
   bool stop_at_non_finite = false;
   /// Take numbers below the smallest normal one for zero in each run: see denormals.hpp. Results may differ by as much.
   bool flush_denormals = false;
-  /// The most bytes that the arena of the program may have: all values between inputs and results; 0: as many as it
-  /// takes. Where that is less than it takes, what waits long to be read again is computed again, as little as was
-  /// found to suffice; the report says what, and about how much more work it is. Results are the same, in programs that
-  /// are not exact but for rounding. compile() throws ValueError, which names what takes most at one time, where it
-  /// cannot be.
+  /// The most bytes of the arena: all values between inputs and results, but not what loops need within a step; 0: as
+  /// many as it takes. Where that is more, what waits long to be read again is computed again, as little as was found
+  /// to suffice; the report says what, and about how much more work it is. Results are the same, in programs that are
+  /// not exact but for rounding. compile() throws ValueError, which names what takes most at one time, where no way was
+  /// found; that takes seconds for 10^5 nodes.
   std::size_t memory_limit = 0;
   /// Time each instruction, for the report.
   bool profile = false;

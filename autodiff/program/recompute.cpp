@@ -8,12 +8,15 @@ namespace autodiff::detail {
 namespace {
 
 constexpr int most_rounds = 3;
-constexpr std::size_t most_starts = 4;       // of a round
-constexpr std::size_t smallest_share = 256;  // of what waits: smaller values are not worth it
-constexpr std::size_t most_at_hand = 8;      // elementwise nodes between a value and those that it is computed from
+constexpr std::size_t most_starts = 4;      // of a round
+constexpr std::size_t smallest_share = 64;  // of the largest value that waits: smaller ones are not worth it
+constexpr double most_nodes_planned = 4e6;  // in all plans of a search, of which there are a few at least
+constexpr double least_target = 0.2, target_step = 0.95;
+constexpr std::size_t most_at_hand = 8;  // elementwise nodes between a value and those that it is computed from
 
 /// The group at which most of the arena is alive.
 std::size_t fullest_moment(const std::vector<Buffer>& buffers, std::size_t groups) {
+  if (groups == 0) return 0;
   std::vector<std::ptrdiff_t> change(groups + 1);
   for (const auto& buffer : buffers) {
     if (!buffer.in_arena || buffer.size == 0 || buffer.born >= groups) continue;
@@ -41,10 +44,12 @@ class Waiting {
       for (const auto& root : *roots) root_[root.node] = true;
     order_nodes();
     for (auto i : order_)
-      if (computed(i) && !late(i) && waits(i) && !root_[i] && plan.memory.buffers[plan.memory.buffer_of[i]].in_arena)
+      if (computed(i) && !late(i) && waits(i) && !root_[i] && graph.nodes[i].size() != 1 &&
+          plan.memory.buffers[plan.memory.buffer_of[i]].in_arena)
         values_.push_back(i);
-    const std::size_t least = total() / smallest_share;
-    std::erase_if(values_, [&](auto i) { return size(i) < least; });
+    std::size_t largest = 0;
+    for (auto i : values_) largest = std::max(largest, size(i));
+    std::erase_if(values_, [&](auto i) { return size(i) < largest / smallest_share; });
   }
 
   /// Values that could be computed again, in the order in which they are computed.
@@ -58,8 +63,8 @@ class Waiting {
     std::vector<bool> dropped(graph_.nodes.size());
     for (auto i : values_) {
       std::size_t nodes = 0;
-      if (!(dropped[i] = is_at_hand(i, dropped, nodes))) continue;
-      found.push_back(i);
+      dropped[i] = is_at_hand(i, dropped, nodes);
+      if (dropped[i]) found.push_back(i);
     }
     return found;
   }
@@ -105,7 +110,9 @@ class Waiting {
   bool late(std::uint32_t i) const { return computed(i) && group(i) > moment_; }
   /// Whether the value itself is there after the moment.
   bool waits(std::uint32_t i) const {
-    return !computed(i) || root_[i] || (plan_.memory.buffer_of[i] != nowhere && last_read_[i] > moment_);
+    if (!computed(i) || root_[i]) return true;
+    if (plan_.memory.buffer_of[i] == nowhere) return false;
+    return last_read_[i] > moment_ || graph_.nodes[i].size() == 1;  // one value is kept rather than summed again
   }
 
   /// First what is not computed, then groups as they run.
@@ -165,9 +172,13 @@ class Search {
     const auto at_hand = waiting.at_hand();
     if (!at_hand.empty() && try_at_hand(waiting, at_hand)) return;
     const std::size_t others = start.plan.arena - std::min(start.plan.arena, waiting.total());
-    for (double share = 1; share > 0.2; share *= 0.95) {  // of the limit: what is computed again has values of its own
-      const auto target = std::size_t(share * double(limit_));
-      if (target <= others || keep(waiting.without(waiting.segments(target - others, at_hand)))) break;
+    std::size_t given_up = at_hand.size();
+    for (double share = 1; share > least_target;
+         share *= target_step) {  // what is computed again has values of its own
+      const auto target = std::max(others, std::size_t(share * double(limit_)));
+      const auto values = waiting.segments(target - others, at_hand);
+      if (values.size() != std::exchange(given_up, values.size()) && keep(waiting.without(values))) return;
+      if (target == others) return;
     }
   }
 
@@ -185,6 +196,8 @@ class Search {
   /// Keeps a graph and its plan: the last that fits, in front of all; else the shortest, one of each length. Returns
   /// whether it fits.
   bool keep(Graph<T> graph) {
+    if (planned_ > std::max(most_nodes_planned, 10 * double(graph.nodes.size()))) return fits();
+    planned_ += double(graph.nodes.size());
     auto plan = make_plan(graph, options_);
     const bool enough = plan.arena <= limit_;
     if (!enough && fits()) return false;
@@ -202,19 +215,23 @@ class Search {
   const ClusterOptions& options_;
   const std::size_t limit_;
   std::vector<Candidate<T>> found_;
+  double planned_ = 0;  // nodes
 };
 
 }  // namespace
 
 template <Real T>
 Plan<T> plan_within(Graph<T>& graph, const ClusterOptions& options, std::size_t limit) {
-  Search<T> search(graph, options, limit);
+  Search<T> search(graph, options, limit / sizeof(T));
   auto& [made, plan] = search.best();
   if (!search.fits()) {
-    const auto group = fullest_moment(plan.memory.buffers, plan.schedule.groups.size());
-    fail<ValueError>("compile", "memory_limit: ", limit * sizeof(T), " bytes, but no plan was found with less than ",
-                     plan.arena * sizeof(T), ", where ", describe(made.nodes[plan.schedule.groups[group].nodes.back()]),
-                     " is computed");
+    const auto& groups = plan.schedule.groups;
+    const std::string where =
+        groups.empty() ? "states change places"
+                       : describe(made.nodes[groups[fullest_moment(plan.memory.buffers, groups.size())].nodes.back()]) +
+                             " is computed";
+    fail<ValueError>("compile", "memory_limit: ", limit, " bytes, but no plan was found with less than ",
+                     plan.arena * sizeof(T), ", where ", where);
   }
   graph = std::move(made);
   return std::move(plan);

@@ -5,7 +5,7 @@
 
 namespace autodiff::detail {
 
-/// A plan whose arena is no longer than a limit, in elements. Where the plain one is longer, values that are alive at
+/// A plan whose arena takes no more than so many bytes. Where the plain one is longer, values that are alive at
 /// its fullest moment and read after it are computed a second time for those readers: first what is computed element by
 /// element from values that are there, as few as suffice; then segments, as long as they fit when they are computed
 /// again, from values that are kept between them (Chen, Xu, Zhang and Guestrin, Training deep nets with sublinear

@@ -147,6 +147,7 @@ class Scheduler {
       const std::uint32_t before = entry->second;
       entry->second = g;
       Group& other = groups_[before];
+      // Nothing that passes between them would be worth collecting operands.
       if (!common_columns(group.columns, other.columns) ||
           group.nodes.size() + other.nodes.size() > options_.most_nodes)
         continue;

@@ -1,4 +1,5 @@
-// How clusters walk their operands: every space of elements is rows of columns.
+// How clusters walk their operands: every space of elements is rows of columns, and what does not follow these is
+// collected for each block.
 #pragma once
 
 #include <optional>
