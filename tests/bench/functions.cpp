@@ -88,7 +88,6 @@ Record<double> gradbench(bool by_scan) {
   return [by_scan](ad::Tape<double>&, const Vs& inputs) -> ad::Recording<double> {
     const V parameters = inputs[0], extra = inputs[1], state = inputs[2], sequence = inputs[3];
     const std::size_t units = sequence.shape()[1];
-    const auto row = [](const V& a, std::size_t i) { return a(i); };
     const Vs p = ad::unstack(parameters, 0), e = ad::unstack(extra, 0);
     const auto part = [&](const V& a, std::size_t k) {
       return ad::slice(a, {ad::Range{std::ptrdiff_t(k * units), std::ptrdiff_t((k + 1) * units)}});
@@ -168,7 +167,7 @@ Record<float> gradients(bool of_samples) {
 Record<double> k_means(bool directly) {
   return [directly](ad::Tape<double>&, const Vs& inputs) -> ad::Recording<double> {
     const V x = inputs[0], c = inputs[1];
-    const auto n = x.shape()[0], k = c.shape()[0], d = x.shape()[1];
+    const auto n = std::ptrdiff_t(x.shape()[0]), k = std::ptrdiff_t(c.shape()[0]), d = std::ptrdiff_t(x.shape()[1]);
     const V apart = ad::square(ad::reshape(x, {n, 1, d}) - ad::reshape(c, {1, k, d}));
     const V loss = directly
                        ? ad::sum(ad::min(ad::sum(apart, {2}), {1}))
