@@ -208,7 +208,8 @@ class Search {
   }
   void sort() {
     std::ranges::stable_sort(found_, {}, [](const auto& one) { return one.plan.arena; });
-    found_.erase(std::ranges::unique(found_, {}, [](const auto& one) { return one.plan.arena; }).begin(), found_.end());
+    const auto as_long = [](const auto& a, const auto& b) { return a.plan.arena == b.plan.arena; };
+    found_.erase(std::unique(found_.begin(), found_.end(), as_long), found_.end());
     if (found_.size() > most_starts) found_.resize(most_starts);
   }
 
