@@ -10,8 +10,17 @@ std::atomic<std::size_t> count = 0;
 
 std::size_t test::allocations() { return count; }
 
+// GCC and Clang say in two ways that the address sanitizer has functions of its own here.
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZES_ADDRESSES
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZES_ADDRESSES
+#endif
+#endif
+
 // The dynamic linker finds these before the C library's own, which they hand on to under its inner names.
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__GLIBC__) && !defined(SANITIZES_ADDRESSES)
 #include <cerrno>
 
 extern "C" {

@@ -69,7 +69,8 @@ class Minimiser {
     for (const auto& array : start) x.insert(x.end(), array.begin(), array.end());
     now_ = evaluate(std::move(x));
     if (!usable(now_))
-      fail<ValueError>("lbfgs", "the loss and its gradient must be finite at the start: the loss is ", now_.loss);
+      fail<ValueError>("lbfgs", "the loss and its gradient must be finite at the start: the loss is ",
+                       std::isnan(now_.loss) ? std::abs(now_.loss) : now_.loss);  // nan, not -nan
   }
 
   LbfgsReport run() {
