@@ -42,20 +42,15 @@ class Waiting {
     root_.assign(graph.nodes.size(), false);
     for (const auto* roots : {&graph.outputs, &graph.nexts})
       for (const auto& root : *roots) root_[root.node] = true;
-    order_nodes();
-    for (auto i : order_)
-      if (computed(i) && !late(i) && waits(i) && !root_[i] && graph.nodes[i].size() != 1 &&
-          plan.memory.buffers[plan.memory.buffer_of[i]].in_arena)
-        values_.push_back(i);
+    for (const auto& group : plan.schedule.groups)
+      for (auto i : group.nodes)
+        if (!late(i) && waits(i) && !root_[i] && graph.nodes[i].size() != 1 &&
+            plan.memory.buffers[plan.memory.buffer_of[i]].in_arena)
+          values_.push_back(i);
     std::size_t largest = 0;
     for (auto i : values_) largest = std::max(largest, size(i));
     std::erase_if(values_, [&](auto i) { return size(i) < largest / smallest_share; });
   }
-
-  /// Values that could be computed again, in the order in which they are computed.
-  const std::vector<std::uint32_t>& values() const { return values_; }
-  std::size_t size(std::uint32_t i) const { return padded(graph_.nodes[i].size()); }
-  std::size_t moment() const { return moment_; }
 
   /// Those that take a few elementwise operations on what is kept anyway.
   std::vector<std::uint32_t> at_hand() const {
@@ -105,6 +100,7 @@ class Waiting {
   }
 
  private:
+  std::size_t size(std::uint32_t i) const { return padded(graph_.nodes[i].size()); }
   bool computed(std::uint32_t i) const { return plan_.schedule.group_of[i] != nowhere; }
   std::size_t group(std::uint32_t i) const { return plan_.schedule.group_of[i]; }
   bool late(std::uint32_t i) const { return computed(i) && group(i) > moment_; }
@@ -113,13 +109,6 @@ class Waiting {
     if (!computed(i) || root_[i]) return true;
     if (plan_.memory.buffer_of[i] == nowhere) return false;
     return last_read_[i] > moment_ || graph_.nodes[i].size() == 1;  // one value is kept rather than summed again
-  }
-
-  /// First what is not computed, then groups as they run.
-  void order_nodes() {
-    for (std::uint32_t i = 0; i < graph_.nodes.size(); ++i)
-      if (!computed(i)) order_.push_back(i);
-    for (const auto& group : plan_.schedule.groups) order_.insert(order_.end(), group.nodes.begin(), group.nodes.end());
   }
 
   bool is_at_hand(std::uint32_t i, const std::vector<bool>& dropped, std::size_t& nodes) const {
@@ -136,7 +125,7 @@ class Waiting {
   const std::size_t moment_;
   std::vector<std::size_t> last_read_;
   std::vector<bool> root_;
-  std::vector<std::uint32_t> order_, values_;
+  std::vector<std::uint32_t> values_;  // that could be computed again, in the order in which they are computed
 };
 
 template <Real T>
