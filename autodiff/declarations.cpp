@@ -72,6 +72,7 @@ class Proof {
     prove("accumulate", [&] { accumulate(operands(x_), y_.value(), ""); });
     prove("terms", [&] { terms(); });
     prove("summed", [&] { summed(); });
+    prove("prepared", [&] { prepared(); });
   }
 
   template <class F>
@@ -323,6 +324,18 @@ class Proof {
     }
     if (const V sum = op_.summed(twice); sum.alive())
       expect("the sum of two samples is another", sum.value(), 2 * y_.value(), rounding);
+  }
+
+  /// With any one input made ready, or all of them, it gives the same.
+  void prepared() {
+    for (std::size_t i = 0; i <= x_.size(); ++i) {
+      std::vector<bool> fixed(x_.size(), i == x_.size());
+      if (i < x_.size()) fixed[i] = true;
+      auto x = x_;
+      if (const auto op = op_.prepared(fixed, x))
+        expect("with inputs prepared it gives another result", Tape<double>::record(op, x).value(), y_.value(),
+               rounding);
+    }
   }
 
   /// Elements read through the view are those that forward gives.

@@ -109,7 +109,8 @@ void RecordedFunction<T>::run(std::span<const Operand<T>> y, std::span<const Ope
 }
 
 template <Real T>
-std::vector<Variable<T>> RecordedFunction<T>::record(Tape<T>& tape, std::span<const Variable<T>> inputs) const {
+std::vector<Variable<T>> RecordedFunction<T>::record(Tape<T>& tape, std::span<const Variable<T>> inputs,
+                                                     const Adapt& adapt) const {
   std::vector<Variable<T>> made(inputs.begin(), inputs.end());
   std::vector<Variable<T>> results;
   for (std::size_t i = inputs_; i < nodes_.size(); ++i) {
@@ -124,7 +125,7 @@ std::vector<Variable<T>> RecordedFunction<T>::record(Tape<T>& tape, std::span<co
       std::optional<typename Tape<T>::Pause> pause;
       if (node.stops) pause.emplace(tape);
       results.assign(node.operation->results(), {});
-      Tape<T>::record(node.operation, from, results);
+      Tape<T>::record(adapt ? adapt(node.operation, from) : node.operation, from, results);
       made.insert(made.end(), results.begin(), results.end());
     }
   }

@@ -43,8 +43,11 @@ class RecordedFunction {
 
   /// Computes the results. Each value is let go as soon as it was read for the last time.
   void run(std::span<const Operand<T>> y, std::span<const Operand<const T>> x) const;
+  /// What stands in for an operation, and for its inputs.
+  using Adapt = std::function<std::shared_ptr<const Primitive<T>>(const std::shared_ptr<const Primitive<T>>& operation,
+                                                                  std::vector<Variable<T>>& inputs)>;
   /// Records the operations, on these inputs, on a tape that is abstract: gives the variables of all nodes.
-  std::vector<Variable<T>> record(Tape<T>& tape, std::span<const Variable<T>> inputs) const;
+  std::vector<Variable<T>> record(Tape<T>& tape, std::span<const Variable<T>> inputs, const Adapt& adapt = {}) const;
   /// The variables of the results, of those of all nodes.
   std::vector<Variable<T>> results_of(const std::vector<Variable<T>>& nodes) const;
 

@@ -41,6 +41,8 @@
 //   template <class V> V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
 //                                                                        // the same for n samples at once, see vmap
 //   template <class V> V summed(std::span<const V> x) const;              // their sum at once, for gradients of scan
+//   template <class V> std::optional<Op> prepared(const std::vector<bool>& fixed, std::span<V> x) const;
+//                                                                        // with inputs made ready once for many calls
 // Primitive (primitive.hpp) says what each means, and Reduction what a kernel has to keep to.
 #pragma once
 
@@ -465,6 +467,13 @@ class Structural final : public Declared<Op, T> {
       return this->op_.summed(x);
     else
       return {};
+  }
+
+  std::shared_ptr<const Primitive<T>> prepared(const std::vector<bool>& fixed,
+                                               std::span<Variable<T>> x) const override {
+    if constexpr (requires(const Op& op) { op.prepared(fixed, x); })
+      if (const auto op = this->op_.prepared(fixed, x)) return std::make_shared<const Structural>(*op);
+    return nullptr;
   }
 
   void accumulate(Operand<T> y, std::span<const Operand<const T>> x, T alpha, T beta) const override {

@@ -161,6 +161,9 @@ class Primitive {
   /// Records the sum of what the operation gives for n samples, all inputs with an axis of n in front; an empty
   /// variable where it does not know how to do so at once.
   virtual Variable<T> summed(std::span<const Variable<T>> x) const;
+  /// The operation in another form, which spares work where inputs that are `fixed` are the same in many calls: it
+  /// replaces those by what it is given then, recorded once for all. Null where there is none.
+  virtual std::shared_ptr<const Primitive> prepared(const std::vector<bool>& fixed, std::span<Variable<T>> x) const;
   /// Whether forward leaves out a result that nobody reads: it is given one without elements then.
   virtual bool leaves_out_results() const { return false; }
 };

@@ -138,6 +138,10 @@ template <Real T>
 Variable<T> Primitive<T>::summed(std::span<const Variable<T>>) const {
   return {};
 }
+template <Real T>
+std::shared_ptr<const Primitive<T>> Primitive<T>::prepared(const std::vector<bool>&, std::span<Variable<T>>) const {
+  return nullptr;
+}
 
 /// The type of what a vjp gives that is zero but for a part: see Cotangent.
 template <class V>

@@ -1,5 +1,6 @@
 // Recorded functions as operations: scan, checkpoint, rules of one's own, cond and while_loop, against the same written
 // out.
+#include <autodiff/op.hpp>
 #include <nn/nn.hpp>
 
 #include "cases.hpp"
@@ -81,6 +82,105 @@ TEST_CASE("the gradient of a matrix that all steps share is one product behind t
   check_same(loss, sum, {w, xs});
   const auto text = ad::compile({xs}, {ad::recorded_gradient(loss, w)}).report().text();
   CHECK_MESSAGE(text.find("[matmul] in gradient (3, 3)") != text.npos, text);
+}
+
+TEST_CASE("a carry that is an output, too, is one value, whether or not the outputs are asked for") {
+  for (const bool reverse : {false, true})
+    for (const bool asked : {false, true}) {
+      CAPTURE(reverse);
+      CAPTURE(asked);
+      ad::Tape<double> tape;
+      const V w = tape.variable(sample({3, 3}, -1, 1)), h0 = tape.variable(sample({2, 3}, -1, 1)),
+              xs = tape.variable(sample({5, 2, 3}, -1, 1, 2));
+      const auto [last, ys] = ad::scan(
+          [&](const Vs& c, const Vs& x) {
+            const V h = ad::tanh(ad::matmul(c[0], w) + x[0] * c[1]);
+            return std::pair(Vs{h, h, c[2] + h}, Vs{h});
+          },
+          Vs{h0, h0, 0 * h0}, Vs{xs}, {.reverse = reverse});
+      V h = h0, sum = 0 * h0;
+      Vs all(5);
+      const Vs parts = ad::unstack(xs, 0);
+      for (std::size_t k = 0; k < 5; ++k) {
+        const std::size_t t = reverse ? 4 - k : k;
+        h = all[t] = ad::tanh(ad::matmul(h, w) + parts[t] * h), sum = sum + h;
+      }
+      const auto loss = [&](const V& end, const V& other, const V& total, const V& outputs) {
+        const V of_ends = ad::sum(ad::square(end)) + ad::sum(other) + ad::sum(ad::sin(total));
+        return asked ? of_ends + ad::sum(outputs * outputs * outputs) : of_ends;
+      };
+      check_same(loss(last[0], last[1], last[2], ys[0]), loss(h, h, sum, ad::stack(all, 0)), {w, h0, xs});
+    }
+}
+
+namespace {
+
+/// Its input, which counts how often it is asked for.
+template <bool may_fail>
+struct Counted {
+  static constexpr auto name = "counted";
+  static constexpr bool fails = may_fail;
+  static inline int calls = 0;
+  Shape shape(ad::Dims x) const { return Shape(x.begin(), x.end()); }
+  template <class T>
+  void forward(ad::Operand<T> y, ad::Operand<const T> x) const {
+    ++calls;
+    std::copy_n(x.data, ad::count(x.shape), y.data);
+  }
+  template <int I, class W>
+  W vjp(const W& ct, const W&, const W&) const {
+    return ct;
+  }
+};
+
+/// a b, whose derivative by a is what was counted of b.
+template <bool may_fail>
+struct Scaled {
+  static constexpr auto name = "scaled";
+  static constexpr bool fails = false;
+  Shape shape(ad::Dims a, ad::Dims) const { return Shape(a.begin(), a.end()); }
+  template <class T>
+  void forward(ad::Operand<T> y, ad::Operand<const T> a, ad::Operand<const T> b) const {
+    for (std::size_t i = 0; i < ad::count(a.shape); ++i) y.data[i] = a.data[i] * b.data[i];
+  }
+  template <int I, class W>
+  W vjp(const W& ct, const W&, const W& a, const W& b) const {
+    if constexpr (I == 0) return ct * ad::record(Counted<may_fail>(), b);
+    return ct * a;
+  }
+};
+
+template <bool may_fail>
+void check_counts(int expected) {
+  ad::Tape<double> tape;
+  const V w = tape.variable(sample({2, 3}, -0.5, 0.5)), m = tape.variable(sample({3, 3}, -1, 1)),
+          xs = tape.variable(sample({7, 2, 3}, -1, 1, 2)), h0 = tape.variable(sample({2, 3}, -1, 1, 3));
+  const auto step = [&](const V& h, const V& x, const auto& product) {
+    return ad::tanh(ad::matmul(product(h, w), ad::swap_axes(m, 0, 1)) + x);
+  };
+  const auto counted = [](const V& a, const V& b) { return ad::record(Scaled<may_fail>(), a, b); };
+  const auto plain = [](const V& a, const V& b) { return a * b; };
+  const auto last = [&] {
+    return ad::scan([&](const V& h, const V& x) { return std::pair(step(h, x, counted), x); }, h0, xs).first;
+  };
+  V h = h0;
+  for (const V& x : ad::unstack(xs, 0)) h = step(h, x, plain);
+  check_same(ad::sum(ad::square(last())), ad::sum(ad::square(h)), {w, m, h0, xs});
+  const V slope = ad::recorded_gradient(ad::sum(ad::square(last())), h0);
+  auto& calls = Counted<may_fail>::calls;
+  calls = 0;
+  ad::compile({h0}, {slope})(h0.value());
+  CHECK(calls == expected);
+  calls = 0;
+  ad::recorded_gradient(ad::sum(ad::square(last())), h0);
+  CHECK(calls == expected);
+}
+
+}  // namespace
+
+TEST_CASE("what a step computes from shared values alone is computed once, unless it may fail: that names the step") {
+  check_counts<false>(1);
+  check_counts<true>(7);
 }
 
 TEST_CASE("a scan without carry, without sequences, without steps; several of each; one inside another") {
@@ -394,4 +494,30 @@ TEST_CASE("loops in loops, each with derivatives of those within: a saddle point
   const auto& found = program(Array<double>{1, 1});
   for (const auto& point : found)  // as GradBench's other tools have it
     CHECK_EQ(difference(point, Array<double>{8.246324826140356e-06, 8.246324826140356e-06}, 1e-18), "");
+}
+
+TEST_CASE("the slope of a path that a loop follows by slopes: GradBench's particle, compiled") {
+  // Where a particle between two charges, of which w moves one, meets the axis: squared.
+  const auto path = [](const V& w) {
+    const V charges[] = {ad::stack({0 * w + 10.0, 10.0 - w}, 0), V(Array<double>{10, 0})};
+    const auto potential = [&](const V& x) {
+      V sum = V(Array<double>(0.0));
+      for (const V& c : charges) sum = sum + 1.0 / ad::sqrt(ad::sum(ad::square(x - c)));
+      return sum;
+    };
+    const auto moved = [](const V& x, const V& v) { return x + 0.1 * v; };
+    const Vs end = ad::while_loop<double>([&](const Vs& c) { return ad::less(0.0, moved(c[0], c[1])(1)); },
+                                          [&](const Vs& c) {
+                                            const V here = 1.0 * c[0];
+                                            const V force = -ad::recorded_gradient(potential(here), here);
+                                            return Vs{moved(c[0], c[1]), moved(c[1], force)};
+                                          },
+                                          Vs{V(Array<double>{0, 8}), V(Array<double>{0.75, 0})});
+    return ad::square(end[0](0) - end[0](1) / end[1](1) * end[1](0));
+  };
+  ad::ShapedProgram<double> program([&](ad::Tape<double>&, const Vs& inputs) -> ad::Recording<double> {
+    return {{argmin(path, inputs[0])}, {}};
+  });
+  // By finite differences, in another program: 0.2071918746; as GradBench's other tools have it:
+  CHECK(program(Array<double>(0.0))[0].flat(0) == doctest::Approx(0.20719187464861194).epsilon(1e-12));
 }

@@ -39,8 +39,8 @@ TEST_CASE_TEMPLATE("gemm agrees with three loops, transposed or not, with room b
   constexpr Product products[] = {{1, 1, 1},     {1, 3, 2},      {16, 10, 10}, {6, 16, 40},  {7, 17, 33},
                                   {5, 1, 300},   {1, 70, 400},   {32, 32, 32}, {33, 65, 20}, {40, 30, 28},
                                   {32, 30, 784}, {64, 128, 100}, {1, 784, 10}, {300, 7, 90}, {130, 257, 64},
-                                  {700, 1, 900}, {2, 31, 600},   {3, 10, 50},  {50, 15, 1},  {9, 40, 600},
-                                  {3, 0, 4},     {3, 4, 0}};
+                                  {700, 1, 900}, {2, 31, 600},   {3, 10, 50},  {50, 15, 1},  {20, 90, 1},
+                                  {9, 40, 600},  {3, 0, 4},      {3, 4, 0}};
   const T tolerance = 8 * std::numeric_limits<T>::epsilon();
   for (const auto& p : products)
     for (int flags = 0; flags < 4; ++flags)

@@ -6,12 +6,19 @@
 #include "../kernels/threads.hpp"
 #include "../ops/arithmetic.hpp"  // for sums of cotangents
 #include "../ops/shape.hpp"
+#include "call.hpp"
 
 namespace autodiff::detail {
 
 template <Real T>
 LoopBody<T>::LoopBody(std::shared_ptr<const RecordedFunction<T>> function, std::size_t carries, std::size_t elements)
-    : function_(std::move(function)), carries_(carries), elements_(elements) {}
+    : function_(std::move(function)), carries_(carries), elements_(elements), output_of_carry_(carries, nowhere) {
+  const auto& results = function_->results();
+  for (std::size_t k = 0; k < carries_; ++k)
+    if (const auto same = std::find(results.begin() + std::ptrdiff_t(carries_), results.end(), results[k]);
+        same != results.end())
+      output_of_carry_[k] = std::size_t(same - results.begin());
+}
 
 template <Real T>
 Compilation<T> LoopBody<T>::compile() const {
@@ -19,12 +26,14 @@ Compilation<T> LoopBody<T>::compile() const {
   std::vector<Variable<T>> all, inputs;
   for (std::size_t i = 0; i < function_->inputs(); ++i) {
     const Shape& shape = function_->input_shape(i);
-    all.push_back(i < carries_ ? tape.variable(Array<T>(shape, T(0))) : tape.input(shape));
-    if (i >= carries_) inputs.push_back(all.back());
+    const bool state = i < carries_ && output_of_carry_[i] == nowhere;
+    all.push_back(state ? tape.variable(Array<T>(shape, T(0))) : tape.input(shape));
+    if (!state) inputs.push_back(all.back());
   }
   auto outputs = function_->results_of(function_->record(tape, all));
   std::vector<Update<T>> updates;
-  for (std::size_t k = 0; k < carries_; ++k) updates.push_back({all[k], outputs[k]});
+  for (std::size_t k = 0; k < carries_; ++k)
+    if (output_of_carry_[k] == nowhere) updates.push_back({all[k], outputs[k]});
   outputs.erase(outputs.begin(), outputs.begin() + std::ptrdiff_t(carries_));
   CompileOptions options;
   options.threads = std::max(kernels::threads(), kernels::default_threads());  // each run says how many of them
@@ -42,7 +51,8 @@ LoopBody<T>::Lease::Lease(const LoopBody& body) : body_(body) {
   if (!body.compiled_) body.compiled_ = body.compile().compiled;
   auto states = std::make_shared<States<T>>();
   for (std::size_t k = 0; k < body.carries_; ++k)
-    states->push_back({std::make_shared<Variable<T>>(Array<T>(body.function_->input_shape(k), T(0))), false});
+    if (body.output_of_carry_[k] == nowhere)
+      states->push_back({std::make_shared<Variable<T>>(Array<T>(body.function_->input_shape(k), T(0))), false});
   executor_ = std::make_unique<Executor<T>>(body.compiled_, std::move(states));
 }
 
@@ -158,6 +168,20 @@ struct LoopBody<T>::Sweeping {
 };
 
 template <Real T>
+const typename LoopBody<T>::Lighter& LoopBody<T>::lighter() const {
+  const std::lock_guard lock(mutex_);
+  if (lighter_) return *lighter_;
+  const auto hoisted = hoist("scan", *function_, carries_ + elements_);
+  lighter_.emplace();
+  if (hoisted.before) {
+    auto body = std::make_shared<LoopBody>(hoisted.rest, carries_, elements_);
+    body->lighter_.emplace();
+    *lighter_ = {hoisted.before, body};
+  }
+  return *lighter_;
+}
+
+template <Real T>
 std::shared_ptr<const LoopBody<T>> LoopBody<T>::keeping() const {
   const std::lock_guard lock(mutex_);
   if (keeping_) return keeping_;
@@ -271,13 +295,26 @@ void Loop<T>::forward(std::span<const Operand<T>> y, std::span<const Operand<con
   const std::size_t carries = body_->carries(), elements = body_->elements();
   const typename LoopBody<T>::Lease lease(*body_);
   Executor<T>& executor = *lease;
-  const auto carry = [&](std::size_t k) { return executor.states()[k].cell->exclusive()->data(); };
-  for (std::size_t k = 0; k < carries; ++k) std::copy_n(x[k].data, count(x[k].shape), carry(k));
+  const std::ptrdiff_t first = reverse_ && length_ > 0 ? std::ptrdiff_t(length_) - 1 : 0, direction = reverse_ ? -1 : 1;
 
   std::vector<const T*> inputs;
   std::vector<T*> outputs;
   std::vector<std::ptrdiff_t> input_steps, output_steps;
-  const std::ptrdiff_t first = reverse_ && length_ > 0 ? std::ptrdiff_t(length_) - 1 : 0, direction = reverse_ ? -1 : 1;
+  struct Carried {
+    std::size_t output;
+    std::unique_ptr<T[]> other;  // the place to write to while one is read, where outputs are left out
+    T* next;
+  };
+  std::vector<Carried> carried;  // the first inputs
+  for (std::size_t k = 0; k < carries; ++k) {
+    if (const auto output = body_->output_of_carry(k); output != nowhere) {
+      carried.push_back({output - carries, nullptr, nullptr});
+      inputs.push_back(x[k].data), input_steps.push_back(0);
+    } else {
+      T* state = executor.states()[k - carried.size()].cell->exclusive()->data();
+      std::copy_n(x[k].data, count(x[k].shape), state);
+    }
+  }
   for (std::size_t i = carries; i < x.size(); ++i) {
     const bool moves = i < carries + elements;
     const auto size = moves ? std::ptrdiff_t(count(Dims(body_->function().input_shape(i)))) : 0;
@@ -289,6 +326,8 @@ void Loop<T>::forward(std::span<const Operand<T>> y, std::span<const Operand<con
     const bool left_out = count(y[k].shape) != size * length_;
     outputs.push_back(left_out ? executor.output(k - carries) : y[k].data + first * std::ptrdiff_t(size));
     output_steps.push_back(left_out ? 0 : direction * std::ptrdiff_t(size));
+    for (auto& c : carried)
+      if (left_out && c.output == k - carries) c.other = std::make_unique<T[]>(size), c.next = c.other.get();
   }
   for (std::size_t t = 0; t < length_; ++t) {
     try {
@@ -299,11 +338,18 @@ void Loop<T>::forward(std::span<const Operand<T>> y, std::span<const Operand<con
       executor.run_on(inputs, outputs);
       throw;
     }
-    for (std::size_t i = 0; i < inputs.size(); ++i) inputs[i] += input_steps[i];
+    for (std::size_t i = carried.size(); i < inputs.size(); ++i) inputs[i] += input_steps[i];
+    for (std::size_t i = 0; i < carried.size(); ++i) inputs[i] = outputs[carried[i].output];
+    for (auto& c : carried)
+      if (c.next) std::swap(c.next, outputs[c.output]);
     for (std::size_t k = 0; k < outputs.size(); ++k) outputs[k] += output_steps[k];
   }
-  for (std::size_t k = 0; k < carries; ++k)
-    if (const auto size = count(y[k].shape)) std::copy_n(carry(k), size, y[k].data);
+  for (std::size_t k = 0, of_output = 0; k < carries; ++k) {
+    const bool is_output = body_->output_of_carry(k) != nowhere;
+    const T* end = is_output ? inputs[of_output] : executor.states()[k - of_output].cell->exclusive()->data();
+    of_output += is_output;
+    std::copy_n(end, count(y[k].shape), y[k].data);
+  }
 }
 
 template <Real T>
@@ -365,6 +411,14 @@ bool Loop<T>::equals(const Primitive<T>& other) const {
 template <Real T>
 std::vector<Variable<T>> Loop<T>::record(const std::shared_ptr<const LoopBody<T>>& body, std::size_t length,
                                          bool reverse, const std::vector<Variable<T>>& inputs) {
+  if (const auto& lighter = body->lighter(); lighter.body && length > 0) {
+    auto all = inputs;
+    const std::vector<Variable<T>> shared(all.end() - std::ptrdiff_t(body->shared()), all.end());
+    std::vector<Variable<T>> before(lighter.before->results().size());
+    Tape<T>::record(std::make_shared<const Call<T>>("scan", lighter.before), shared, before);
+    all.insert(all.end(), before.begin(), before.end());
+    return record(lighter.body, length, reverse, all);
+  }
   const bool differentiable = std::ranges::any_of(
       inputs, [](const auto& v) { return v.recorded() && v.tape().recording() && !v.tape().node(v.index()).constant; });
   const auto loop = std::make_shared<const Loop>(differentiable ? body->keeping() : body, length, reverse);

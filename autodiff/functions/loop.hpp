@@ -6,6 +6,7 @@
 
 #include "../function.hpp"
 #include "../program/executor.hpp"
+#include "hoist.hpp"
 
 namespace autodiff::detail {
 
@@ -21,6 +22,16 @@ class LoopBody {
   std::size_t elements() const { return elements_; }
   std::size_t shared() const { return function_->inputs() - carries_ - elements_; }
   std::size_t outputs() const { return function_->results().size() - carries_; }
+  /// The output that is the carry of the next step, too, so that none has to be kept; or nowhere.
+  std::size_t output_of_carry(std::size_t k) const { return output_of_carry_[k]; }
+
+  /// The same step without what can be computed before the loop, which is given to it behind what is shared; null where
+  /// there is nothing. `before` computes that from what is shared.
+  struct Lighter {
+    std::shared_ptr<const RecordedFunction<T>> before;
+    std::shared_ptr<const LoopBody> body;
+  };
+  const Lighter& lighter() const;
 
   /// The same step with further outputs: the values that the gradients need.
   std::shared_ptr<const LoopBody> keeping() const;
@@ -47,7 +58,8 @@ class LoopBody {
   /// `exists` is by result, `wanted` by input. Made when it is first asked for, and kept.
   const Reverse& reverse(const std::vector<bool>& exists, const std::vector<bool>& wanted) const;
 
-  /// An executor of the step, whose states are the carries, for as long as it lives.
+  /// An executor of the step, for as long as it lives. Carries that are outputs are its first inputs, the others its
+  /// states.
   class Lease {
    public:
     explicit Lease(const LoopBody& body);
@@ -68,11 +80,13 @@ class LoopBody {
 
   std::shared_ptr<const RecordedFunction<T>> function_;
   std::size_t carries_, elements_;
+  std::vector<std::size_t> output_of_carry_;
   std::map<std::uint32_t, std::size_t> kept_;  // of nodes of the function, the output
   mutable std::mutex mutex_;
   mutable std::shared_ptr<const Compiled<T>> compiled_;
   mutable std::vector<std::unique_ptr<Executor<T>>> free_;
   mutable std::shared_ptr<const LoopBody> keeping_;
+  mutable std::optional<Lighter> lighter_;
   mutable std::map<std::pair<std::vector<bool>, std::vector<bool>>, std::unique_ptr<Reverse>> reverses_;
 };
 

@@ -215,8 +215,35 @@ template <class T, bool transpose_a>
   }
 }
 
+// A column times a row, where nearly all is writing C: row by row, which tiles are not.
+template <class T>
+bool is_outer(const Product<T>& p) {
+  return p.k == 1 && p.n > tile_columns<T> && !p.transpose_b;
+}
+template <class T, bool adds>
+[[gnu::noinline]] void multiply_outer(const Product<T>& p) {
+  using L = NativeLanes<T>;
+  using B = decltype(L::v);
+  const std::size_t step = p.transpose_a ? 1 : p.lda, rest = p.n % L::size, whole = p.n - rest;
+  const FirstLanes<L> last(rest);
+  const B alpha(p.alpha), beta(p.beta);
+  for (std::size_t i = 0; i < p.m; ++i) {
+    const B element(p.a[i * step]);
+    T* row = p.c + i * p.ldc;
+    const auto value = [&](L b, L c) {
+      const B product = element * b.v * alpha;
+      return L(adds ? xsimd::fma(beta, c.v, product) : product);
+    };
+#pragma GCC unroll 8
+    for (std::size_t j = 0; j < whole; j += L::size)
+      value(L::load(p.b + j), adds ? L::load(row + j) : L(0)).store(row + j);
+    if (rest > 0) last.store(value(last.load(p.b + whole), adds ? last.load(row + whole) : L(0)), row + whole);
+  }
+}
+
 template <class T, bool transpose_a>
 void multiply_tiles(const Product<T>& p) {
+  if (is_outer(p)) return p.beta == 0 ? multiply_outer<T, false>(p) : multiply_outer<T, true>(p);
   if (p.k <= depth && p.n <= tile_columns<T> && !p.transpose_b)
     multiply_one_panel<T, transpose_a>(p);
   else
@@ -233,6 +260,7 @@ template <class T>
 bool fits_tiles(const Product<T>& p) {
   constexpr std::size_t column_work = 1 << 9, tiny_work = 1 << 15, small_work = 1 << 17;
   const std::size_t work = p.work();
+  if (is_outer(p)) return true;
   if (p.n == 1) return work <= column_work;
   if (work <= small_work) return work <= tiny_work || p.m >= (p.transpose_b ? 16 : 2);
   return p.m > 1 && p.n <= tile_columns<T> && !p.transpose_b;

@@ -101,7 +101,7 @@ V Matmul::vjp(const V& ct, const V&, const V& a, const V& b) const {
 }
 
 template <class V>
-V Matmul::batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const {
+V Matmul::batched(std::size_t, const std::vector<bool>& stacked, std::span<const V> x) const {
   const std::size_t of_a = x[0].dimension() - stacked[0], of_b = x[1].dimension() - stacked[1];
   if (!stacked[1] && of_b == 2 && !transpose_a) {  // all samples are rows of one product
     const V &a = x[0], &b = x[1];
@@ -112,9 +112,6 @@ V Matmul::batched(std::size_t n, const std::vector<bool>& stacked, std::span<con
   }
   const std::size_t rank = std::max(of_a, of_b);
   const V a = with_rank(x[0], stacked[0], rank), b = with_rank(x[1], stacked[1], rank);
-  const auto column = [](V v, bool transposed) { return transposed ? swap_axes(v, -1, -2) : v; };
-  const std::size_t inner = a.shape(a.dimension() - (transpose_a ? 2 : 1));
-  if (n > 0 && stacked[0] && stacked[1] && inner == 1) return column(a, transpose_a) * column(b, transpose_b);
   return listed(*this, a, b);
 }
 
@@ -126,6 +123,13 @@ V Matmul::summed(std::span<const V> x) const {
     return reshape(v, {static_cast<std::ptrdiff_t>(v.shape(0) * v.shape(1)), static_cast<std::ptrdiff_t>(v.shape(2))});
   };
   return listed(*this, below(x[0]), below(x[1]));
+}
+
+template <class V>
+std::optional<Matmul> Matmul::prepared(const std::vector<bool>& fixed, std::span<V> x) const {
+  if (!transpose_b || !fixed[1]) return {};
+  x[1] = swap_axes(x[1], -1, -2);
+  return Matmul{transpose_a, false};
 }
 
 AUTODIFF_LINALG(AUTODIFF_COMPILE)

@@ -17,6 +17,9 @@ struct Matmul {
   V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
   template <class V>
   V summed(std::span<const V> x) const;
+  /// A product copies what it reads transposed.
+  template <class V>
+  std::optional<Matmul> prepared(const std::vector<bool>& fixed, std::span<V> x) const;
   Shape shape(Dims a, Dims b) const;
   template <class T>
   void forward(Operand<T> y, Operand<const T> a, Operand<const T> b) const {
