@@ -18,9 +18,10 @@ include='^[[:space:]]*#[[:space:]]*include[[:space:]]*'
 
 # The engine is autodiff/ itself, less what operations are written with, what includes all, and what is made of both.
 engine=
-for file in $(find autodiff -name '*.[hc]pp' -not -path '*/ops/*' -not -path '*/kernels/*' -not -path '*/functions/*'); do
+for file in $(find autodiff -name '*.[hc]pp' -not -path '*/ops/*' -not -path '*/kernels/*' -not -path '*/functions/*' \
+  -not -path '*/mpi/*'); do
   case $file in
-    autodiff/op.* | autodiff/autodiff.hpp) ;;
+    autodiff/op.* | autodiff/autodiff.hpp | autodiff/mpi.hpp) ;;
     *) engine="$engine $file" ;;
   esac
 done
@@ -34,6 +35,8 @@ forbid "the engine includes no operations, but + for cotangents, sum for product
   '^autodiff/sweep.cpp:.*"ops/arithmetic.hpp"|^autodiff/transforms.cpp:.*"ops/(reduce|slice).hpp"' $engine
 forbid "neither the engine nor operations include functions of recorded functions" \
   "${include}[\"<](\.\./)*(autodiff/)?functions/" '' $engine $(find autodiff/ops autodiff/kernels -name '*.[hc]pp')
+forbid "nothing needs communication between processes" "${include}[\"<](\.\./)*(autodiff/)?mpi[./]" '' \
+  $(find autodiff nn -name '*.[hc]pp' -not -path '*/mpi/*')
 forbid "functions of recorded functions do not see the structs of operations" "${include}.*(structs/|[/\"]op\.hpp)" '' \
   $(find autodiff/functions -name '*.[hc]pp')
 forbid "the engine asks no operation what it is" 'typeid|dynamic_cast|dynamic_pointer_cast|<typeinfo>|<typeindex>' '' \

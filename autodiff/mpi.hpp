@@ -1,0 +1,94 @@
+// Processes that compute together: communication between the ranks of MPI as operations with derivatives. An optional
+// part, with a library of its own.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tape.hpp"
+
+namespace autodiff::mpi {
+
+namespace detail {
+struct Group;
+}
+
+/// MPI from here to the end of its life, for main(): what every program that communicates starts with. Throws
+/// ValueError where MPI was started before or does not let threads take turns.
+class Session {
+ public:
+  Session(int& argc, char**& argv);
+  ~Session();
+  Session(const Session&) = delete;
+};
+
+/// Ranks that communicate. Cheap to copy; copies are the same ranks. All of them must ask for the same communication in
+/// the same order: what does not agree throws ValueError on all of them, and names the first two that differ.
+class Communicator {
+ public:
+  /// All that mpirun started. Throws ValueError outside of a Session.
+  static const Communicator& world();
+
+  std::size_t rank() const;
+  std::size_t size() const;
+  /// The ranks that give the same color, in their order: called by all ranks.
+  Communicator split(int color) const;
+  /// Returns when all ranks have called it.
+  void barrier() const;
+
+  bool operator==(const Communicator&) const = default;
+  const detail::Group& group() const { return *group_; }
+
+ private:
+  explicit Communicator(std::shared_ptr<const detail::Group> group) : group_(std::move(group)) {}
+  std::shared_ptr<const detail::Group> group_;
+};
+
+enum class Reduce { sum, mean, max };
+
+// Each rank may have a loss of its own: derivatives are those of the sum of all of them, so a sweep is begun by all
+// ranks, and communicates, too. A program communicates in the order of recording. Sums are added up in one order that
+// depends on the number of ranks alone, by pairs of neighbours, so results have the same bits whenever it is run.
+// A program leaves out what comes behind the last communication that it has a use for: all ranks must have a use for
+// that.
+
+/// The sum, mean or largest of what all ranks have, element by element, on all of them. From several that are equal and
+/// largest, each gets its share of the gradient. Throws ValueError unless all ranks have one shape.
+template <Real T>
+Variable<T> allreduce(const Variable<T>& x, Reduce reduce = Reduce::sum,
+                      const Communicator& ranks = Communicator::world());
+/// The same of several, as one message.
+template <Real T>
+std::vector<Variable<T>> allreduce(const std::vector<Variable<T>>& xs, Reduce reduce = Reduce::sum,
+                                   const Communicator& ranks = Communicator::world());
+
+/// What rank `root` has, on all of them. Throws ValueError for no rank, or unless all ranks have one shape.
+template <Real T>
+Variable<T> broadcast(const Variable<T>& x, std::size_t root = 0, const Communicator& ranks = Communicator::world());
+
+/// What all ranks have, one below the other: x is (n, ...) with an n of its own on each rank. Throws ShapeError for a
+/// number, and ValueError unless the other axes are the same.
+template <Real T>
+Variable<T> all_gather(const Variable<T>& x, const Communicator& ranks = Communicator::world());
+
+/// A part of the sum of what all ranks have: of (n, ...), to each rank some of the n in order, as evenly as can be, to
+/// the first ones one more. Throws ShapeError for a number, and ValueError unless all ranks have one shape.
+template <Real T>
+Variable<T> reduce_scatter(const Variable<T>& x, const Communicator& ranks = Communicator::world());
+
+/// The part of (n, ...) that reduce_scatter gives this rank: begin and end.
+std::pair<std::size_t, std::size_t> part_of(std::size_t n, const Communicator& ranks = Communicator::world());
+
+/// Sends x to one rank, which must receive it. Gives the number 0, through which the gradient comes back: add it to
+/// every loss of this rank, also to one that is made of gradients. Throws ValueError for no other rank.
+template <Real T>
+Variable<T> send(const Variable<T>& x, std::size_t to, const Communicator& ranks = Communicator::world());
+/// Receives an array of this shape from one rank. `through` is a variable, of any shape, whose gradient, a zero, this
+/// rank must ask for, so that the gradient is sent back. Throws ValueError for no other rank, or where that one sends
+/// another shape.
+template <Real T>
+Variable<T> receive(const Shape& shape, std::size_t from, const Variable<T>& through,
+                    const Communicator& ranks = Communicator::world());
+
+}  // namespace autodiff::mpi
