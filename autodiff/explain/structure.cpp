@@ -120,8 +120,8 @@ class Reader {
         s_.made[i] = std::max(s_.made[i], s_.made[j]);
         if (s_.made[j] == Made::data) s_.layer[i] = std::max(s_.layer[i], s_.layer[j]);
       }
-      if (node(i).result != 0)
-        s_.layer[i] = s_.layer[i - node(i).result], s_.made[i] = s_.made[i - node(i).result];
+      if (const auto first = i - node(i).result; first != i && s_.needed[first])
+        s_.layer[i] = s_.layer[first], s_.made[i] = s_.made[first];
       else
         meet(i, which);
     }
@@ -159,8 +159,9 @@ class Reader {
         for (auto leaf : leaves_of(j)) why_[leaf] = "is used inside an operation of several steps";
       }
     if (!any) return;
-    nested_[i] = s_.nested = true;
-    for (std::size_t k = 0; k < node(i).operation->results() && i + k <= s_.loss; ++k) product_[i + k] = true;
+    const std::size_t first = i - node(i).result;  // which the loss need not depend on
+    nested_[first] = s_.nested = true;
+    for (std::size_t k = first; k < first + node(i).operation->results() && k <= s_.loss; ++k) product_[k] = true;
     ++s_.layer[i];
   }
   void either_is_data(std::uint32_t i, std::uint32_t one, std::uint32_t other) {

@@ -33,6 +33,25 @@ double normal_distance(double probability) {
   return high;
 }
 
+std::vector<std::size_t> order_of(std::span<const double> scores) {
+  std::vector<std::size_t> order(scores.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {}, [&](std::size_t i) { return scores[i]; });
+  return order;
+}
+
+void check_truths(const char* caller, std::span<const double> scores, const std::vector<bool>& positive) {
+  if (scores.size() != positive.size())
+    fail<ShapeError>(caller, "needs a truth for each score: ", scores.size(), " and ", positive.size());
+}
+
+template <Real T>
+void check_classes(const char* caller, const Array<T>& scores, const Array<T>& labels) {
+  if (scores.dimension() != 2 || labels.dimension() != 1 || scores.shape(0) != labels.shape(0))
+    fail<ShapeError>(caller, "needs scores (samples, classes) and labels (samples): ", Dims(scores.shape()), " and ",
+                     Dims(labels.shape()));
+}
+
 }  // namespace
 
 Interval wilson_interval(std::size_t successes, std::size_t trials, double confidence) {
@@ -46,11 +65,8 @@ Interval wilson_interval(std::size_t successes, std::size_t trials, double confi
 }
 
 double roc_auc(std::span<const double> scores, const std::vector<bool>& positive) {
-  if (scores.size() != positive.size())
-    fail<ShapeError>("roc_auc", "needs a truth for each score: ", scores.size(), " and ", positive.size());
-  std::vector<std::size_t> order(scores.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::sort(order, {}, [&](std::size_t i) { return scores[i]; });
+  check_truths("roc_auc", scores, positive);
+  const auto order = order_of(scores);
   // The ranks of positive ones, the mean rank for ties: Mann and Whitney's statistic.
   double ranks = 0, positives = 0;
   for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
@@ -65,9 +81,7 @@ double roc_auc(std::span<const double> scores, const std::vector<bool>& positive
 
 template <Real T>
 double roc_auc(const Array<T>& scores, const Array<T>& labels) {
-  if (scores.dimension() != 2 || labels.dimension() != 1 || scores.shape(0) != labels.shape(0))
-    fail<ShapeError>("roc_auc", "needs scores (samples, classes) and labels (samples): ", Dims(scores.shape()), " and ",
-                     Dims(labels.shape()));
+  check_classes("roc_auc", scores, labels);
   const std::size_t samples = scores.shape(0), classes = scores.shape(1);
   std::vector<std::size_t> actual(samples);
   for (std::size_t i = 0; i < samples; ++i) actual[i] = class_of("roc_auc", labels, i, classes);
@@ -86,6 +100,43 @@ double roc_auc(const Array<T>& scores, const Array<T>& labels) {
   return counted == 0 ? nothing : sum / counted;
 }
 
+std::vector<RocPoint> roc_curve(std::span<const double> scores, const std::vector<bool>& positive) {
+  check_truths("roc_curve", scores, positive);
+  const auto order = order_of(scores);
+  const double positives = static_cast<double>(std::ranges::count(positive, true)),
+               negatives = static_cast<double>(scores.size()) - positives;
+  if (positives == 0 || negatives == 0) return {};
+  std::vector<RocPoint> curve{{0, 0}};
+  double found = 0, wrong = 0;
+  for (std::size_t k = order.size(); k-- > 0;) {
+    (positive[order[k]] ? found : wrong) += 1;
+    if (k == 0 || scores[order[k - 1]] != scores[order[k]]) curve.push_back({wrong / negatives, found / positives});
+  }
+  return curve;
+}
+
+template <Real T>
+Calibration calibration(const Array<T>& probabilities, const Array<T>& labels, std::size_t bins) {
+  check_classes("calibration", probabilities, labels);
+  const std::size_t samples = labels.size(), classes = probabilities.shape(1);
+  if (bins == 0 || samples == 0) fail<ValueError>("calibration", "needs bins and samples: ", bins, " and ", samples);
+  Calibration result{std::vector<Calibration::Bin>(bins)};
+  for (std::size_t i = 0; i < samples; ++i) {
+    const T *row = probabilities.data() + i * classes, *most = std::max_element(row, row + classes);
+    const double confidence = *most >= 0 ? std::min(static_cast<double>(*most), 1.0) : 0;  // which NaN is
+    auto& bin = result.bins[std::min(bins - 1, static_cast<std::size_t>(confidence * static_cast<double>(bins)))];
+    ++bin.samples, bin.confidence += confidence;
+    bin.accuracy += static_cast<std::size_t>(most - row) == class_of("calibration", labels, i, classes);
+  }
+  for (auto& bin : result.bins) {
+    if (bin.samples == 0) continue;
+    const double n = static_cast<double>(bin.samples);
+    bin.confidence /= n, bin.accuracy /= n;
+    result.error += n / static_cast<double>(samples) * std::abs(bin.accuracy - bin.confidence);
+  }
+  return result;
+}
+
 double conformal_radius(std::vector<double> residuals, double level) {
   check_share("conformal_radius", level);
   for (double& residual : residuals) residual = std::abs(residual);
@@ -95,6 +146,8 @@ double conformal_radius(std::vector<double> residuals, double level) {
   return residuals[static_cast<std::size_t>(std::max(rank, 1.0)) - 1];
 }
 
+template Calibration calibration(const Array<float>&, const Array<float>&, std::size_t);
+template Calibration calibration(const Array<double>&, const Array<double>&, std::size_t);
 template double roc_auc(const Array<float>&, const Array<float>&);
 template double roc_auc(const Array<double>&, const Array<double>&);
 
