@@ -69,7 +69,7 @@ open_page plane.html '#epoch=2' --dump-dom >"$folder/page"
 expect 1 'aria-label="what the model decides in epoch 2"'
 expect 6 'up to '
 expect 1 'Permutation importance'
-expect 1 'Class other against'
+expect 1 ' against the other; AUC '
 
 # Light and dark, by size and by colours: ground, curves and bars are there, and the dark one is dark.
 open_page run.html '#step=4' --screenshot="$folder/light.png" --window-size=700,900 >/dev/null

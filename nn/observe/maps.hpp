@@ -10,7 +10,7 @@ namespace nn::detail {
 
 /// A square of points around samples (samples, 2), row by row from the largest second feature down, as a picture is.
 struct Grid {
-  static constexpr std::size_t side = 48;
+  static constexpr std::size_t side = 40;
   explicit Grid(const autodiff::Array<double>& samples);
   std::array<double, 2> low, high;
   autodiff::Array<double> points;  // (side^2, 2)

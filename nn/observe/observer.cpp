@@ -16,6 +16,7 @@ namespace nn::detail {
 
 namespace {
 
+constexpr auto replace = nlohmann::json::error_handler_t::replace;
 constexpr std::size_t most_filters = 64, most_worst = 12, most_classes = 100;
 
 template <Real T>
@@ -50,8 +51,10 @@ std::string on_tape(std::string parameter) {
 }  // namespace
 
 template <Real T>
-Observer<T>::Observer(Module<T>& model, Record record, Source<T>& data, Source<T>* validation, Report& report)
+Observer<T>::Observer(Module<T>& model, Record record, Source<T>& data, Source<T>* validation,
+                      const std::string& validation_name, Report& report)
     : model_(model), record_(std::move(record)), data_(data), validation_(validation), report_(report) {
+  report_.show("validation", nlohmann::json(validation_name).dump(-1, ' ', false, replace));
   for (const auto& [name, parameter] : model_.parameters()) before_[name] = parameter.value();
 }
 
@@ -157,7 +160,7 @@ void Observer<T>::show_walk(const std::vector<std::size_t>& worst) {
     if (auto walk = walk_through(record_(tape, batch), batch, name, report_.options())) walks.push_back(*walk);
   };
   for (std::size_t k = 0; k < std::min<std::size_t>(worst.size(), 2); ++k)
-    add(*validation_, worst[k], "validation sample " + std::to_string(worst[k]) + ", missed " + (k ? "next" : "most"));
+    add(*validation_, worst[k], "sample " + std::to_string(worst[k]) + ", missed " + (k ? "next" : "most"));
   add(data_, 0, "training sample 0");
   std::string text;
   for (const auto& walk : walks) text += (text.empty() ? "[" : ",") + walk;

@@ -20,9 +20,10 @@ using autodiff::Variable;
 template <Real T>
 class Observer {
  public:
-  /// Records the loss that the model has on a batch, and gives it.
+  /// Records the loss that the model has on a batch, and gives it. What the validation data is called is shown.
   using Record = std::function<Variable<T>(Tape<T>& tape, const Batch<T>& batch)>;
-  Observer(Module<T>& model, Record record, Source<T>& data, Source<T>* validation, Report& report);
+  Observer(Module<T>& model, Record record, Source<T>& data, Source<T>* validation, const std::string& validation_name,
+           Report& report);
 
   /// Tells the report what an epoch of so many steps has come to. What the model made of the validation data, if there
   /// is any, are predictions for targets.

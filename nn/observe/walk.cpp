@@ -98,7 +98,9 @@ std::vector<Layer> layers_of(const Variable<T>& loss, const Array<T>& input) {
 void choose(std::vector<Layer>& layers) {
   for (auto& layer : layers) {
     const bool input = &layer == &layers[0];
-    const auto matters = [&](std::size_t i) { return std::abs(input ? layer.h_gradient[i] * layer.h[i] : layer.a_gradient[i]); };
+    const auto matters = [&](std::size_t i) {
+      return std::abs(input ? layer.h_gradient[i] * layer.h[i] : layer.a_gradient[i]);
+    };
     layer.shown.resize(layer.units());
     std::iota(layer.shown.begin(), layer.shown.end(), std::size_t(0));
     std::ranges::stable_sort(layer.shown, std::greater(), matters);

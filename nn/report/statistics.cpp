@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 #include <nn/base/class_of.hpp>
-#include <numeric>
 
 namespace nn {
 
@@ -33,16 +32,20 @@ double normal_distance(double probability) {
   return high;
 }
 
-std::vector<std::size_t> order_of(std::span<const double> scores) {
-  std::vector<std::size_t> order(scores.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::sort(order, {}, [&](std::size_t i) { return scores[i]; });
-  return order;
-}
+struct Scored {
+  double score;
+  bool positive;
+};
 
-void check_truths(const char* caller, std::span<const double> scores, const std::vector<bool>& positive) {
+/// Scores with their truths, the least first, which what is not a number counts as. Throws ShapeError unless there is
+/// one for each.
+std::vector<Scored> in_order(const char* caller, std::span<const double> scores, const std::vector<bool>& positive) {
   if (scores.size() != positive.size())
     fail<ShapeError>(caller, "needs a truth for each score: ", scores.size(), " and ", positive.size());
+  std::vector<Scored> all(scores.size());
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = {std::isnan(scores[i]) ? -HUGE_VAL : scores[i], positive[i]};
+  std::ranges::sort(all, {}, &Scored::score);
+  return all;
 }
 
 template <Real T>
@@ -65,14 +68,13 @@ Interval wilson_interval(std::size_t successes, std::size_t trials, double confi
 }
 
 double roc_auc(std::span<const double> scores, const std::vector<bool>& positive) {
-  check_truths("roc_auc", scores, positive);
-  const auto order = order_of(scores);
+  const auto all = in_order("roc_auc", scores, positive);
   // The ranks of positive ones, the mean rank for ties: Mann and Whitney's statistic.
   double ranks = 0, positives = 0;
-  for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
-    while (end < order.size() && (end == begin || scores[order[end]] == scores[order[begin]])) ++end;
+  for (std::size_t begin = 0, end = 0; begin < all.size(); begin = end) {
+    while (end < all.size() && (end == begin || all[end].score == all[begin].score)) ++end;
     for (std::size_t i = begin; i < end; ++i)
-      if (positive[order[i]]) ranks += static_cast<double>(begin + end + 1) / 2, ++positives;
+      if (all[i].positive) ranks += static_cast<double>(begin + end + 1) / 2, ++positives;
   }
   const double negatives = static_cast<double>(scores.size()) - positives;
   if (positives == 0 || negatives == 0) return nothing;
@@ -101,16 +103,15 @@ double roc_auc(const Array<T>& scores, const Array<T>& labels) {
 }
 
 std::vector<RocPoint> roc_curve(std::span<const double> scores, const std::vector<bool>& positive) {
-  check_truths("roc_curve", scores, positive);
-  const auto order = order_of(scores);
+  const auto all = in_order("roc_curve", scores, positive);
   const double positives = static_cast<double>(std::ranges::count(positive, true)),
                negatives = static_cast<double>(scores.size()) - positives;
   if (positives == 0 || negatives == 0) return {};
   std::vector<RocPoint> curve{{0, 0}};
   double found = 0, wrong = 0;
-  for (std::size_t k = order.size(); k-- > 0;) {
-    (positive[order[k]] ? found : wrong) += 1;
-    if (k == 0 || scores[order[k - 1]] != scores[order[k]]) curve.push_back({wrong / negatives, found / positives});
+  for (std::size_t k = all.size(); k-- > 0;) {
+    (all[k].positive ? found : wrong) += 1;
+    if (k == 0 || all[k - 1].score != all[k].score) curve.push_back({wrong / negatives, found / positives});
   }
   return curve;
 }

@@ -280,7 +280,7 @@ FitReport Run<T>::operator()() {
           for (const auto* array : batch.arrays()) given.push_back(tape.constant(*array));
           return judge(model_, loss_, given, batch.inputs.size(), batch.weights.has_value())[0];
         },
-        data_, options_.validation, *options_.report);
+        data_, options_.validation, options_.validation_name, *options_.report);
   for (end_ = over(); !end_;) {
     run_steps();
     if (!end_) finish_epoch();

@@ -2,7 +2,7 @@ function drawConfusion() {
   const m = data.confusion;
   if (!m.length) return;
   const part = $('confusion');
-  make(part, 'h2', {}, 'Confusion matrix of the validation data');
+  make(part, 'h2', {}, `Confusion matrix of the ${data.validation ?? 'validation'} data`);
   make(part, 'p', {class: 'weak'}, 'A row for each true class, a column for each predicted one.');
   const table = make(make(part, 'div', {class: 'wide'}), 'table'), head = make(table, 'tr');
   make(head, 'th');
@@ -39,7 +39,7 @@ function drawCalibration() {
   if (!found) return;
   const part = $('calibration');
   make(part, 'h2', {}, 'Calibration');
-  make(part, 'p', {class: 'weak'}, `How often the model is right when it is so sure, on the validation data. Expected calibration error: ${share(found.error)}.`);
+  make(part, 'p', {class: 'weak'}, `How often the model is right when it is so sure, on the ${data.validation} data. Expected calibration error: ${share(found.error)}.`);
   const {svg, at} = unitSquare(part, 'calibration: expected calibration error ' + share(found.error), 'confidence', 'share that is right');
   const most = Math.max(...found.bins.map((b) => b.samples)), width = 1 / found.bins.length;
   found.bins.forEach((b, k) => {
@@ -79,7 +79,7 @@ function drawRoc() {
 function drawWorst() {
   if (!data.worst || !data.worst.length) return;
   const part = $('worst'), classes = 'truth' in data.worst[0], feature = (j) => data.features[j] ?? 'feature ' + j;
-  make(part, 'h2', {}, 'Worst samples of the validation data');
+  make(part, 'h2', {}, `Worst samples of the ${data.validation} data`);
   make(part, 'p', {class: 'weak'}, classes ? 'Those whose true class is thought least probable.' : 'Those with the largest squared error.');
   const said = (w) => classes ? [className(w.truth), className(w.said) + ' (' + share(w.confidence) + ')', share(w.probability)]
     : [w.target.map(digits).join(', '), w.prediction.map(digits).join(', ')];
@@ -88,7 +88,7 @@ function drawWorst() {
     const all = make(part, 'div', {class: 'gallery'});
     data.worst.forEach((w) => {
       const one = make(all, 'figure'), texts = said(w);
-      drawPicture(one, w.picture, 84, `validation sample ${w.sample}, ${heads[0]} ${texts[0]}, ${heads[1]} ${texts[1]}`);
+      drawPicture(one, w.picture, 84, `${data.validation} sample ${w.sample}, ${heads[0]} ${texts[0]}, ${heads[1]} ${texts[1]}`);
       make(one, 'figcaption', {}, `${texts[0]}, not ${texts[1]}`.replace(classes ? /$^/ : ', not', ' →'));
       make(one, 'figcaption', {class: 'weak'}, 'sample ' + w.sample);
     });
