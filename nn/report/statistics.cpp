@@ -32,20 +32,39 @@ double normal_distance(double probability) {
   return high;
 }
 
-struct Scored {
-  double score;
-  bool positive;
+/// Where scores of negatives lie among those of positives: only these are sorted, which are fewer where there are many
+/// classes.
+struct Ranks {
+  std::vector<double> scores, positives;  // of positives, each once, the least first, and how many have it
+  std::vector<double> tied, below;  // negatives that have it; that lie between it and the one before, or behind all
+  double all_positives = 0, all_negatives = 0;
 };
 
-/// Scores with their truths, the least first, which what is not a number counts as. Throws ShapeError unless there is
-/// one for each.
-std::vector<Scored> in_order(const char* caller, std::span<const double> scores, const std::vector<bool>& positive) {
+/// What is not a number counts as the least. Throws ShapeError unless there is a truth for each score.
+Ranks ranks_of(const char* caller, std::span<const double> scores, const std::vector<bool>& positive) {
   if (scores.size() != positive.size())
     fail<ShapeError>(caller, "needs a truth for each score: ", scores.size(), " and ", positive.size());
-  std::vector<Scored> all(scores.size());
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = {std::isnan(scores[i]) ? -HUGE_VAL : scores[i], positive[i]};
-  std::ranges::sort(all, {}, &Scored::score);
-  return all;
+  const auto score = [&](std::size_t i) { return std::isnan(scores[i]) ? -HUGE_VAL : scores[i]; };
+  Ranks ranks;
+  std::vector<double> sorted;
+  for (std::size_t i = 0; i < scores.size(); ++i)
+    if (positive[i]) sorted.push_back(score(i));
+  std::ranges::sort(sorted);
+  for (const double s : sorted)
+    if (ranks.scores.empty() || ranks.scores.back() != s)
+      ranks.scores.push_back(s), ranks.positives.push_back(1);
+    else
+      ++ranks.positives.back();
+  ranks.tied.resize(ranks.scores.size() + 1), ranks.below = ranks.tied;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    if (positive[i]) continue;
+    const auto place = std::ranges::lower_bound(ranks.scores, score(i));
+    const bool ties = place != ranks.scores.end() && *place == score(i);
+    ++(ties ? ranks.tied : ranks.below)[static_cast<std::size_t>(place - ranks.scores.begin())];
+  }
+  ranks.all_positives = static_cast<double>(sorted.size());
+  ranks.all_negatives = static_cast<double>(scores.size() - sorted.size());
+  return ranks;
 }
 
 template <Real T>
@@ -68,17 +87,16 @@ Interval wilson_interval(std::size_t successes, std::size_t trials, double confi
 }
 
 double roc_auc(std::span<const double> scores, const std::vector<bool>& positive) {
-  const auto all = in_order("roc_auc", scores, positive);
-  // The ranks of positive ones, the mean rank for ties: Mann and Whitney's statistic.
-  double ranks = 0, positives = 0;
-  for (std::size_t begin = 0, end = 0; begin < all.size(); begin = end) {
-    while (end < all.size() && (end == begin || all[end].score == all[begin].score)) ++end;
-    for (std::size_t i = begin; i < end; ++i)
-      if (all[i].positive) ranks += static_cast<double>(begin + end + 1) / 2, ++positives;
+  const auto ranks = ranks_of("roc_auc", scores, positive);
+  if (ranks.all_positives == 0 || ranks.all_negatives == 0) return nothing;
+  // Mann and Whitney's statistic: how many pairs there are in order.
+  double pairs = 0, below = 0;
+  for (std::size_t k = 0; k < ranks.scores.size(); ++k) {
+    below += ranks.below[k];
+    pairs += ranks.positives[k] * (below + ranks.tied[k] / 2);
+    below += ranks.tied[k];
   }
-  const double negatives = static_cast<double>(scores.size()) - positives;
-  if (positives == 0 || negatives == 0) return nothing;
-  return (ranks - positives * (positives + 1) / 2) / (positives * negatives);
+  return pairs / (ranks.all_positives * ranks.all_negatives);
 }
 
 template <Real T>
@@ -103,16 +121,18 @@ double roc_auc(const Array<T>& scores, const Array<T>& labels) {
 }
 
 std::vector<RocPoint> roc_curve(std::span<const double> scores, const std::vector<bool>& positive) {
-  const auto all = in_order("roc_curve", scores, positive);
-  const double positives = static_cast<double>(std::ranges::count(positive, true)),
-               negatives = static_cast<double>(scores.size()) - positives;
-  if (positives == 0 || negatives == 0) return {};
+  const auto ranks = ranks_of("roc_curve", scores, positive);
+  if (ranks.all_positives == 0 || ranks.all_negatives == 0) return {};
   std::vector<RocPoint> curve{{0, 0}};
   double found = 0, wrong = 0;
-  for (std::size_t k = all.size(); k-- > 0;) {
-    (all[k].positive ? found : wrong) += 1;
-    if (k == 0 || all[k - 1].score != all[k].score) curve.push_back({wrong / negatives, found / positives});
-  }
+  const auto move = [&](double positives, double negatives) {
+    if (positives == 0 && negatives == 0) return;
+    found += positives, wrong += negatives;
+    curve.push_back({wrong / ranks.all_negatives, found / ranks.all_positives});
+  };
+  for (std::size_t k = ranks.scores.size(); k-- > 0;)
+    move(0, ranks.below[k + 1]), move(ranks.positives[k], ranks.tied[k]);
+  move(0, ranks.below[0]);
   return curve;
 }
 

@@ -33,8 +33,9 @@ struct RocPoint {
   double false_positives, true_positives;
 };
 
-/// Its points for all thresholds, from (0, 0) to (1, 1); the trapezoids below them have the area that roc_auc gives.
-/// Empty unless there are both kinds. Throws ShapeError unless there is a truth for each score. T. Fawcett, likewise.
+/// Its points from (0, 0) to (1, 1) for all thresholds, of a run of negatives the last one; the trapezoids below them
+/// have the area that roc_auc gives. Empty unless there are both kinds. Throws ShapeError unless there is a truth for
+/// each score. T. Fawcett, likewise.
 std::vector<RocPoint> roc_curve(std::span<const double> scores, const std::vector<bool>& positive);
 
 /// How far the probabilities of a model can be believed.
