@@ -1,9 +1,8 @@
 #include "pictures.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 namespace nn::detail {
@@ -57,8 +56,9 @@ nlohmann::json signed_picture(std::span<const double> numbers, const PictureForm
 
 double short_number(double x) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.6g", x);
-  return std::strtod(text, nullptr);
+  const auto end = std::to_chars(text, text + sizeof text, x, std::chars_format::scientific, 5).ptr;
+  std::from_chars(text, end, x);
+  return x;
 }
 
 nlohmann::json short_numbers(std::span<const double> numbers) {

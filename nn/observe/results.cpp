@@ -108,7 +108,8 @@ std::string roc_of(const Classified& all) {
       // Of a long curve, points that are apart.
       const double way = now.false_positives + now.true_positives;
       if (k + 1 < curve.size() && way - last < 2.0 / double(most_points)) continue;
-      points.push_back({short_number(now.false_positives), short_number(now.true_positives)}), last = way;
+      const auto rounded = [](double share) { return std::round(1e4 * share) / 1e4; };
+      points.push_back({rounded(now.false_positives), rounded(now.true_positives)}), last = way;
     }
     curves.push_back({{"class", c}, {"area", short_number(area)}, {"points", points}});
   }

@@ -63,7 +63,7 @@ function drawWalk() {
   data.walk.forEach((walk, s) => make(which, 'option', {value: s}, walk.name));
   const back = make(controls, 'button', {}, '◀ back'), next = make(controls, 'button', {}, 'next ▶'), count = make(controls, 'span', {class: 'weak'});
   const said = make(part, 'p', {class: 'said', 'aria-live': 'polite'}), top = make(part, 'div', {class: 'beside'}), image = make(top, 'div'), holder = make(part, 'div', {tabindex: 0, role: 'group', 'aria-label': 'drawing of the network; left and right arrow keys step'});
-  const chooser = make(part, 'div', {role: 'group', 'aria-label': 'a weight and its chain'}), selects = ['weight: layer ', 'from unit ', 'to unit '].map((text) => make(make(chooser, 'label', {}, text), 'select', {'aria-label': text.trim()}));
+  const chooser = make(part, 'div', {class: 'chooser', role: 'group', 'aria-label': 'a weight and its chain'}), selects = ['weight: layer ', 'from unit ', 'to unit '].map((text) => make(make(chooser, 'label', {}, text), 'select', {'aria-label': text.trim()}));
   const chain = make(part, 'ol', {'aria-live': 'polite'}), body = make(part, 'div', {class: 'wide'});
   let walk, steps, step = 0, weight = null, playing = null, shares = {};
 
