@@ -16,7 +16,7 @@ open_page() { # FILE FRAGMENT OPTIONS...
   shift 2
   timeout 60 "$browser" --headless --no-sandbox --disable-gpu --user-data-dir="$folder/profile" --enable-logging=stderr \
     --hide-scrollbars --virtual-time-budget=9000 "$@" "file://$folder/$file$what" 2>"$folder/log"
-  if grep -E 'CONSOLE.*(rror|arning)' "$folder/log"; then exit 1; fi
+  if grep -E 'CONSOLE.*(rror|arning)' "$folder/log" >&2; then exit 1; fi
 }
 expect() { # COUNT or more times TEXT
   found=$(grep -oF -- "$2" "$folder/page" | wc -l)
@@ -60,6 +60,17 @@ for kind in 's|.*<li>∂ loss / ∂ [^=]* = \([^<]*\)</li>.*|\1|p' 's|.*<li>Thro
 done >"$folder/numbers"
 [ "$(sort -g "$folder/numbers" | awk 'NR == 1 { a = $1 } { d = $1 - a; if (d < 0) d = -d; m = a < 0 ? -a : a }
   d > 1e-3 * m { bad = 1 } END { print NR, bad + 0 }')" = '3 0' ] || { echo "the chain has other numbers:"; cat "$folder/numbers"; exit 1; }
+
+# Keys and clicks, by a script at the end of the page.
+sed 's|</body>|<script>{ const drawing = document.querySelector("[aria-label^=drawing]");\
+for (const key of ["ArrowRight", "ArrowRight", "End", "ArrowLeft"]) drawing.dispatchEvent(new KeyboardEvent("keydown", {key}));\
+document.querySelector("line.weight").dispatchEvent(new MouseEvent("click"));\
+document.title = "at " + location.hash; }</script></body>|' "$folder/run.html" >"$folder/keys.html"
+open_page keys.html '' --dump-dom >"$folder/page"
+expect 1 'step 8 of 9'
+expect 1 '<title>at #step=7&amp;weight=1.'
+expect 1 'At the loss: '
+[ "$(grep -oE 'stroke="#ee8833"' "$folder/page" | wc -l)" -ge 2 ] || { echo "the chain is not drawn"; exit 1; }
 
 # Two features: a map by epoch, and one of every hidden unit.
 awk 'BEGIN { srand(1); print "x,y,side"; for (i = 0; i < 200; ++i) { x = rand() - 0.5; y = rand() - 0.5

@@ -161,7 +161,7 @@ void Observer<T>::show_walk(const std::vector<std::size_t>& worst) {
   };
   for (std::size_t k = 0; k < std::min<std::size_t>(worst.size(), 2); ++k)
     add(*validation_, worst[k], "sample " + std::to_string(worst[k]) + ", missed " + (k ? "next" : "most"));
-  add(data_, 0, "training sample 0");
+  add(data_, 0, "sample 0 of those to train with");
   std::string text;
   for (const auto& walk : walks) text += (text.empty() ? "[" : ",") + walk;
   if (!walks.empty()) report_.show("walk", text + ']');

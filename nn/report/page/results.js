@@ -70,7 +70,7 @@ function drawRoc() {
   ['class', 'AUC'].forEach((h) => make(head, 'th', {class: 'name'}, h));
   data.roc.forEach((c, k) => {
     const row = make(table, 'tr'), name = make(row, 'td', {class: 'name legend'});
-    make(name, 'i', {style: 'border-color:' + colour(k)});
+    make(name, 'i', {style: `border-color:${colour(k)};border-top-style:${k < data.curves.colours.length ? 'solid' : 'dashed'}`});
     name.append(className(c.class));
     make(row, 'td', {}, digits(c.area));
   });

@@ -59,7 +59,7 @@ function drawWalk() {
   const part = $('walk');
   make(part, 'h2', {}, 'Talk to the layers');
   make(part, 'p', {class: 'weak'}, 'One sample, forward to the loss and back: next and back, or the arrow keys. A click on a weight, or its choice below, plays its chain.');
-  const controls = make(part, 'div', {role: 'group', 'aria-label': 'steps'}), which = make(make(controls, 'label', {}, 'sample '), 'select', {'aria-label': 'sample'});
+  const controls = make(part, 'div', {role: 'group', 'aria-label': 'steps'}), which = make(make(controls, 'label', {}, 'with '), 'select', {'aria-label': 'sample'});
   data.walk.forEach((walk, s) => make(which, 'option', {value: s}, walk.name));
   const back = make(controls, 'button', {}, '◀ back'), next = make(controls, 'button', {}, 'next ▶'), count = make(controls, 'span', {class: 'weak'});
   const said = make(part, 'p', {class: 'said', 'aria-live': 'polite'}), top = make(part, 'div', {class: 'beside'}), image = make(top, 'div'), holder = make(part, 'div', {tabindex: 0, role: 'group', 'aria-label': 'drawing of the network; left and right arrow keys step'});
