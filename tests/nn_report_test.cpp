@@ -227,6 +227,31 @@ TEST_CASE("the page has what a model of two features and its units say all over 
     }
 }
 
+TEST_CASE("a report leaves out what a loss or a model does not allow") {
+  struct Twice : nn::Module<double> {
+    nn::Linear<double> layer{2, 3};
+    std::vector<autodiff::Variable<double>> forward(const std::vector<autodiff::Variable<double>>& x) override {
+      return {layer(x[0]), autodiff::tanh(layer(x[0]))};
+    }
+    void members(nn::Members<double>& m) override { m("layer", layer); }
+  } model;
+  model.initialise(1);
+  const Scratch folder;
+  auto data = corners<double>(40, 1);
+  nn::Adam<double> adam(0.01);
+  nn::Report report(folder / "run.html");
+  auto opts = options<double>(1);
+  opts.report = &report, opts.drop_last = true;
+  const nn::Loss<double> of_pairs = [](const nn::Outcome<double>& outcome) {
+    if (outcome.targets[0].shape()[0] < 2) autodiff::fail<autodiff::ValueError>("pairs", "needs two samples");
+    return autodiff::softmax_cross_entropy(outcome.predictions[0], outcome.targets[0]);
+  };
+  nn::fit(model, adam, of_pairs, data, opts);
+  const auto page = data_of(report.html());
+  CHECK(!page.contains("walk"));
+  CHECK(page["epochs"][0].contains("map"));
+}
+
 TEST_CASE("a report draws the curves of other runs, from reports and histories") {
   const Scratch folder;
   nn::History history, other;

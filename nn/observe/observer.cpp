@@ -157,7 +157,10 @@ void Observer<T>::show_walk(const std::vector<std::size_t>& worst) {
     const auto batch = from.batch(std::span(&number, 1));
     if (batch.weight() == 0) return;
     Tape<T> tape;
-    if (auto walk = walk_through(record_(tape, batch), batch, name, report_.options())) walks.push_back(*walk);
+    try {
+      if (auto walk = walk_through(record_(tape, batch), batch, name, report_.options())) walks.push_back(*walk);
+    } catch (const autodiff::Error&) {  // a loss may need more samples than one
+    }
   };
   for (std::size_t k = 0; k < std::min<std::size_t>(worst.size(), 2); ++k)
     add(*validation_, worst[k], "sample " + std::to_string(worst[k]) + ", missed " + (k ? "next" : "most"));
@@ -170,11 +173,13 @@ void Observer<T>::show_walk(const std::vector<std::size_t>& worst) {
 /// What the model, and each of its hidden units, says all over the plane of two features.
 template <Real T>
 void Observer<T>::show_maps(const std::vector<Observed>& observed) {
-  if (data_.input_shapes().size() != 1 || autodiff::count(autodiff::Dims(data_.input_shape())) != 2) return;
+  if (data_.input_shapes().size() != 1 || data_.target_shapes().empty()) return;
+  if (autodiff::count(autodiff::Dims(data_.input_shape())) != 2) return;
   constexpr std::size_t most_points = 300;
   const auto samples = data_.batch(first_of(most_points, data_.size()));
   const auto targets = doubles(samples.targets[0]);
-  const bool classes = classified(doubles(model_(samples.inputs[0]).value()), targets).has_value();
+  const bool classes =
+      classified(doubles(model_(std::vector{Variable<T>(samples.inputs[0])})[0].value()), targets).has_value();
   const Grid grid(doubles(samples.inputs[0]));
   report_.show("points", points_text(doubles(samples.inputs[0]), targets, classes));
 
@@ -183,7 +188,7 @@ void Observer<T>::show_maps(const std::vector<Observed>& observed) {
   Array<T> inputs(shape);
   std::ranges::transform(grid.points, inputs.begin(), [](double x) { return static_cast<T>(x); });
   Tape<T> tape;
-  const auto predictions = model_(tape.constant(inputs));
+  const auto predictions = model_(std::vector{tape.constant(inputs)})[0];
   const auto names = tape.names();
   const std::set<std::string> known(names.begin(), names.end());
   std::vector<UnitsThere> units;
