@@ -164,14 +164,18 @@ TEST_CASE("roles follow from what rules look at, in networks written by hand, to
                 ad::sum(ad::square(t.variable(some({2}, 1), "p"))) * ad::exp(t.variable(1.0, "q"));
        },
        {{"W", {Role::weights, 1}}, {"p", {Role::unclassified, 0}}, {"q", {Role::unclassified, 0}}}},
-      {"what an operation of several steps does is not looked at",
+      {"parameters do inside of a checkpoint what they would do without one",
        [&](T& t) {
-         const auto U = t.variable(some({4, 4}, 1), "U");
-         const auto h = ad::checkpoint([&](const V& h) { return ad::tanh(ad::matmul(h, U)); },
+         const auto U = t.variable(some({4, 4}, 1), "U"), c = t.variable(some({4}, 1), "c");
+         const auto h = ad::checkpoint([&](const V& h) { return ad::tanh(ad::matmul(h, U) + c); },
                                        ad::matmul(x(t), W(t, {3, 4})).named("a"));
          return ad::sum(ad::square(h.named("h")));
        },
-       {{"h", {Role::output, 2}}, {"a", {Role::hidden, 1}}, {"W", {Role::weights, 1}}, {"U", {Role::unclassified, 0}}}},
+       {{"h", {Role::output, 2}},
+        {"a", {Role::hidden, 1}},
+        {"W", {Role::weights, 1}},
+        {"U", {Role::weights, 2}},
+        {"c", {Role::biases, 2}}}},
   };
   for (const auto& c : cases) {
     CAPTURE(c.name);
