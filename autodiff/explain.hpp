@@ -13,6 +13,8 @@ namespace autodiff {
 class Roadmap {
  public:
   enum class Role : std::uint8_t { output, hidden, weights, biases, unclassified };
+  /// "output units", "hidden units", "weights", "biases" or "unclassified".
+  static const char* name(Role role);
   struct Row {
     Role role;
     std::size_t layer;       // from 1 at the input; 0 outside of any

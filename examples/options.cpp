@@ -223,11 +223,23 @@ void declare_files(CLI::App& app, Options& options) {
   app.add_option("--history", options.history,
                  "Where a line an epoch is written: JSON if the name ends in .jsonl, or CSV")
       ->type_name("FILE");
-  app.add_option("--plot", options.plot, "Where a picture of the history goes, as .svg, .html or .png")
+  app.add_option("--plot", options.plot,
+                 "Where a picture of the history goes, as .svg, .html or .png; -: curves of letters, in the terminal")
       ->type_name("FILE");
   app.add_option("--report", options.report,
-                 "Where the report of the training goes, as .html, anew after every epoch: curves, layers, confusions")
+                 "Where the report of the training goes, as .html, anew after every epoch: curves, layers, a walk "
+                 "through the network, confusions, calibration, the worst samples")
       ->type_name("FILE");
+  app.add_option("--compare", options.compare,
+                 "Other runs whose curves the report shows as well: their reports, or their histories as CSV")
+      ->type_name("FILE,...")
+      ->delimiter(',')
+      ->check(not_empty());
+  app.add_option("--image", options.image, "Height and width, 8x8, of samples that the report shows as images")
+      ->type_name("HxW")
+      ->delimiter('x')
+      ->expected(2)
+      ->check(count(1, 100'000));
   for (const char* output : {"--save", "--checkpoint", "--history", "--plot", "--report"})
     app.get_option(output)->check(not_empty());
 }

@@ -36,6 +36,9 @@ struct Options {
   /// Parts of cross-validation and trials of a search; 0: none.
   std::size_t folds = 0, search = 0;
   std::size_t checkpoint_steps = 0;
+  /// Runs whose curves the report shows, too; and height and width of samples that are images.
+  std::vector<std::string> compare;
+  std::vector<std::size_t> image;
   bool resume = false, quiet = false, importance = false;
 
   bool mnist() const { return data == "mnist"; }

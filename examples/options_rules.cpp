@@ -81,6 +81,7 @@ void settle(const CLI::App& app, Options& options) {
   for (const auto& [option, path] : outputs) {
     if (path.empty()) continue;
     try {
+      if (option == "--plot" && path == "-") continue;
       option == "--plot" ? nn::check_plot(path) : nn::check_writable(path);
     } catch (const autodiff::Error& error) {
       throw CLI::ValidationError(option, error.what());
@@ -88,6 +89,10 @@ void settle(const CLI::App& app, Options& options) {
   }
   const bool page = options.report.empty() || std::filesystem::path(options.report).extension() == ".html";
   need(page, "--report", "must end with .html: " + options.report);
+  need(options.compare.empty() || !options.report.empty(), "--compare", "needs --report");
+  need(options.image.empty() || !options.report.empty(), "--image", "needs --report");
+  if (options.image.empty() && options.mnist()) options.image = {28, 28};
+  if (options.image.empty() && options.data == "digits") options.image = {8, 8};
   if (options.scaling == "automatic") options.scaling = options.mnist() ? "range" : "standard";
   if (options.data == "digits") options.file = DIGITS_CSV;
   if (options.data == "iris") options.file = IRIS_CSV;

@@ -52,6 +52,7 @@ void say_importance(Trained<T>& trained) {
   const bool classes = !description.classes.empty();
   const auto score = nn::metric<T>(classes ? "accuracy" : "r2").function;
   const auto lost = nn::permutation_importance<T>(model, trained.test->data(), groups, score);
+  if (trained.page) trained.page->importance(classes ? "accuracy" : "R2", names, lost);
   std::vector<std::size_t> order(names.size());
   for (std::size_t j = 0; j < order.size(); ++j) order[j] = j;
   std::ranges::stable_sort(order, std::greater(), [&](std::size_t j) { return lost[j]; });
@@ -106,7 +107,10 @@ int train(Options options) {
     if (!options.save.empty()) save_network(options.save, *trained.model, trained.description);
   }
   // In the end, as it may fail where nothing else does.
-  if (!options.plot.empty() && trained.report.history.rows() > 0) nn::plot(trained.report.history, options.plot);
+  if (options.plot == "-" && trained.report.history.rows() > 0)
+    std::cout << '\n' << nn::plot_text(trained.report.history);
+  else if (!options.plot.empty() && trained.report.history.rows() > 0)
+    nn::plot(trained.report.history, options.plot);
   if (!std::cout.flush()) fail<nn::DataError>("train_mlp", "the standard output cannot be written");
   return code;
 }

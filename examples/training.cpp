@@ -72,6 +72,16 @@ nn::FitOptions<T> fit_options(const Options& options, std::size_t samples, bool 
   return result;
 }
 
+nn::Report report_of(const Options& options, const Description& description) {
+  const std::filesystem::path read = options.mnist() ? options.data_dir : options.file;
+  nn::ReportOptions about{"Training on " + read.filename().string(), description.classes};
+  about.features = description.features;
+  if (options.image.size() == 2) about.image = {options.image[0], options.image[1]};
+  nn::Report report(options.report, about);
+  for (const auto& other : options.compare) report.compare(other);
+  return report;
+}
+
 /// Samples that count so that all classes count alike.
 template <Real T>
 nn::BatchSource<T> weighed(const nn::Dataset<T>& data, const std::vector<double>& class_weights) {
@@ -146,12 +156,7 @@ Trained<T> learn(const Options& options, Prepared<T> prepared) {
   settings.identity = std::move(prepared.identity);
   result.test = std::make_shared<nn::MemorySource<T>>(std::move(data.test));
   if (options.validation > 0) result.validation = std::make_shared<nn::MemorySource<T>>(std::move(data.validation));
-  std::optional<nn::Report> report;
-  if (!options.report.empty()) {
-    const std::filesystem::path read = options.mnist() ? options.data_dir : options.file;
-    settings.report = &report.emplace(
-        options.report, nn::ReportOptions{"Training on " + read.filename().string(), description.classes});
-  }
+  if (!options.report.empty()) settings.report = &result.page.emplace(report_of(options, description));
   const auto looked_at = result.validation ? result.validation : result.test;
   settings.validation = looked_at.get();
   if (options.class_weights == "balanced") {

@@ -8,6 +8,7 @@ template <autodiff::Real T>
 struct Trained {
   std::unique_ptr<nn::Sequential<T>> model;
   nn::FitReport report;
+  std::optional<nn::Report> page;
   Description description;
   /// Each a mean over its samples by --class-weights; none where there is no such part.
   std::shared_ptr<nn::MemorySource<T>> validation, test;

@@ -164,14 +164,18 @@ TEST_CASE("roles follow from what rules look at, in networks written by hand, to
                 ad::sum(ad::square(t.variable(some({2}, 1), "p"))) * ad::exp(t.variable(1.0, "q"));
        },
        {{"W", {Role::weights, 1}}, {"p", {Role::unclassified, 0}}, {"q", {Role::unclassified, 0}}}},
-      {"what an operation of several steps does is not looked at",
+      {"parameters do inside of a checkpoint what they would do without one",
        [&](T& t) {
-         const auto U = t.variable(some({4, 4}, 1), "U");
-         const auto h = ad::checkpoint([&](const V& h) { return ad::tanh(ad::matmul(h, U)); },
+         const auto U = t.variable(some({4, 4}, 1), "U"), c = t.variable(some({4}, 1), "c");
+         const auto h = ad::checkpoint([&](const V& h) { return ad::tanh(ad::matmul(h, U) + c); },
                                        ad::matmul(x(t), W(t, {3, 4})).named("a"));
          return ad::sum(ad::square(h.named("h")));
        },
-       {{"h", {Role::output, 2}}, {"a", {Role::hidden, 1}}, {"W", {Role::weights, 1}}, {"U", {Role::unclassified, 0}}}},
+       {{"h", {Role::output, 2}},
+        {"a", {Role::hidden, 1}},
+        {"W", {Role::weights, 1}},
+        {"U", {Role::weights, 2}},
+        {"c", {Role::biases, 2}}}},
   };
   for (const auto& c : cases) {
     CAPTURE(c.name);
@@ -195,6 +199,28 @@ TEST_CASE("roles follow from what rules look at, in networks written by hand, to
   const auto told = ad::explain(loss, {input});
   CHECK_EQ(told.parameters(), 6);
   CHECK(std::ranges::none_of(told.rows(), [](const auto& row) { return row.role == Role::unclassified; }));
+}
+
+TEST_CASE("a loop is a layer, though the loss needs its last result alone") {
+  nn::Sequential<double> model(nn::LSTM<double>(3, 5), nn::Linear<double>(5, 2));
+  model.initialise(1);
+  T tape;
+  const auto loss = ad::sum(ad::square(model(tape.constant(some({4, 6, 3}, 0)))));
+  const auto roadmap = ad::explain(loss);
+  const std::pair<const char*, std::pair<Role, std::size_t>> expected[] = {
+      {"0/weight_ih_l0", {Role::weights, 1}},
+      {"0/weight_hh_l0", {Role::unclassified, 0}},
+      {"1/weight", {Role::weights, 3}},
+      {"1/bias", {Role::biases, 3}},
+      {"1/a", {Role::output, 3}},
+  };
+  for (const auto& [name, what] : expected) {
+    CAPTURE(name);
+    const auto row = std::ranges::find(roadmap.rows(), name, &ad::Roadmap::Row::name);
+    REQUIRE(row != roadmap.rows().end());
+    CHECK_EQ(ad::Roadmap::name(row->role), std::string(ad::Roadmap::name(what.first)));
+    CHECK_EQ(row->layer, what.second);
+  }
 }
 
 TEST_CASE("norms and shares of the roadmap are those of values and gradients") {
@@ -481,6 +507,25 @@ TEST_CASE("deep networks are folded, and show that gradients vanish") {
   CHECK(before < 3);
   const auto all = ad::detail::picture_of(loss, {.most_nodes = 1000});
   CHECK_GT(all.nodes.size(), 40);
+}
+
+TEST_CASE("small arrays are cells, blocks of them beside each other, and tall ones norms") {
+  T tape;
+  const auto blocks = tape.variable(some({2, 3, 2}, 1), "blocks"), tall = tape.variable(some({9, 2}, 1), "tall");
+  const auto picture = ad::detail::picture_of(ad::sum(blocks) + ad::sum(tall), {.values = true});
+  for (const auto& node : picture.nodes) {
+    if (node.name == "blocks") CHECK((node.values.rows == 3 && node.values.columns == 2));
+    if (node.name == "tall") CHECK((node.values.numbers.empty() && node.value > 0));
+  }
+  const auto dot = drawn(ad::sum(blocks), "net.dot", {.values = true});
+  std::size_t rows = 0;  // of cells: each has a number of both blocks
+  for (auto at = dot.find("<TR><TD BGCOLOR"); at != dot.npos; at = dot.find("<TR><TD BGCOLOR", at + 1)) ++rows;
+  CHECK_EQ(rows, 3);
+  const auto first = dot.substr(dot.find("<TR><TD BGCOLOR"),
+                                dot.find("</TR>", dot.find("<TR><TD BGCOLOR")) - dot.find("<TR><TD BGCOLOR"));
+  char number[16];
+  std::snprintf(number, sizeof number, ">%.2g<", blocks.value()(1, 0, 0));
+  CHECK(first.find(number) != first.npos);
 }
 
 TEST_CASE("names are written as they are, and long recordings without scopes are folded, too") {

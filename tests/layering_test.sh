@@ -69,9 +69,10 @@ forbid "nn includes public headers of the engine only" "${include}[\"<](\.\./)*a
 forbid "nn leaves only through <autodiff/...>" "${include}\"[^\"]*\.\./" '' $(find nn -name '*.[hc]pp')
 # The rooms of nn, each with those that it may include:
 #
-#   base <- model <- optim, layers <- train
-#   base <- io    <- data   <- train
-#           io    <- report <- train
+#   base <- model <- optim, layers   <- train
+#   base <- io    <- data   <- observe <- train
+#           io    <- report <- observe
+#           model <- observe
 while read -r room others; do
   files=$(find "nn/$room" -name '*.[hc]pp')
   [ -n "$files" ] || { echo "there are no files in nn/$room"; exit 1; }
@@ -86,9 +87,10 @@ optim base model
 io base
 data base io
 report base io
-train base model layers optim io data report
+observe base model io data report
+train base model layers optim io data report observe
 ROOMS
-in_rooms=$(find nn -name '*.[hc]pp' | grep -vE '^nn/(base|model|layers|optim|io|data|report|train)/[a-z_]+\.[hc]pp$|^nn/nn\.hpp$') || true
+in_rooms=$(find nn -name '*.[hc]pp' | grep -vE '^nn/(base|model|layers|optim|io|data|report|observe|train)/[a-z_]+\.[hc]pp$|^nn/nn\.hpp$') || true
 [ -z "$in_rooms" ] || { printf 'in no room of nn:\n%s\n' "$in_rooms"; broken=1; }
 long=$(wc -l $(find nn -name '*.[hc]pp') | awk '$1 > 400 && $2 != "total"')
 [ -z "$long" ] || { printf 'more than 400 lines:\n%s\n' "$long"; broken=1; }

@@ -226,6 +226,26 @@ TEST_CASE("areas, intervals and balanced accuracy are those of scikit-learn and 
   CHECK(nn::roc_auc(scores, Array<double>{0, 1, 2, 2, 1}) == doctest::Approx(7.0 / 9));  // one against the rest
   CHECK_THROWS_AS(nn::roc_auc(scores, Array<double>{0, 1, 2, 3, 1}), autodiff::ValueError);
 
+  const auto curve = nn::roc_curve(std::vector{0.1, 0.4, 0.35, 0.8, 0.4, 0.9}, {false, false, true, true, true, false});
+  const double wrong[] = {0, 1, 1, 2, 2, 3}, found[] = {0, 0, 1, 2, 3, 3};  // of three each
+  REQUIRE_EQ(curve.size(), 6);
+  for (std::size_t k = 0; k < 6; ++k)
+    CHECK((curve[k].false_positives == wrong[k] / 3 && curve[k].true_positives == found[k] / 3));
+  CHECK(nn::roc_curve(std::vector{1.0, 2.0}, {true, true}).empty());
+  CHECK_THROWS_AS(nn::roc_curve(std::vector{1.0}, {true, false}), autodiff::ShapeError);
+
+  // By hand: of the samples between 0.5 and 0.6, confidences 0.5, 0.5 and 0.55, one is right; 0.7 is; 1 is not.
+  const Array<double> probabilities{{.5, .5}, {.5, .5}, {.45, .55}, {.7, .3}, {0, 1}};
+  const auto calibrated = nn::calibration(probabilities, Array<double>{0, 1, 0, 0, 0});
+  CHECK_EQ(calibrated.bins[5].samples, 3);
+  CHECK(calibrated.bins[5].confidence == doctest::Approx(1.55 / 3));
+  CHECK(calibrated.bins[5].accuracy == doctest::Approx(1.0 / 3));
+  CHECK_EQ(calibrated.bins[9].samples, 1);
+  CHECK(calibrated.error == doctest::Approx((0.55 + 0.3 + 1) / 5));
+  CHECK_THROWS_AS(nn::calibration(probabilities, Array<double>{0, 1, 0, 0, 2}), autodiff::ValueError);
+  CHECK_THROWS_AS(nn::calibration(probabilities, Array<double>{0, 1}), autodiff::ShapeError);
+  CHECK_THROWS_AS(nn::calibration(probabilities, Array<double>{0, 1, 0, 0, 1}, 0), autodiff::ValueError);
+
   const auto close = [](nn::Interval interval, double low, double high) {
     CHECK(interval.low == doctest::Approx(low).epsilon(1e-12));
     CHECK(interval.high == doctest::Approx(high).epsilon(1e-12));

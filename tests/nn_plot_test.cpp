@@ -1,6 +1,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <sstream>
 
 #include "nn_support.hpp"
 #include "scratch.hpp"
@@ -154,6 +155,25 @@ TEST_CASE("a web page has the same picture inside") {
   const auto page = bytes_of(scratch / "h.html");
   CHECK(page.starts_with("<!DOCTYPE html>"));
   CHECK(page.find(svg(training())) != page.npos);
+}
+
+TEST_CASE("curves in letters go where their numbers are") {
+  History history;
+  for (const double loss : {3.0, 1.0, no_number, 2.0}) history.append({{"loss", loss}});
+  const auto rows = [](const std::string& text) {
+    std::vector<std::string> result;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) result.push_back(line);
+    return result;
+  }(nn::plot_text(history, 50));
+  REQUIRE_EQ(rows.size(), 15);  // a title, 13 rows, epochs
+  CHECK_EQ(rows[0], "     loss");
+  CHECK_EQ(rows[1].substr(0, 6), "3.0 +*");
+  CHECK_EQ(rows[13].find('*'), 5 + 36 / 3);  // of 37 columns, the second of four epochs
+  CHECK_EQ(rows[7].rfind('*'), 5 + 36);      // 2 is in the middle, at the end
+  for (const auto& row : rows) CHECK(row.substr(0, 5 + 36).find('*', 5 + 13) == row.npos);  // a gap between
+  CHECK_EQ(rows[14].substr(0, 6), "     1");
+  CHECK_THROWS_AS(nn::plot_text(History()), autodiff::ValueError);
 }
 
 TEST_CASE("a picture has an ending that says what it is") {

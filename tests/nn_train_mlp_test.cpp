@@ -103,6 +103,10 @@ TEST_CASE("bad options and files get one clear line and exit code 2") {
       {"--save " + directory, "--save: [check_writable] " + directory + ": is a directory"},
       {"--report run.txt", "--report: must end with .html: run.txt"},
       {"--report /nowhere/run.html", "cannot be written"},
+      {"--compare other.html", "--compare: needs --report"},
+      {"--image 8x8", "--image: needs --report"},
+      {"--quiet --report " + (scratch / "run.html").string() + " --compare " + absent + ".csv",
+       "[read_history] " + absent + ".csv: is not a regular file"},
       {"--plot curves.gif", "--plot: [plot] curves.gif: is not the name of a .svg, .html or .png"},
       {"--save /nowhere/s", "--save: [check_writable] /nowhere/s: cannot be written"},
       {"--patience 3", "--patience: needs --validation"},
@@ -165,6 +169,21 @@ TEST_CASE("train_mlp learns iris, with dropout, a schedule, and validation that 
   CHECK(bytes_of(plot).find("<svg") != std::string::npos);
   const auto text = bytes_of(history);
   CHECK(text.starts_with("epoch,loss,validation_loss,validation_accuracy,learning_rate,seconds\n1,"));
+}
+
+TEST_CASE("train_mlp draws curves into the terminal, and reports a run beside another one") {
+  const Scratch scratch;
+  const std::string first = (scratch / "first.csv").string(), page = (scratch / "run.html").string();
+  const auto run = train_mlp("--data iris --epochs 3 --quiet --plot - --history " + first);
+  CHECK(run.code == 0);
+  CHECK(run.text.find("learning rate\n") != std::string::npos);
+  CHECK(run.text.find("  epoch\n") != std::string::npos);
+  CHECK(!std::filesystem::exists("-"));
+  CHECK(train_mlp("--data iris --epochs 2 --quiet --image 2x2 --importance --report " + page + " --compare " + first)
+            .code == 0);
+  const auto text = bytes_of(page);
+  for (const char* part : {"\"name\":\"first\"", "\"importance\":{", "\"filters\":{", "\"walk\":[{"})
+    CHECK(text.find(part) != std::string::npos);
 }
 
 TEST_CASE("train_mlp tells the task by the target") {

@@ -22,16 +22,23 @@ std::string table(const Cells& cells) {
   double largest = 0;
   for (const double x : cells.numbers)
     if (std::isfinite(x)) largest = std::max(largest, std::abs(x));
+  const std::size_t block = cells.rows * cells.columns, blocks = cells.numbers.size() / block;
+  const bool readable = blocks * cells.columns <= 8 && cells.numbers.size() <= 24;
   std::string text = "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"1\" CELLPADDING=\"2\">";
   for (std::size_t i = 0; i < cells.numbers.size(); ++i) {
-    const double x = cells.numbers[i];
-    if (i % cells.columns == 0) text += "<TR>";
+    const std::size_t row = i / (blocks * cells.columns), column = i % (blocks * cells.columns);
+    const std::size_t its = column / cells.columns;  // block
+    const double x = cells.numbers[its * block + row * cells.columns + column % cells.columns];
+    if (column == 0)
+      text += "<TR>";
+    else if (column % cells.columns == 0)
+      text += "<TD WIDTH=\"3\"></TD>";
     char digits[16];
     std::snprintf(digits, sizeof digits, "%.2g", x);
     text += "<TD BGCOLOR=\"" + colour(largest > 0 ? x / largest : 0) +
-            "\" WIDTH=\"11\" HEIGHT=\"11\"><FONT POINT-SIZE=\"7\">" +
-            ((cells.columns <= 6 && cells.numbers.size() <= 24) || !std::isfinite(x) ? digits : " ") + "</FONT></TD>";
-    if (i % cells.columns + 1 == cells.columns) text += "</TR>";
+            "\" WIDTH=\"11\" HEIGHT=\"11\"><FONT POINT-SIZE=\"7\">" + (readable || !std::isfinite(x) ? digits : " ") +
+            "</FONT></TD>";
+    if (column + 1 == blocks * cells.columns) text += "</TR>";
   }
   return text + "</TABLE>";
 }

@@ -44,12 +44,13 @@ std::string colour(double share) {
 
 namespace {
 
-constexpr std::size_t most_cells = 64;
+constexpr std::size_t most_cells = 64, most_rows = 8;
 
 template <Real T>
 Cells cells_of(const Array<T>& a) {
   if (a.size() == 0 || a.size() > most_cells || a.dimension() == 0) return {};
-  Cells cells{a.shape().back(), {}};
+  Cells cells{a.dimension() < 2 ? 1 : a.shape(a.dimension() - 2), a.shape().back(), {}};
+  if (cells.rows > most_rows) return {};
   for (const T x : a) cells.numbers.push_back(double(x));
   return cells;
 }

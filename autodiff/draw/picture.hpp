@@ -9,9 +9,10 @@
 
 namespace autodiff::detail {
 
-/// The elements of a small array, in rows; none of a large one.
+/// The elements of a small array as rows and columns, a vector in one row; where it has further axes, as several such
+/// blocks beside each other. None of a large one, nor of one that would be tall.
 struct Cells {
-  std::size_t columns = 0;
+  std::size_t rows = 0, columns = 0;
   std::vector<double> numbers;
 };
 

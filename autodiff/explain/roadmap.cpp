@@ -118,21 +118,6 @@ class Surveyor {
   std::vector<std::vector<std::size_t>> nodes_;
 };
 
-const char* title(Role role) {
-  switch (role) {
-    case Role::output:
-      return "output units";
-    case Role::hidden:
-      return "hidden units";
-    case Role::weights:
-      return "weights";
-    case Role::biases:
-      return "biases";
-    default:
-      return "unclassified";
-  }
-}
-
 bool holds_parameters(Role role) { return role >= Role::weights; }
 
 /// Columns that are as wide as what they hold, numbers to the right.
@@ -163,6 +148,21 @@ class Table {
 
 }  // namespace
 
+const char* Roadmap::name(Role role) {
+  switch (role) {
+    case Role::output:
+      return "output units";
+    case Role::hidden:
+      return "hidden units";
+    case Role::weights:
+      return "weights";
+    case Role::biases:
+      return "biases";
+    default:
+      return "unclassified";
+  }
+}
+
 std::size_t Roadmap::parameters() const {
   std::size_t total = 0;
   for (const auto& row : rows_)
@@ -180,7 +180,7 @@ std::string Roadmap::text() const {
   for (const auto& row : rows_) {
     const bool first = !before || before->role != row.role;
     arrays += holds_parameters(row.role) ? row.nodes : 0;
-    table.add({first ? title(row.role) : "", row.layer ? std::to_string(row.layer) : "-", row.name,
+    table.add({first ? name(row.role) : "", row.layer ? std::to_string(row.layer) : "-", row.name,
                (row.nodes > 1 ? std::to_string(row.nodes) + " x " : "") + to_string(Dims(row.shape)), number(row.value),
                number(row.gradient), percent(row.zero), percent(row.saturated), percent(row.non_finite)});
     before = &row;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "../function.hpp"
 #include "../sweep.hpp"
 
 namespace autodiff::detail {
@@ -49,7 +50,7 @@ class Reader {
     find_needed();
     find_data();
     find_layers(Products::of_matrices);
-    if (s_.products.empty() && std::ranges::count(why_, nullptr) == std::ptrdiff_t(why_.size()))
+    if (s_.products.empty() && !s_.nested && std::ranges::count(why_, nullptr) == std::ptrdiff_t(why_.size()))
       find_layers(Products::elementwise);
     find_sums();
     find_tail();
@@ -120,8 +121,8 @@ class Reader {
         s_.made[i] = std::max(s_.made[i], s_.made[j]);
         if (s_.made[j] == Made::data) s_.layer[i] = std::max(s_.layer[i], s_.layer[j]);
       }
-      if (node(i).result != 0)
-        s_.layer[i] = s_.layer[i - node(i).result], s_.made[i] = s_.made[i - node(i).result];
+      if (const auto first = i - node(i).result; first != i && s_.needed[first])
+        s_.layer[i] = s_.layer[first], s_.made[i] = s_.made[first];
       else
         meet(i, which);
     }
@@ -150,18 +151,43 @@ class Reader {
     }
     for (auto bias : added) assign(bias, Role::bias, s_.layer[i], i);
   }
-  /// An operation of several steps, such as a loop, is a layer of its own; what does what inside is not looked at.
+  /// An operation of several steps, such as a loop, is a layer of its own.
   void enter(std::uint32_t i) {
-    bool any = false;
-    for (auto j : tape_.inputs(i))
-      if (s_.made[j] == Made::parameter && s_.flows[j]) {
-        any = true;
-        for (auto leaf : leaves_of(j)) why_[leaf] = "is used inside an operation of several steps";
-      }
-    if (!any) return;
-    nested_[i] = s_.nested = true;
-    for (std::size_t k = 0; k < node(i).operation->results() && i + k <= s_.loss; ++k) product_[i + k] = true;
+    std::vector<std::uint32_t> parameters;  // by place among the arguments
+    const auto inputs = tape_.inputs(i);
+    for (std::uint32_t j = 0; j < inputs.size(); ++j)
+      if (s_.made[inputs[j]] == Made::parameter && s_.flows[inputs[j]]) parameters.push_back(j);
+    if (parameters.empty()) return;
+    const auto roles = roles_inside(i);
+    for (auto j : parameters)
+      if (roles[j] != Role::none)
+        assign(inputs[j], roles[j], s_.layer[i] + 1, i);
+      else
+        for (auto leaf : leaves_of(inputs[j])) why_[leaf] = "is used inside an operation of several steps";
+    const std::size_t first = i - node(i).result;  // which the loss need not depend on
+    nested_[first] = s_.nested = true;
+    for (std::size_t k = first; k < first + node(i).operation->results() && k <= s_.loss; ++k) product_[k] = true;
     ++s_.layer[i];
+  }
+  /// What arguments do in a recorded function, for each of its results; nothing in a loop, which shows no function.
+  std::vector<Role> roles_inside(std::uint32_t i) const {
+    const auto inputs = tape_.inputs(i);
+    std::vector<Role> roles(inputs.size(), Role::none);
+    const auto* function = node(i).operation->made_of();
+    if (!function) return roles;
+    Tape<T> scratch(TapeMode::abstract);
+    std::vector<Variable<T>> x, data;
+    for (auto j : inputs) {
+      x.push_back(scratch.input(node(j).value->shape()));
+      if (s_.made[j] == Made::data) data.push_back(x.back());
+    }
+    const auto recorded = function->record(scratch, x);
+    for (auto result : function->results())
+      if (recorded[result].recorded())
+        for (const auto& parameter : Reader(recorded[result], data).read().parameters)
+          if (parameter.node < roles.size() && roles[parameter.node] != Role::weight)  // inputs came first
+            roles[parameter.node] = parameter.role;
+    return roles;
   }
   void either_is_data(std::uint32_t i, std::uint32_t one, std::uint32_t other) {
     why_[one] = why_[other] = "is multiplied by another variable: either may be the input";

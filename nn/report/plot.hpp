@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "history.hpp"
 
@@ -16,6 +17,9 @@ namespace nn {
 /// ValueError for another ending, and for no rows or no columns to draw; DataError when the file cannot be written, or
 /// gnuplot is not there or fails. The old file is there until the new one is.
 void plot(const History& history, const std::filesystem::path& path);
+
+/// The same in letters, for a terminal of so many columns.
+std::string plot_text(const History& history, std::size_t width = 80);
 
 /// Whether a picture can be drawn there, as is better known before training than after. Throws what plot throws for the
 /// path, or for the lack of a gnuplot that works; an old file stays as it is.

@@ -1,8 +1,10 @@
 // The report of a training run: one file that a browser opens from disk.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,33 +41,57 @@ struct ReportOptions {
   std::vector<std::string> classes = {};
   /// How many samples, the first ones, units and gradients are those of.
   std::size_t samples = 128;
+  /// Names of the features of a sample, where it is shown as a row; by default their numbers.
+  std::vector<std::string> features = {};
+  /// Height and width of samples that are images in one row of features, one or three values a pixel. Samples (height,
+  /// width), (1, height, width) and (3, height, width) are images anyway.
+  std::array<std::size_t, 2> image = {};
 };
 
 /// Given to fit, see FitOptions::report, it is written whole after every epoch: curves of the history, which show their
-/// numbers where one points; layers by epoch, with distributions, updates and remarks; and the confusion matrix of the
-/// validation data. The file needs nothing else, follows the browser's light or dark, and prints. Where there are more
-/// than 100 epochs, layers are shown of some of them, evenly.
+/// numbers where one points; layers by epoch, with distributions, updates and remarks; of the validation data, the
+/// confusion matrix, calibration, ROC curves and the worst samples; the weights of a first layer that looks at images;
+/// the regions that a model of two features decides by, and what each hidden unit says there; and of a plain network,
+/// a walk through the forward and the backward pass of a sample. The file needs nothing else, follows the browser's
+/// light or dark, prints, and keeps what it shows in the fragment of its address. Where there are more than 100 epochs,
+/// layers are shown of some of them, evenly.
 class Report {
  public:
   /// Throws ValueError for no samples, and a path that does not end in .html.
   explicit Report(std::filesystem::path path, ReportOptions options = {});
   const ReportOptions& options() const { return options_; }
 
+  /// Draws the curves of another run beside those of this one: of a report, or of a history that write_csv has written.
+  /// Throws DataError for anything else.
+  void compare(const std::filesystem::path& run);
+  /// What a score, such as "accuracy", loses where each of some features is shuffled, see permutation_importance: shown
+  /// the largest first, and written with the rest at once where something was written before. Throws ShapeError unless
+  /// each has a name.
+  void importance(const std::string& score, const std::vector<std::string>& names, const std::vector<double>& losses);
+
   /// Takes what an epoch has come to, and writes the file; the old one is there until the new one is. `confusion`
   /// counts by true class, then by predicted one; it may be empty. Throws DataError where the file cannot be written.
   void add(const History& history, std::vector<Observed> observed, std::vector<std::vector<std::size_t>> confusion);
+  /// What a section of the page shows, as JSON, from the next epoch on; or of that epoch alone. For fit.
+  void show(const std::string& section, std::string json);
+  void show_of_epoch(const std::string& section, std::string json);
   /// The file as it was written last.
   const std::string& html() const { return html_; }
 
  private:
+  using Sections = std::map<std::string, std::string>;  // JSON by name
   struct Epoch {
     std::size_t number;
-    std::vector<Observed> observed;
+    std::string json;
   };
+  void write();
+
   std::filesystem::path path_;
   ReportOptions options_;
   std::vector<Epoch> epochs_;
   std::size_t every_ = 1;  // of how many epochs one is kept
+  Sections sections_, of_epoch_;
+  std::vector<std::string> others_;  // runs
   std::string html_;
 };
 

@@ -27,6 +27,36 @@ double roc_auc(std::span<const double> scores, const std::vector<bool>& positive
 template <autodiff::Real T>
 double roc_auc(const autodiff::Array<T>& scores, const autodiff::Array<T>& labels);
 
+/// A point of the curve of receiver operating characteristics: the shares of those that are not positive, and of those
+/// that are, that a threshold finds.
+struct RocPoint {
+  double false_positives, true_positives;
+};
+
+/// Its points from (0, 0) to (1, 1) for all thresholds, of a run of negatives the last one; the trapezoids below them
+/// have the area that roc_auc gives. Empty unless there are both kinds. Throws ShapeError unless there is a truth for
+/// each score. T. Fawcett, likewise.
+std::vector<RocPoint> roc_curve(std::span<const double> scores, const std::vector<bool>& positive);
+
+/// How far the probabilities of a model can be believed.
+struct Calibration {
+  /// Samples of similar confidence, the largest probability of each: how many, their mean confidence, and the share of
+  /// them that is right; 0 where there are none.
+  struct Bin {
+    std::size_t samples = 0;
+    double confidence = 0, accuracy = 0;
+  };
+  std::vector<Bin> bins;  // of even width, from 0 to 1
+  double error = 0;       // sum_b n_b / n |accuracy_b - confidence_b|, the expected calibration error
+};
+
+/// Of probabilities (samples, classes) and labels (samples). Throws ShapeError for other shapes, ValueError for no bins
+/// or samples and for a class that does not exist. C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of
+/// modern neural networks", ICML 2017.
+template <autodiff::Real T>
+Calibration calibration(const autodiff::Array<T>& probabilities, const autodiff::Array<T>& labels,
+                        std::size_t bins = 10);
+
 /// What a share `level` of new predictions will miss their targets by at most, found from what others have missed by,
 /// of samples that nothing was learnt from: split conformal prediction. V. Vovk, A. Gammerman and G. Shafer,
 /// "Algorithmic Learning in a Random World", 2005. Infinite where they are too few for the level, which needs

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "judge.hpp"
 #include "named_arrays.hpp"
 #include "run.hpp"
 
@@ -255,9 +256,10 @@ void Run<T>::finish_epoch() {
   std::ranges::fill(state_.parts, 0);
 
   write_history(false);
-  if (options_.report)
+  if (observer_)
     guard([&] {
-      report(options_.validation ? &result.predictions : nullptr, options_.validation ? &result.targets : nullptr);
+      observer_->look(history_, steps_, options_.validation ? &result.predictions : nullptr,
+                      options_.validation ? &result.targets : nullptr);
     });
   call(options_.after_epoch, now);
   end_ = over();
@@ -271,7 +273,14 @@ void Run<T>::finish_epoch() {
 template <Real T>
 FitReport Run<T>::operator()() {
   if (options_.report)
-    for (const auto& [name, parameter] : model_.parameters()) before_[name] = parameter.value();
+    observer_.emplace(
+        model_,
+        [this](autodiff::Tape<T>& tape, const Batch<T>& batch) {
+          std::vector<Variable<T>> given;
+          for (const auto* array : batch.arrays()) given.push_back(tape.constant(*array));
+          return judge(model_, loss_, given, batch.inputs.size(), batch.weights.has_value())[0];
+        },
+        data_, options_.validation, options_.validation_name, *options_.report);
   for (end_ = over(); !end_;) {
     run_steps();
     if (!end_) finish_epoch();

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <nn/data/batch_arrays.hpp>
+#include <nn/observe/observer.hpp>
 #include <nn/report/progress.hpp>
 #include <optional>
 #include <span>
@@ -46,11 +47,6 @@ class Run {
   void load();
   void save();
 
-  // run_report.cpp
-  std::vector<Observed> observe();
-  void observe_updates(std::vector<Observed>& observed);
-  void report(const Array<T>* predictions, const Array<T>* targets);
-
   // fit.cpp
   void check() const;
   void name_columns();
@@ -91,8 +87,8 @@ class Run {
   bool largest_ = false;              // is better
   RunState state_;
   History history_;
-  std::vector<Array<T>> best_;              // in the order of named_arrays()
-  std::map<std::string, Array<T>> before_;  // parameters at the last report
+  std::vector<Array<T>> best_;  // in the order of named_arrays()
+  std::optional<Observer<T>> observer_;
   std::optional<End> end_;
   bool saved_ = false;  // whether the checkpoint is up to date
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
