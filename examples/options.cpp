@@ -137,7 +137,7 @@ void declare_network(CLI::App& app, Options& options) {
   choice(app, "--activation", options.activation, "Of the hidden layers", nn::activation_names());
   app.add_option("--dropout", options.dropout, "The share of hidden units that a step leaves out")
       ->type_name("X")
-      ->default_str("0.5 for classes, 0 for values")
+      ->default_str("0.2 for classes, 0 for values")
       ->check(fraction());
   auto losses = nn::loss_names();
   losses.insert(losses.begin(), "automatic");
@@ -169,12 +169,18 @@ void declare_training(CLI::App& app, Options& options) {
   choice(app, "--schedule", options.schedule, "How the learning rate changes over all epochs", schedules);
   app.add_option("--epochs", options.epochs, "Passes over the training data")
       ->type_name("N")
-      ->default_str("100 for classes, 40 for values")
+      ->default_str(
+          "as many as do best on parts that are left out in turns, 1000 at most; with --validation 1000; "
+          "with a schedule or below 20 samples, 100 for classes and 40 for values")
       ->check(count(1, 1'000'000));
+  app.add_flag("--average", options.average,
+               "Gives a mean of the weights, most of it from the last third of all steps; always so where neither "
+               "--epochs nor a schedule is said");
   app.add_option("--batch", options.batch, "Samples a step")->type_name("N")->check(count(1, 1'000'000));
   app.add_option("--patience", options.patience,
                  "Ends after so many epochs that were no better in validation; 0: never")
       ->type_name("N")
+      ->default_str("20 where neither --epochs nor a schedule is said; else 0")
       ->check(count(0, 1'000'000));
   app.add_option("--seed", options.seed, "Of the split, the first weights and the batches")
       ->type_name("N")

@@ -39,7 +39,7 @@ struct Options {
   /// Runs whose curves the report shows, too; and height and width of samples that are images.
   std::vector<std::string> compare;
   std::vector<std::size_t> image;
-  bool resume = false, quiet = false, importance = false;
+  bool resume = false, quiet = false, importance = false, average = false;
 
   bool mnist() const { return data == "mnist"; }
   bool shipped() const { return data == "digits" || data == "iris"; }
@@ -50,6 +50,9 @@ std::vector<std::size_t> units(std::string_view text);
 
 /// What --learning-rate is by default.
 inline double usual_learning_rate(bool classes) { return classes ? 0.002 : 0.001; }
+
+/// Where nothing says how many epochs there are, training ends after so many, or so many that were no better.
+inline constexpr std::size_t most_epochs = 1000, usual_patience = 20;
 
 /// Adds all options to the app.
 void declare(CLI::App& app, Options& options);

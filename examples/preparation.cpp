@@ -98,6 +98,15 @@ void describe(const Options& options, const nn::Dataset<T>& data, Description& r
     for (const T label : data.targets) ++result.class_counts.at(static_cast<std::size_t>(label));
 }
 
+bool scheduled(const Options& options) { return options.schedule != "constant" && options.schedule != "plateau"; }
+
+/// What --epochs is where nobody says it; none where find_epochs does.
+std::optional<std::size_t> known_epochs(const Options& options, bool classes, std::size_t samples) {
+  constexpr std::size_t least_samples = 20;
+  if (scheduled(options) || samples < least_samples) return classes ? 100 : 40;
+  return options.validation > 0 ? std::optional(most_epochs) : std::nullopt;
+}
+
 /// All that --resume must find as it was: the rest may change, --epochs too where no schedule goes by them.
 template <Real T>
 std::map<std::string, std::string> identity(const Options& options, const Parts<T>& data) {
@@ -120,17 +129,19 @@ std::map<std::string, std::string> identity(const Options& options, const Parts<
       {"the training data", fingerprint(data.train)},
       {"the test data", fingerprint(data.test)}};
   if (options.validation > 0) result["the validation data"] = fingerprint(data.validation);
-  if (options.schedule != "constant" && options.schedule != "plateau") result["--epochs"] = text(*options.epochs);
+  if (options.average) result["--average"] = "true";
+  if (scheduled(options)) result["--epochs"] = text(*options.epochs);
   return result;
 }
 
 template <Real T>
 Prepared<T> prepared(Options& options, Parts<T> data, Description description) {
   const bool classes = !data.train.classes.empty();
-  // Classes are learnt longer and with dropout, values at a smaller rate: RESULTS.md says how that was found.
-  if (!options.dropout) options.dropout = classes ? 0.5 : 0;
+  // Classes are learnt with dropout, values at a smaller rate: RESULTS.md says how that was found.
+  if (!options.dropout) options.dropout = classes ? 0.2 : 0;
   if (!options.learning_rate) options.learning_rate = usual_learning_rate(classes);
-  if (!options.epochs) options.epochs = classes ? 100 : 40;
+  options.average = options.average || (!options.epochs && !scheduled(options));
+  if (!options.epochs) options.epochs = known_epochs(options, classes, data.train.size());
   if (options.loss == "automatic") options.loss = classes ? "cross-entropy" : "squared-error";
   describe(options, data.train, description);
   if (description.table) fill(options, data, description);

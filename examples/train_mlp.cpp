@@ -97,6 +97,8 @@ int train(Options options) {
   }
   if (!options.save.empty()) check_saving(options.save, prepared.description);
   if (!options.quiet) print_beginning(options, prepared.data, prepared.description);
+  if (const int code = find_epochs(options, prepared)) return code;
+  if (!options.quiet) std::cout << '\n';
   auto trained = learn(options, std::move(prepared));
   const int code = say_end(trained.report, options);
   if (trained.report.end == End::not_finite) return code;

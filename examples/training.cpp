@@ -60,6 +60,7 @@ nn::FitOptions<T> fit_options(const Options& options, std::size_t samples, bool 
     result.plateau.emplace();
   else if (options.schedule != "constant")
     result.schedule = nn::schedule(options.schedule, *options.learning_rate, steps);
+  if (options.average) result.average = nn::AveragingOptions{.decay = std::nullopt, .power = 4};
   result.metrics = {nn::metric<T>(classes ? "accuracy" : "r2")};
   // The test samples are looked at, but nothing is chosen by them.
   const bool validates = options.validation > 0;
@@ -135,7 +136,7 @@ void print_beginning(const Options& options, const Parts<T>& data, const Descrip
             << " parameters\ntraining    " << options.loss << ", " << options.optimiser << ", learning rate "
             << *options.learning_rate;
   if (options.schedule != "constant") std::cout << " (" << options.schedule << ')';
-  std::cout << ", batch " << options.batch << ", seed " << options.seed << "\n\n";
+  std::cout << ", batch " << options.batch << ", seed " << options.seed << '\n';
 }
 
 template <Real T>

@@ -15,20 +15,69 @@ namespace {
 
 bool interrupted(const nn::FitReport& report) { return report.end == End::interrupted || report.end == End::stopped; }
 
+bool ended_badly(const nn::FitReport& report) { return interrupted(report) || report.end == End::not_finite; }
+
+std::vector<std::vector<std::size_t>> parts(const auto& data, std::size_t count, std::uint64_t seed) {
+  return data.classes.empty() ? nn::folds(data.size(), count, seed) : nn::stratified_folds(data.targets, count, seed);
+}
+
+/// Nothing of it is said or written.
+Options silent(Options options) {
+  options.quiet = true, options.resume = false;
+  options.checkpoint.clear(), options.history.clear(), options.save.clear(), options.report.clear();
+  return options;
+}
+
 }  // namespace
+
+template <Real T>
+int find_epochs(Options& options, Prepared<T>& prepared) {
+  // A checkpoint keeps what was found.
+  constexpr const char* name = "epochs";
+  const auto kept = options.resume ? nn::load_checkpoint(options.checkpoint) : nn::Checkpoint();
+  const std::string key = std::string("fit.identity.") + name;
+  if (!options.epochs && kept.contains(key)) options.epochs = kept.number<std::size_t>(key);
+  if (options.epochs) {
+    if (kept.contains(key)) prepared.identity[name] = kept.text(key);
+    return 0;
+  }
+  constexpr std::size_t count = 5, enough = 2000;  // samples to look at
+  const auto& all = prepared.data.train;
+  const std::size_t networks = std::min(count, (enough * count + all.size() - 1) / all.size());
+  if (!options.quiet) std::cout << "epochs      " << std::flush;
+  auto tried = silent(options);
+  tried.validation = 1.0 / count, tried.epochs = most_epochs, tried.patience = usual_patience;
+  const auto left_out = parts(all, count, options.seed);
+  std::size_t sum = 0;
+  for (std::size_t k = 0; k < networks; ++k) {
+    const auto part = all.rows(left_out[k]);
+    const auto report =
+        learn(tried, Prepared<T>{{all.rows(nn::others(all.size(), left_out[k])), part, part}, prepared.description, {}})
+            .report;
+    if (ended_badly(report)) return say_end(report, tried);
+    sum += report.best_epoch;
+  }
+  options.epochs = std::max<std::size_t>(1, (sum + networks / 2) / networks);
+  if (!options.resume && !options.checkpoint.empty()) prepared.identity[name] = std::to_string(*options.epochs);
+  if (!options.quiet)
+    std::cout << *options.epochs << ", as did best on a fifth of the samples that was left out"
+              << (networks > 1 ? ", on average of " + std::to_string(networks) : "") << '\n';
+  return 0;
+}
 
 template <Real T>
 int cross_validate(Options options, const Reading& reading) {
   const auto& all = reading.all;
-  const auto folds = all.classes.empty() ? nn::folds(all.size(), options.folds, options.seed)
-                                         : nn::stratified_folds(all.targets, options.folds, options.seed);
+  const auto folds = parts(all, options.folds, options.seed);
   const bool said = !std::exchange(options.quiet, true);
   double sum = 0, squares = 0;
   for (std::size_t k = 0; k < folds.size(); ++k) {
-    auto prepared = prepare<T>(options, divide(options, reading, folds[k]), reading.description);
-    auto trained = learn(options, std::move(prepared));
-    if (interrupted(trained.report) || trained.report.end == End::not_finite) return say_end(trained.report, options);
-    const auto answers = ask(trained, options, *trained.test);
+    auto tried = options;
+    auto prepared = prepare<T>(tried, divide(options, reading, folds[k]), reading.description);
+    if (const int code = find_epochs(tried, prepared)) return code;
+    auto trained = learn(tried, std::move(prepared));
+    if (ended_badly(trained.report)) return say_end(trained.report, options);
+    const auto answers = ask(trained, tried, *trained.test);
     std::ostringstream rest;
     const auto score = say_results(rest, "", answers.values, answers.targets, trained.description, true);
     sum += score.value, squares += score.value * score.value;
@@ -51,8 +100,7 @@ void search(Options& options, const Parts<double>& parts, const Description& des
   auto best = options;
   double least = 0;
   for (std::size_t trial = 0; trial < options.search; ++trial) {
-    auto tried = options;
-    tried.quiet = true, tried.checkpoint.clear(), tried.history.clear(), tried.save.clear(), tried.report.clear();
+    auto tried = silent(options);
     if (trial > 0) {
       tried.hidden = layers[random.below(std::size(layers))];
       tried.learning_rate = std::round(1e5 * 3e-4 * std::pow(30, random.uniform())) / 1e5;  // to 0.009
@@ -74,6 +122,8 @@ void search(Options& options, const Parts<double>& parts, const Description& des
     std::cout << "best        hidden " << options.hidden << ", learning rate " << *options.learning_rate << "\n\n";
 }
 
+template int find_epochs(Options&, Prepared<float>&);
+template int find_epochs(Options&, Prepared<double>&);
 template int cross_validate<float>(Options, const Reading&);
 template int cross_validate<double>(Options, const Reading&);
 template void search<float>(Options&, const Parts<double>&, const Description&);

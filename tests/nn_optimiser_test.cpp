@@ -160,6 +160,16 @@ TEST_CASE("means of weights agree with PyTorch's, and stand in the model while t
   }
   Network network;
   CHECK_THROWS_AS(nn::WeightAverage<double>(network, {.decay = 1.0}), autodiff::ValueError);
+  CHECK_THROWS_AS(nn::WeightAverage<double>(network, {.power = -1}), autodiff::ValueError);
+  // 1, 2 and 3 with the power 1 count as 1, 2 and 3, so that their mean is 14 / 6.
+  Network counted;
+  nn::WeightAverage<double> average(counted, {.decay = std::nullopt, .power = 1});
+  for (const double value : {1, 2, 3}) {
+    for (auto& [name, parameter] : counted.parameters())
+      parameter.assign(autodiff::Array<double>(parameter.shape(), value));
+    average.update();
+  }
+  for (const auto& [name, mean] : average.means()) CHECK(mean.value()(0) == doctest::Approx(14.0 / 6));
 }
 
 TEST_CASE("clipped gradients and scheduled rates agree with PyTorch's") {

@@ -41,6 +41,44 @@ TEST_CASE("a run that was stopped at any step and goes on gives the same bits") 
   }
 }
 
+TEST_CASE("means of the weights are looked at and kept, and a run that goes on has the same bits") {
+  const Scratch scratch;
+  for (const bool keep_best : {false, true}) {
+    Whole plain, whole;
+    for (auto* run : {&plain, &whole}) run->opts.plateau = {}, run->opts.keep_best = keep_best;
+    // By hand, after each step.
+    nn::WeightAverage<float> means(plain.model, {.decay = std::nullopt, .power = 4});
+    std::map<std::size_t, std::map<std::string, autodiff::Variable<float>>> of_epochs;
+    plain.opts.after_step = [&](nn::Moment& now) {
+      means.update();
+      if (now.step == now.steps) of_epochs[now.epoch] = means.means();
+    };
+    plain.fit();
+    whole.opts.average = nn::AveragingOptions{.decay = std::nullopt, .power = 4};
+    const auto expected = whole.fit();
+    for (auto& [name, parameter] : whole.model.parameters())
+      CHECK(same_bits(parameter.value(), of_epochs.at(keep_best ? expected.best_epoch : 5).at(name).value()));
+    nn::Evaluator<float> evaluator(whole.model, cross_entropy<float>());
+    CHECK(evaluator(whole.validation).loss ==
+          expected.history.column("validation_loss")[keep_best ? expected.best_epoch - 1 : 4]);
+
+    for (const std::size_t last : {12, 13, 31}) {
+      std::size_t steps = 0;
+      Whole first, second;
+      second.model.initialise(99);
+      for (auto* run : {&first, &second})
+        run->opts.plateau = {}, run->opts.keep_best = keep_best, run->opts.average = whole.opts.average;
+      first.opts.checkpoint = second.opts.checkpoint = scratch / "run.safetensors";
+      first.opts.after_step = [&](nn::Moment& now) { now.stop = ++steps == last; };
+      first.fit(), second.opts.resume = true;
+      check_same(second.fit().history, expected.history);
+      check_same_bits(second.model, whole.model);
+    }
+    plain.opts.checkpoint = scratch / "run.safetensors", plain.opts.resume = true;
+    CHECK_THROWS_WITH_AS(plain.fit(), doctest::Contains("is of a run with means of the weights"), nn::DataError);
+  }
+}
+
 TEST_CASE("a checkpoint within an epoch is as good as one at its end, and epochs may be added") {
   const Scratch scratch;
   Whole whole;

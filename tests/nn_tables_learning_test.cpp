@@ -173,6 +173,39 @@ TEST_CASE("dates become numbers, in the order that their column shows") {
   CHECK(predict("--model " + model + " --file " + points.file()).lines() == 61);
 }
 
+TEST_CASE("how many epochs there are is found within the training samples, and a checkpoint keeps it") {
+  const Scratch scratch;
+  std::string text = "x,noise,y\n";
+  for (int i = 0; i < 80; ++i)
+    text += std::to_string(i % 9) + "," + std::to_string(i * 7 % 5) + "," + std::to_string(i % 9 * 2.5 + i % 2) + "\n";
+  const Trial trial(scratch, "line", text);
+  const auto saved = [&](const std::string& name, const std::string& options) {
+    const auto run = train_mlp("--file " + trial.file() + " --save " + (scratch / name).string() + " " + options);
+    CHECK(run.code == 0);
+    return run.text;
+  };
+  const std::string checkpoint = "--checkpoint " + (scratch / "c").string();
+  const auto said = saved("found", checkpoint);
+  const auto at = said.find("\nepochs      ");
+  REQUIRE(at != said.npos);
+  const auto line = said.substr(at + 13, said.find('\n', at + 1) - at - 13);
+  const auto epochs = line.substr(0, line.find(','));
+  CHECK(line == epochs + ", as did best on a fifth of the samples that was left out, on average of 5");
+  CHECK(std::stoi(epochs) > 5);  // a straight line takes some
+  // The same as if it had been said.
+  const auto weights = [&](const std::string& name) { return nn::load_safetensors(scratch / name).tensors; };
+  const auto same = [&](const std::string& name) {
+    for (const auto& [array, tensor] : weights("found")) CHECK(weights(name).at(array).bytes() == tensor.bytes());
+  };
+  CHECK(!has(saved("told", "--average --epochs " + epochs), "\nepochs "));
+  same("told");
+  CHECK(!has(saved("again", checkpoint + " --resume"), "\nepochs "));
+  same("again");
+  // A schedule needs to know how many there are.
+  CHECK(!has(saved("schedule", "--schedule cosine"), "\nepochs "));
+  CHECK(has(train_mlp("--describe " + (scratch / "schedule").string()).text, "epochs      40\n"));
+}
+
 TEST_CASE("cross-validation, search, importance and fine-tuning") {
   const Scratch scratch;
   std::string text = "signal,noise,kind,class\n";

@@ -206,6 +206,19 @@ TEST_CASE("networks say what they are, and those of older versions are read") {
   CHECK(has(train_mlp("--describe " + (scratch / "old").string()).text, "2 classes"));
 }
 
+TEST_CASE("what a table may take is counted unpacked, for both programs, and can be said") {
+  const Scratch scratch;
+  const auto model = (scratch / "m").string();
+  const std::string table = " --file " DIGITS_CSV " --memory ";  // 57 KB that unpack to 259
+  CHECK(train_mlp("--quiet --epochs 1 --save " + model + table + "300K").code == 0);
+  CHECK(predict("--model " + model + table + "300K").code == 0);
+  for (const auto& run : {train_mlp(table + "100K", true), train_mlp("--describe " DIGITS_CSV " --memory 200K", true),
+                          predict("--model " + model + table + "100K", true)}) {
+    CHECK(run.code == 2);
+    CHECK(has(run.text, "holds more than the "));
+  }
+}
+
 TEST_CASE("versions, quiet, and a termination that saves") {
   const Scratch scratch;
   CHECK(train_mlp("--version").text.starts_with("train_mlp 0."));

@@ -1,5 +1,7 @@
 #include "averaging.hpp"
 
+#include <cmath>
+
 namespace nn {
 
 using autodiff::fail;
@@ -9,6 +11,8 @@ template <Real T>
 WeightAverage<T>::WeightAverage(Module<T>& model, AveragingOptions options) : model_(model), options_(options) {
   if (const double decay = options.decay.value_or(0); !(decay >= 0 && decay < 1))
     fail<ValueError>("weight_average", "the decay must be at least 0 and below 1: ", decay);
+  if (!(options.power >= 0 && std::isfinite(options.power)))
+    fail<ValueError>("weight_average", "the power must be finite and not negative: ", options.power);
 }
 
 template <Real T>
@@ -16,7 +20,7 @@ void WeightAverage<T>::update() {
   if (swapped_in_) fail<ValueError>("weight_average", "the means stand in the place of the weights: nothing is new");
   const double is_new = updates_ == 0    ? 1
                         : options_.decay ? 1 - *options_.decay
-                                         : 1 / static_cast<double>(updates_ + 1);
+                                         : (1 + options_.power) / (static_cast<double>(updates_ + 1) + options_.power);
   std::map<std::string, Variable<T>> next;
   for (auto& [name, parameter] : model_.parameters()) {
     const auto& value = parameter.plain();

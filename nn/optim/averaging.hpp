@@ -6,8 +6,11 @@
 namespace nn {
 
 struct AveragingOptions {
-  /// How much of the mean each update keeps, from 0 to below 1; without a value, all updates count alike.
+  /// How much of the mean each update keeps, from 0 to below 1; without a value, update number t counts as t^power.
   std::optional<double> decay = 0.999;
+  /// 0: all updates count alike; 4: most of the mean comes from the last third of them, however many there are. O.
+  /// Shamir and T. Zhang, "Stochastic gradient descent for non-smooth optimization", ICML 2013, section 4.
+  double power = 0;
 };
 
 /// A moving mean of all parameters of a model, to be evaluated and saved in their place. update() is called after
@@ -24,7 +27,7 @@ struct AveragingOptions {
 template <Real T>
 class WeightAverage {
  public:
-  /// Refers to the model, which must outlive it. Throws ValueError for a decay out of range.
+  /// Refers to the model, which must outlive it. Throws ValueError for a decay or a power out of range.
   explicit WeightAverage(Module<T>& model, AveragingOptions options = {});
 
   /// Takes up the weights that the model has now. Throws ValueError while the means are swapped in, and where a

@@ -37,6 +37,7 @@ Run<T>::Run(Module<T>& model, Optimiser<T>& optimiser, const Loss<T>& loss, Sour
     plateau.largest = largest_;
     plateau_.emplace(optimiser.learning_rate(), plateau);
   }
+  if (options.average) average_.emplace(model, *options.average);
   if (options.resume) load();
   write_history(true);
   if (options.progress) progress_.emplace(*options.progress, is_terminal(*options.progress), options.epochs, samples_);
@@ -160,10 +161,21 @@ void Run<T>::save_rest() {
   if (!options_.checkpoint.empty() && !saved_ && end_ != End::not_finite) save();
 }
 
-/// Gives the model the best epoch, if that is kept.
+/// The means in the place of the weights, if there are any.
+template <Real T>
+std::unique_ptr<typename WeightAverage<T>::SwappedIn> Run<T>::averaged() {
+  if (!average_ || average_->updates() == 0) return {};
+  return std::make_unique<typename WeightAverage<T>::SwappedIn>(*average_);
+}
+
+/// Gives the model the best epoch, if that is kept, or the means, if there are any.
 template <Real T>
 void Run<T>::take_best() {
-  if (best_.empty()) return;
+  if (best_.empty()) {
+    if (average_ && average_->updates() > 0)
+      for (auto& [name, parameter] : model_.parameters()) parameter.assign(average_->means().at(name));
+    return;
+  }
   std::size_t k = 0;
   for (const auto& array : named_arrays(model_)) array.assign(best_[k++]);
 }
@@ -174,6 +186,7 @@ double Run<T>::step(const Batch<T>& batch) {
   const double weight = batch.weight();
   if (weight == 0) return 0;
   const double loss = step_(batch);
+  if (average_) average_->update();
   state_.total += loss * weight, state_.weight += weight;
   for (std::size_t k = 0; k < parts_.size(); ++k) state_.parts[k] += static_cast<double>(step_.parts()[k]) * weight;
   return loss;
@@ -225,6 +238,7 @@ void Run<T>::watch(double watched) {
   } else {
     state_.best_epoch = state_.epochs, state_.best = watched, state_.worse = 0;
     best_.clear();
+    const auto means = averaged();
     if (options_.keep_best)
       for (const auto& array : named_arrays(model_)) best_.push_back(array.value());
   }
@@ -240,6 +254,7 @@ void Run<T>::finish_epoch() {
   for (const double part : state_.parts) numbers.push_back(part / state_.weight);
   Evaluation<T> result;
   guard([&] {
+    const auto means = averaged();
     if (options_.validation) {
       result = evaluator_(*options_.validation);
       numbers.push_back(result.loss);

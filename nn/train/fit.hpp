@@ -5,6 +5,7 @@
 #include <iosfwd>
 #include <map>
 #include <nn/data/source.hpp>
+#include <nn/optim/averaging.hpp>
 #include <nn/optim/schedules.hpp>
 #include <nn/report/history.hpp>
 #include <nn/report/metrics.hpp>
@@ -51,6 +52,10 @@ struct FitOptions {
   /// watched number does not get better any more; `largest` is then what is right for that number.
   Schedule schedule = {};
   std::optional<PlateauOptions> plateau = {};
+
+  /// What is looked at, kept as the best epoch, and in the model in the end is a mean of its weights after the steps,
+  /// which go on from the weights themselves. Callbacks and the report see those.
+  std::optional<AveragingOptions> average = {};
 
   /// What is looked at after every epoch, in inference, and what the columns of the history call it.
   Source<T>* validation = nullptr;

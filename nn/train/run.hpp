@@ -64,6 +64,7 @@ class Run {
   void call(const Callback& callback, Moment& now);
   void save_rest();
   void take_best();
+  std::unique_ptr<typename WeightAverage<T>::SwappedIn> averaged();
   double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
   std::string columns_text() const;
   History::Row row(std::span<const double> numbers) const;
@@ -79,6 +80,7 @@ class Run {
   Evaluator<T> evaluator_;
   BatchArrays<T> arrays_;
   std::optional<ReduceOnPlateau> plateau_;
+  std::optional<WeightAverage<T>> average_;
   std::optional<Progress> progress_;
   InterruptGuard interrupt_;
 

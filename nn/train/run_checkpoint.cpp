@@ -44,6 +44,10 @@ void Run<T>::save() {
     auto state = plateau_->state();
     each(state, set);
   }
+  if (average_) {
+    checkpoint.set("average.updates", average_->updates());
+    for (const auto& [name, mean] : average_->means()) checkpoint.arrays.emplace("average." + name, mean.value());
+  }
   auto rows = autodiff::uninitialised<double>(Shape{history_.rows(), columns_.size()});
   for (std::size_t i = 0; i < history_.rows(); ++i)
     for (std::size_t k = 0; k < columns_.size(); ++k) rows(i, k) = history_.column(columns_[k])[i];
@@ -77,6 +81,8 @@ void Run<T>::load() {
   };
   compare("samples", data_.size()), compare("batch", options_.batch), compare("seed", options_.seed);
   if (checkpoint.contains("fit.drop_last") != options_.drop_last) refuse("is of a run with another drop_last");
+  if (checkpoint.contains("average.updates") != options_.average.has_value())
+    refuse(options_.average ? "is of a run without" : "is of a run with", " means of the weights");
   if (const auto& theirs = checkpoint.text("fit.columns"); theirs != columns_text())
     refuse("has a history of other columns: ", theirs, "; and not ", columns_text());
 
@@ -102,6 +108,15 @@ void Run<T>::load() {
       if (!std::ranges::equal(best_.back().shape(), array.shape))
         refuse("has a best \"", array.name, "\" of another shape");
     }
+  if (const auto updates = average_ ? checkpoint.template number<std::size_t>("average.updates") : 0; updates > 0) {
+    std::map<std::string, Variable<T>> means;
+    for (auto& [name, parameter] : model_.parameters()) {
+      auto mean = checkpoint.template array<T>("average." + name);
+      if (!std::ranges::equal(mean.shape(), parameter.shape())) refuse("has a mean of \"", name, "\" of another shape");
+      means.emplace(name, std::move(mean));
+    }
+    average_->restore(std::move(means), updates);
+  }
   checkpoint.restore(model_, optimiser_);
   saved_ = true;
 }
