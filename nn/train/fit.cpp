@@ -190,6 +190,7 @@ void Run<T>::run_steps() {
     const auto& batch = arrays_(numbers);
     if (state_.step + 1 < steps_) data_.expect(order[state_.step + 1]);
     const double loss = step(batch);
+    if (options_.average) options_.average->update();
     ++state_.step, ++state_.steps, done += numbers.size();
     saved_ = false;
     if (!std::isfinite(loss)) end_ = End::not_finite;
@@ -216,6 +217,22 @@ void Run<T>::check_finite() {
     if (!std::ranges::all_of(array.value(), [](T x) { return std::isfinite(x); })) end_ = End::not_finite;
 }
 
+/// Of the model as it was judged.
+template <Real T>
+void Run<T>::keep_best() {
+  std::optional<typename WeightAverage<T>::SwappedIn> means;
+  if (options_.average) means.emplace(*options_.average);
+  best_.clear();
+  for (const auto& array : named_arrays(model_)) best_.push_back(array.value());
+}
+
+template <Real T>
+Evaluation<T> Run<T>::validate() {
+  std::optional<typename WeightAverage<T>::SwappedIn> means;
+  if (options_.average) means.emplace(*options_.average);
+  return evaluator_(*options_.validation);
+}
+
 template <Real T>
 void Run<T>::watch(double watched) {
   const double gain = largest_ ? watched - state_.best : state_.best - watched;
@@ -223,9 +240,7 @@ void Run<T>::watch(double watched) {
     ++state_.worse;
   } else {
     state_.best_epoch = state_.epochs, state_.best = watched, state_.worse = 0;
-    best_.clear();
-    if (options_.keep_best)
-      for (const auto& array : named_arrays(model_)) best_.push_back(array.value());
+    if (options_.keep_best) keep_best();
   }
   if (plateau_) optimiser_.learning_rate((*plateau_)(watched));
 }
@@ -240,7 +255,7 @@ void Run<T>::finish_epoch() {
   Evaluation<T> result;
   guard([&] {
     if (options_.validation) {
-      result = evaluator_(*options_.validation);
+      result = validate();
       numbers.push_back(result.loss);
       numbers.insert(numbers.end(), result.parts.begin(), result.parts.end());
       for (const auto& metric : options_.metrics) numbers.push_back(metric(result.predictions, result.targets));

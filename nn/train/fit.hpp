@@ -5,6 +5,7 @@
 #include <iosfwd>
 #include <map>
 #include <nn/data/source.hpp>
+#include <nn/optim/averaging.hpp>
 #include <nn/optim/schedules.hpp>
 #include <nn/report/history.hpp>
 #include <nn/report/metrics.hpp>
@@ -51,6 +52,11 @@ struct FitOptions {
   /// watched number does not get better any more; `largest` is then what is right for that number.
   Schedule schedule = {};
   std::optional<PlateauOptions> plateau = {};
+
+  /// Means of the weights of this model, which take them up after every step; must outlive the run. Validation and
+  /// metrics see the model with them, states of layers as they are, and of the best epoch it is they that are kept. In
+  /// the end they are here, to be swapped in; the checkpoint has them, too.
+  WeightAverage<T>* average = nullptr;
 
   /// What is looked at after every epoch, in inference, and what the columns of the history call it.
   Source<T>* validation = nullptr;

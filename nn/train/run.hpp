@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 
+#include "checkpoint.hpp"
 #include "evaluate.hpp"
 #include "fit.hpp"
 #include "interrupt.hpp"
@@ -44,6 +45,7 @@ class Run {
 
   // run_checkpoint.cpp
   void load();
+  std::map<std::string, Variable<T>> means_in(const Checkpoint& checkpoint) const;
   void save();
 
   // run_report.cpp
@@ -61,12 +63,14 @@ class Run {
   void run_steps();
   double step(const Batch<T>& batch);
   void finish_epoch();
+  Evaluation<T> validate();
   void watch(double watched);
   Moment moment(std::size_t epoch, double loss);
   template <class F>
   void guard(F&& f);
   void call(const Callback& callback, Moment& now);
   void save_rest();
+  void keep_best();
   void take_best();
   double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
   std::string columns_text() const;

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <nn/base/data_error.hpp>
 
-#include "checkpoint.hpp"
 #include "named_arrays.hpp"
 #include "run.hpp"
 
@@ -14,7 +13,8 @@ using autodiff::fail;
 namespace {
 
 // In the names of a checkpoint.
-constexpr const char* identity_prefix = "fit.identity.";
+constexpr const char *identity_prefix = "fit.identity.", *average_prefix = "average.",
+                     *average_updates = "fit.average_updates";
 
 /// Calls f with all that a schedule on a plateau remembers, and its name.
 void each(ReduceOnPlateau::State& state, auto f) {
@@ -52,7 +52,26 @@ void Run<T>::save() {
     std::size_t k = 0;
     for (const auto& array : named_arrays(model_)) checkpoint.arrays.emplace("best." + array.name, best_[k++]);
   }
+  if (const auto* average = options_.average) {
+    checkpoint.set(average_updates, average->updates());
+    for (const auto& [name, mean] : average->means()) checkpoint.arrays.emplace(average_prefix + name, mean.value());
+  }
   save_checkpoint(options_.checkpoint, checkpoint);
+}
+
+/// Throws DataError where the checkpoint has no means of such weights.
+template <Real T>
+std::map<std::string, Variable<T>> Run<T>::means_in(const Checkpoint& checkpoint) const {
+  std::map<std::string, Variable<T>> means;
+  if (!options_.average || checkpoint.number<std::size_t>(average_updates) == 0) return means;
+  for (const auto& [name, parameter] : model_.parameters()) {
+    auto mean = checkpoint.array<T>(average_prefix + name);
+    if (!std::ranges::equal(mean.shape(), parameter.shape()))
+      fail<DataError>("fit", options_.checkpoint.string(), ": the checkpoint has a mean of \"", name,
+                      "\" of another shape");
+    means.emplace(name, std::move(mean));
+  }
+  return means;
 }
 
 template <Real T>
@@ -77,6 +96,8 @@ void Run<T>::load() {
   };
   compare("samples", data_.size()), compare("batch", options_.batch), compare("seed", options_.seed);
   if (checkpoint.contains("fit.drop_last") != options_.drop_last) refuse("is of a run with another drop_last");
+  if (checkpoint.contains(average_updates) != (options_.average != nullptr))
+    refuse("is of a run ", options_.average ? "without" : "with", " means of the weights");
   if (const auto& theirs = checkpoint.text("fit.columns"); theirs != columns_text())
     refuse("has a history of other columns: ", theirs, "; and not ", columns_text());
 
@@ -102,7 +123,9 @@ void Run<T>::load() {
       if (!std::ranges::equal(best_.back().shape(), array.shape))
         refuse("has a best \"", array.name, "\" of another shape");
     }
+  auto means = means_in(checkpoint);
   checkpoint.restore(model_, optimiser_);
+  if (options_.average) options_.average->restore(std::move(means), checkpoint.number<std::size_t>(average_updates));
   saved_ = true;
 }
 
