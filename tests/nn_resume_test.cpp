@@ -41,6 +41,50 @@ TEST_CASE("a run that was stopped at any step and goes on gives the same bits") 
   }
 }
 
+TEST_CASE("means of weights are judged and kept in the place of the weights, and go on from a checkpoint") {
+  const Scratch scratch;
+  Whole by_hand, whole, first, second;
+  nn::WeightAverage<float> mean(by_hand.model, {.decay = 0.9}), average(whole.model, {.decay = 0.9}),
+      before(first.model, {.decay = 0.9}), after(second.model, {.decay = 0.9});
+  whole.opts.average = &average, first.opts.average = &before, second.opts.average = &after;
+  for (auto* each : {&by_hand, &whole, &first, &second}) each->opts.plateau = {}, each->opts.keep_best = false;
+  // By hand: the same steps, and the loss of the means.
+  std::vector<double> losses;
+  by_hand.opts.after_step = [&](nn::Moment&) { mean.update(); };
+  by_hand.opts.after_epoch = [&](nn::Moment&) {
+    const auto means = mean.swap_in();
+    nn::Evaluator<float> evaluator(by_hand.model, cross_entropy<float>());
+    losses.push_back(evaluator(by_hand.validation).loss);
+  };
+  by_hand.fit();
+  const auto expected = whole.fit();
+  check_same_bits(whole.model, by_hand.model);
+  CHECK(expected.history.column("validation_loss") == losses);
+  for (const auto& [name, value] : mean.means()) CHECK(same_bits(average.means().at(name).value(), value.value()));
+  // Stopped within an epoch.
+  first.opts.checkpoint = second.opts.checkpoint = scratch / "run.safetensors";
+  first.opts.after_step = [&](nn::Moment& now) { now.stop = now.epoch == 3 && now.step == 4; };
+  CHECK(first.fit().end == End::stopped);
+  second.opts.resume = true;
+  check_same(second.fit().history, expected.history);
+  check_same_bits(second.model, whole.model);
+  CHECK(after.updates() == 65);
+  for (const auto& [name, value] : average.means()) CHECK(same_bits(after.means().at(name).value(), value.value()));
+  Whole without;
+  without.opts.checkpoint = first.opts.checkpoint, without.opts.resume = true;
+  without.opts.plateau = {}, without.opts.keep_best = false;
+  CHECK(error_of([&] { without.fit(); }).find("is of a run with means of the weights") != std::string::npos);
+  // The best epoch is that of the best means.
+  Whole best;
+  nn::WeightAverage<float> of_best(best.model, {.decay = 0.9});
+  best.opts.average = &of_best, best.opts.plateau = {}, best.opts.watch = "validation_loss";
+  const auto report = best.fit();
+  CHECK(report.best == doctest::Approx(*std::ranges::min_element(losses)).epsilon(1e-12));
+  if (report.best_epoch == 5)
+    for (const auto& [name, parameter] : best.model.parameters())
+      CHECK(same_bits(parameter.value(), of_best.means().at(name).value()));
+}
+
 TEST_CASE("a checkpoint within an epoch is as good as one at its end, and epochs may be added") {
   const Scratch scratch;
   Whole whole;

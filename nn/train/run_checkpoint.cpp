@@ -125,7 +125,8 @@ void Run<T>::load() {
     }
   auto means = means_in(checkpoint);
   checkpoint.restore(model_, optimiser_);
-  if (options_.average) options_.average->restore(std::move(means), checkpoint.number<std::size_t>(average_updates));
+  if (options_.average)
+    options_.average->restore(std::move(means), checkpoint.template number<std::size_t>(average_updates));
   saved_ = true;
 }
 
