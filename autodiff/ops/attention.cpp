@@ -279,13 +279,13 @@ double scale_of(const Variable<T>& q, const AttentionOptions& options) {
 
 template <Real T>
 Variable<T> scaled_dot_product_attention(const Variable<T>& q, const Variable<T>& k, const Variable<T>& v,
-                                         const Variable<T>& mask, const AttentionOptions& options,
-                                         const WeightDropout<T>& dropout) {
+                                         const Variable<T>& mask, const AttentionOptions& options, double rate,
+                                         const Variable<T>& key, const Variable<T>& step) {
   std::vector<Variable<T>> x{q, k, v};
   if (mask.alive()) x.push_back(mask);
-  if (dropout.rate > 0) x.insert(x.end(), {dropout.key, dropout.step});
+  if (rate > 0) x.insert(x.end(), {key, step});
   Tape<T>::check_operands(Attention::name, x);
-  checked_rate<T>(Attention::name, dropout.rate);
+  checked_rate<T>(Attention::name, rate);
   const typename Tape<T>::Attempt attempt({&q, &k, &v});
   const Shape batches = common_batches<T>({&q, &k, &v});
   for (std::size_t i = 0; i < of_attention; ++i) {
@@ -301,11 +301,11 @@ Variable<T> scaled_dot_product_attention(const Variable<T>& q, const Variable<T>
       fail<ShapeError>(Attention::name, "the mask must broadcast to queries and keys: ", Dims(mask.shape()), " and ",
                        Dims(scores));
   }
-  if (dropout.rate > 0) {
-    check_counters(Attention::name, dropout.key.shape(), dropout.step.shape());
-    note_draw(Attention::name, dropout.key, dropout.step, {&q, &k, &v});
+  if (rate > 0) {
+    check_counters(Attention::name, key.shape(), step.shape());
+    note_draw(Attention::name, key, step, {&q, &k, &v});
   }
-  return listed(Attention{scale_of(q, options), options.causal, dropout.rate}, std::span<const Variable<T>>(x))[0];
+  return listed(Attention{scale_of(q, options), options.causal, rate}, std::span<const Variable<T>>(x))[0];
 }
 
 template <Real T>
@@ -318,8 +318,8 @@ Variable<T> attention_weights(const Variable<T>& q, const Variable<T>& k, const 
 
 #define AUTODIFF_DERIVED(T)                                                                                     \
   template Variable<T> scaled_dot_product_attention(const Variable<T>&, const Variable<T>&, const Variable<T>&, \
-                                                    const Variable<T>&, const AttentionOptions&,                \
-                                                    const WeightDropout<T>&);                                   \
+                                                    const Variable<T>&, const AttentionOptions&, double,        \
+                                                    const Variable<T>&, const Variable<T>&);                    \
   template Variable<T> attention_weights(const Variable<T>&, const Variable<T>&, const Variable<T>&,            \
                                          const AttentionOptions&);
 AUTODIFF_DERIVED(float)

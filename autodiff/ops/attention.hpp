@@ -13,18 +13,11 @@ struct AttentionOptions {
 };
 
 namespace detail {
-/// What is dropped of the weights.
-template <Real T>
-struct WeightDropout {
-  double rate = 0;
-  Variable<T> key = {}, step = {};
-};
-
-/// Mask and dropout may be empty.
+/// The mask may be empty, and key and step where nothing is dropped.
 template <Real T>
 Variable<T> scaled_dot_product_attention(const Variable<T>& q, const Variable<T>& k, const Variable<T>& v,
-                                         const Variable<T>& mask, const AttentionOptions& options,
-                                         const WeightDropout<T>& dropout = {});
+                                         const Variable<T>& mask, const AttentionOptions& options, double rate = 0,
+                                         const Variable<T>& key = {}, const Variable<T>& step = {});
 template <Real T>
 Variable<T> attention_weights(const Variable<T>& q, const Variable<T>& k, const Variable<T>& mask,
                               const AttentionOptions& options);
@@ -62,7 +55,7 @@ auto scaled_dot_product_attention(Q&& q, K&& k, V&& v, double rate, Key&& key, S
   using T = ElementOf<Q, K, V, Key, Step>;
   return detail::scaled_dot_product_attention<T>(
       to_variable<T>(std::forward<Q>(q)), to_variable<T>(std::forward<K>(k)), to_variable<T>(std::forward<V>(v)),
-      Variable<T>(), options, {rate, to_variable<T>(std::forward<Key>(key)), to_variable<T>(std::forward<Step>(step))});
+      Variable<T>(), options, rate, to_variable<T>(std::forward<Key>(key)), to_variable<T>(std::forward<Step>(step)));
 }
 /// The same with a mask.
 template <class Q, class K, class V, class M, class Key, class Step>
@@ -72,8 +65,8 @@ auto scaled_dot_product_attention(Q&& q, K&& k, V&& v, M&& mask, double rate, Ke
   using T = ElementOf<Q, K, V, M, Key, Step>;
   return detail::scaled_dot_product_attention<T>(
       to_variable<T>(std::forward<Q>(q)), to_variable<T>(std::forward<K>(k)), to_variable<T>(std::forward<V>(v)),
-      to_variable<T>(std::forward<M>(mask)), options,
-      {rate, to_variable<T>(std::forward<Key>(key)), to_variable<T>(std::forward<Step>(step))});
+      to_variable<T>(std::forward<M>(mask)), options, rate, to_variable<T>(std::forward<Key>(key)),
+      to_variable<T>(std::forward<Step>(step)));
 }
 
 /// The weights alone, softmax(scale q k^T), (..., m, n): to be looked at.
