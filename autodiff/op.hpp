@@ -39,7 +39,8 @@
 //   double arithmetic(Dims a, ...) const;                                // additions and multiplications, for reports
 //   template <class T> void accumulate(Operand<T> y, Operand<const T> a, ..., T alpha, T beta) const;
 //   template <class V> V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
-//                                                                        // the same for n samples at once, see vmap
+//                                                                        // the same for n samples at once, see vmap;
+//                                                                        // of several results, a vector of them
 //   template <class V> V summed(std::span<const V> x) const;              // their sum at once, for gradients of scan
 //   template <class V> std::optional<Op> prepared(const std::vector<bool>& fixed, std::span<V> x) const;
 //                                                                        // with inputs made ready once for many calls
@@ -548,6 +549,11 @@ class Several final : public Declared<Op, T> {
   bool takes(std::span<const View> x) const override {
     if constexpr (requires(const Op& op) { op.takes(x); }) return this->op_.takes(x);
     return false;
+  }
+  std::vector<Variable<T>> batched(std::size_t n, const std::vector<bool>& stacked,
+                                   std::span<const Variable<T>> x) const override {
+    if constexpr (requires(const Op& op) { op.batched(n, stacked, x); }) return this->op_.batched(n, stacked, x);
+    return {};
   }
 
   // Of an only result: not asked for where there are several.

@@ -3,6 +3,21 @@
 #include <cstdio>
 #include <nn/nn.hpp>
 
+/// A gate for each channel of an image, from the means of all: J. Hu, L. Shen and G. Sun, "Squeeze-and-excitation
+/// networks", CVPR 2018. A layer that is put together from others needs its members and what it computes.
+struct SqueezeExcite : nn::Module<float> {
+  explicit SqueezeExcite(std::size_t channels)
+      : gates(nn::GlobalAvgPool<float>(), nn::Linear<float>(channels, channels / 8), nn::Activation<float>("relu"),
+              nn::Linear<float>(channels / 8, channels), nn::Activation<float>("logistic")) {}
+  autodiff::Variable<float> forward(const autodiff::Variable<float>& x) override {
+    return x * autodiff::reshape(gates(x), {std::ptrdiff_t(x.shape(0)), std::ptrdiff_t(x.shape(1)), 1, 1});
+  }
+  void members(nn::Members<float>& m) override { m("gates", gates); }
+  std::string kind() const override { return "SqueezeExcite"; }
+
+  nn::Sequential<float> gates;
+};
+
 /// Layers for images (samples, 1, 8, 8).
 static nn::Sequential<float> network() {
   nn::Sequential<float> model;
@@ -10,6 +25,7 @@ static nn::Sequential<float> network() {
     model.add(nn::Conv2d<float>(inputs, outputs, {3, 3}, {.padding = "same"}));
     model.add(nn::BatchNorm2d<float>(outputs));
     model.add(nn::Activation<float>("relu"));
+    model.add(SqueezeExcite(std::size_t(outputs)));
     model.add(nn::MaxPool2d<float>({2, 2}));
   }
   model.add(nn::Flatten<float>());

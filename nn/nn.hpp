@@ -21,6 +21,7 @@
 #include "layers/dropout.hpp"
 #include "layers/layers.hpp"
 #include "layers/normalisation.hpp"
+#include "layers/parametrisations.hpp"
 #include "layers/pooling.hpp"
 #include "layers/recurrent.hpp"
 #include "layers/transformer.hpp"

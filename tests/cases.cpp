@@ -127,6 +127,52 @@ void check(const std::vector<Case>& cases, std::string_view operation) {
     CHECK_MESSAGE(op.declared == ad::Reads::nothing, "has no gradient, and declares that it reads values for it");
 }
 
+namespace {
+
+using Vs = Variables<double>;
+
+/// The same by vmap and by a loop over the samples of those that are stacked, others shared: values and gradients.
+void compare_samples(const std::function<ad::Variable<double>(const Vs&)>& f, const Vs& x, std::size_t stacked) {
+  const Vs samples(x.begin(), x.begin() + std::ptrdiff_t(stacked)),
+      shared(x.begin() + std::ptrdiff_t(stacked), x.end());
+  const auto with_shared = [&](Vs of) { return of.insert(of.end(), shared.begin(), shared.end()), f(of); };
+  const auto all = ad::vmap(with_shared, samples);
+  Vs each;
+  for (int i = 0; i < int(x[0].shape(0)); ++i) {
+    Vs of;
+    for (const auto& s : samples) of.push_back(s(i));
+    each.push_back(with_shared(of));
+  }
+  const auto expected = ad::stack(each);
+  CHECK_EQ(difference(all.value(), expected.value(), 1e-13), "");
+  const auto cotangent = sample(all.shape(), -1, 1, 7);
+  const auto found = ad::vjp(all, cotangent, x), gradients = ad::vjp(expected, cotangent, x);
+  for (std::size_t i = 0; i < x.size(); ++i) CHECK_EQ(difference(found[i], gradients[i], 1e-12), "");
+}
+
+}  // namespace
+
+void check_samples(const std::vector<Case>& cases) {
+  for (const auto& c : cases) {
+    INFO(c.name << " at " << text(c.at));
+    ad::Tape<double> tape;
+    Vs x, apart;
+    for (const auto& a : c.at) {
+      x.push_back(tape.variable(
+          ad::stack(Vs{ad::Variable<double>(a), 0.7 * ad::Variable<double>(a), 0.3 * ad::Variable<double>(a)})));
+      apart.push_back(x.size() == 1 ? x[0] : tape.variable(a));
+    }
+    const auto gradient = [&](const Vs& at) { return ad::recorded_gradient(ad::sum(ad::sin(c.f(at))), at[0]); };
+    compare_samples(c.f, x, x.size());
+    for (std::uint32_t i = 0; i < tape.size(); ++i) {
+      const auto& operation = tape.node(i).operation;
+      CHECK_MESSAGE((!operation || operation->name() != "scan"), "runs once for each sample");
+    }
+    compare_samples(gradient, x, x.size());
+    if (x.size() > 1) compare_samples(c.f, apart, 1);
+  }
+}
+
 Array<double> sample(const Shape& shape, double low, double high, unsigned seed) {
   std::mt19937 random(seed);
   Array<double> a(shape);

@@ -58,6 +58,10 @@ ad::DeclarationReport check(const Case& c);
 /// Checks all cases, and that they do record the operation that they are cases of.
 void check(const std::vector<Case>& cases, std::string_view operation = {});
 
+/// Through vmap, a case is computed of all samples at once, and what a loop over samples gives: values, gradients by
+/// what differs from sample to sample and by what is shared, and the gradients of each sample.
+void check_samples(const std::vector<Case>& cases);
+
 /// The tests of all operations on one of the library's lists, each under its own name.
 #define TEST_OPERATION(Op) \
   TEST_CASE("operation " #Op) { test::check(test::cases<ad::Op>(), ad::Op::name); }

@@ -199,3 +199,102 @@ TEST_CASE("normalising layers refuse what does not fit") {
         "[batch_norm] the momentum must be from 0 to 1: 1.5");
   CHECK(error_of([] { nn::LayerNorm<float>(2, 0); }) == "[layer_norm] epsilon must be above 0: 0");
 }
+
+namespace {
+
+/// The weight with which a layer of 3 inputs computes, from what it makes of the unit vectors.
+Array<double> seen(nn::Module<double>& layer) {
+  const Array<double> zeros(Shape{1, 3}, 0.0), units = xt::eye<double>(3);
+  return layer(units).value() - layer(zeros).value();
+}
+
+}  // namespace
+
+TEST_CASE("WeightNorm has lengths and directions: at first those of the layer, then whatever they are set to") {
+  const nn::Linear<double> linear(3, 2);
+  nn::WeightNorm layer(linear);
+  layer.initialise(1);
+  CHECK(xt::allclose(seen(layer), layer.weight.value(), 1e-14, 1e-14));
+  const Array<double> v{{3, 0}, {0, 1}, {4, 1}}, g{{2, -3}};
+  layer.weight.assign(v), layer.weight_g.assign(g);
+  const double root = std::sqrt(2.0);
+  CHECK(xt::allclose(seen(layer), Array<double>{{6.0 / 5, 0}, {0, -3 / root}, {8.0 / 5, -3 / root}}, 1e-14, 1e-14));
+  CHECK(layer.weight.value() == v);  // calls change nothing
+  std::vector<std::string> names;
+  for (const auto& [name, parameter] : layer.parameters()) names.push_back(name);
+  CHECK(names == std::vector<std::string>{"weight", "bias", "weight_g"});
+  const auto loss = nn::loss<double>("squared-error");
+  const Array<double> targets = layer(batch).value() * 0.5;
+  const auto report = nn::check_gradient(layer, loss, batch, targets);
+  CHECK_MESSAGE(report, report.message());
+  // One step changes both, in a program as by hand.
+  auto by_hand = layer;
+  nn::GradientDescent<double> descent(0.1);
+  nn::TrainingStep<double> step(layer, descent, loss);
+  step(batch, targets);
+  Tape<double> tape;
+  const auto value = loss(by_hand(tape.constant(batch)), tape.constant(targets));
+  descent.step(by_hand, gradient(value, by_hand.variables(value)));
+  for (std::size_t k = 0; k < 3; ++k) {
+    const auto &now = layer.parameters()[k].parameter.value(), &expected = by_hand.parameters()[k].parameter.value();
+    CHECK(xt::allclose(now, expected, 1e-13, 1e-13));
+  }
+  CHECK(layer.weight.value() != v);
+  CHECK(layer.weight_g.value() != g);
+  // The axis is PyTorch's first one, or any.
+  CHECK(nn::WeightNorm(nn::Conv2d<double>(2, 5, 3)).weight_g.shape() == Shape{5, 1, 1, 1});
+  CHECK(nn::WeightNorm(nn::ConvTranspose2d<double>(2, 5, 3)).weight_g.shape() == Shape{2, 1, 1, 1});
+  CHECK(nn::WeightNorm(nn::Embedding<double>(7, 3)).weight_g.shape() == Shape{7, 1});
+  CHECK(nn::WeightNorm(linear, 0).weight_g.shape() == Shape{3, 1});
+  CHECK(error_of([&] { nn::WeightNorm(linear, 2); }) == "[weight_norm] there is no axis 2: (3, 2)");
+}
+
+TEST_CASE("SpectralNorm divides by the largest singular value, to which steps of the power iteration lead") {
+  nn::SpectralNorm layer(nn::Linear<double>(3, 2));
+  layer.initialise(1);
+  const Array<double> w{{3, 1}, {-1, 2}, {0, 1}};
+  const auto largest = autodiff::svd(Variable<double>(w))[1].value()(0);
+  layer.weight.assign(w);
+  const auto u = layer.states()[0].parameter.value(), v = layer.states()[1].parameter.value();
+  CHECK(layer.states()[0].name == "weight_u");
+  CHECK(u.shape() == Shape{2});
+  CHECK(v.shape() == Shape{3});
+  // In inference, by what the states are: u^T W v of the matrix of outputs and inputs.
+  double sigma = 0;
+  for (std::size_t i = 0; i < 3; ++i)
+    for (std::size_t o = 0; o < 2; ++o) sigma += u(o) * w(i, o) * v(i);
+  CHECK(xt::allclose(seen(layer), w / sigma, 1e-13, 1e-13));
+  CHECK(layer.states()[0].parameter.value() == u);
+  const auto report = nn::check_gradient(layer, nn::loss<double>("squared-error"), batch, layer(batch).value() * 0.5);
+  CHECK_MESSAGE(report, report.message());
+  // In training, by one step of the iteration, also in a program.
+  Array<double> next_u{0, 0}, next_v{0, 0, 0};
+  for (std::size_t o = 0; o < 2; ++o)
+    for (std::size_t i = 0; i < 3; ++i) next_u(o) += w(i, o) * v(i);
+  next_u /= std::sqrt(next_u(0) * next_u(0) + next_u(1) * next_u(1));
+  double length = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t o = 0; o < 2; ++o) next_v(i) += w(i, o) * next_u(o);
+    length += next_v(i) * next_v(i);
+  }
+  next_v /= std::sqrt(length);
+  auto eager = layer;
+  eager.training(true), eager(batch);
+  nn::GradientDescent<double> descent(1e-9);
+  layer.training(true);
+  nn::TrainingStep<double> step(layer, descent, nn::loss<double>("squared-error"));
+  step(batch, Array<double>(Shape{4, 2}, 0.0));
+  for (auto* each : {&eager, &layer}) {
+    CHECK(xt::allclose(each->states()[0].parameter.value(), next_u, 1e-13, 1e-13));
+    CHECK(xt::allclose(each->states()[1].parameter.value(), next_v, 1e-13, 1e-13));
+  }
+  for (int i = 0; i < 60; ++i) eager(batch);
+  eager.training(false);
+  CHECK(xt::allclose(seen(eager), w / largest, 1e-12, 1e-12));
+  // A new start takes 15 steps.
+  nn::SpectralNorm convolution(nn::ConvTranspose2d<double>(2, 3, 3));
+  convolution.initialise(2);
+  CHECK(convolution.states()[0].parameter.shape() == Shape{3});
+  CHECK(convolution.states()[1].parameter.shape() == Shape{18});
+  CHECK(convolution(Array<double>(Shape{1, 2, 4, 4}, 1.0)).shape() == Shape{1, 3, 6, 6});
+}

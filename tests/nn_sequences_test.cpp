@@ -198,6 +198,32 @@ TEST_CASE("dropout between layers is for training, and follows from states") {
   }
 }
 
+TEST_CASE("attention drops weights in training, by its states") {
+  const auto x = test::array(numbers("encoder/input0"), {2, 3, 4});
+  nn::MultiHeadAttention<double> layer(4, 1, {.dropout = 0.5});
+  layer.initialise(1);
+  layer.in_proj_bias.assign(Array<double>(0.1 * xt::arange<double>(12)));
+  const auto by_hand = [&](double rate, double step) {
+    const auto qkv =
+        split(linear(Variable<double>(x), layer.in_proj_weight.plain(), layer.in_proj_bias.plain()), 3, -1);
+    const auto weights = autodiff::attention_weights(qkv[0], qkv[1]);
+    return layer.out_proj(matmul(autodiff::dropout(weights, rate, layer.dropout->key.plain(), step), qkv[2])).value();
+  };
+  const auto whole = layer(x).value();
+  CHECK(xt::allclose(whole, by_hand(0, 0), 1e-13, 1e-13));
+  layer.training(true);
+  for (const double step : {0, 1}) CHECK(xt::allclose(layer(x).value(), by_hand(0.5, step), 1e-13, 1e-13));
+  CHECK(layer.states()[0].name == "dropout.key");
+  CHECK(error_of([&] { nn::MultiHeadAttention<double>(4, 2, {.dropout = 1}); }) ==
+        "[dropout] the rate must be at least 0 and below 1: 1");
+  // Those of transformers drop as PyTorch's do.
+  nn::TransformerDecoderLayer<double> decoder(4, 2, {.feedforward = 3});
+  CHECK(decoder.self_attn.dropout.has_value());
+  CHECK(decoder.multihead_attn.dropout.has_value());
+  const nn::TransformerOptions none{.dropout = 0};
+  CHECK_FALSE(nn::TransformerEncoderLayer<double>(4, 2, none).self_attn.dropout.has_value());
+}
+
 TEST_CASE("sequence layers say what does not fit") {
   nn::LSTM<double> lstm(3, 4);
   lstm.initialise(1);

@@ -193,6 +193,47 @@ TEST_CASE("two optimisers take turns over two networks, k to 1, as eager steps d
   }
 }
 
+TEST_CASE("gradients of several batches are added up by one program, and another makes the step") {
+  nn::Sequential<double> model(nn::Linear<double>(2, 5), nn::Activation<double>("tanh"), nn::Linear<double>(5, 1));
+  model.initialise(1);
+  auto at_once = model;
+  nn::Adam<double> adam(0.01), same(0.01);
+  const auto loss = nn::loss<double>("squared-error");
+  std::vector<ad::StateCell<double>> sums;
+  for (const auto& [name, parameter] : model.parameters())
+    sums.push_back(std::make_shared<V>(Array<double>(parameter.shape(), 0.0)));
+
+  ad::Tape<double> adding(ad::TapeMode::abstract), stepping(ad::TapeMode::abstract);
+  const auto x = adding.input({3, 2}), y = adding.input({3, 1}), error = loss(model(x), y);
+  std::vector<ad::Update<double>> additions, step;
+  for (std::size_t k = 0; const auto& slope : ad::recorded_gradient(error, model.variables(error))) {
+    const auto sum = adding.variable(sums[k++]);
+    additions.push_back({sum, sum + slope});
+  }
+  auto add = ad::compile({x, y}, {error}, additions);
+
+  const auto share = stepping.input({});  // of each batch
+  std::vector<V> means, before;
+  for (const auto& sum : sums) before.push_back(stepping.variable(sum)), means.push_back(share * before.back());
+  step = nn::record_step(adam, model.variables(share), means);
+  for (const auto& sum : before) step.push_back({sum, stepping.constant(Array<double>(sum.shape(), 0.0))});
+  auto make_step = ad::compile({share}, {}, step);
+
+  nn::TrainingStep<double> whole(at_once, same, loss);
+  for (int i = 0; i < 3; ++i) {
+    const Array<double> all = xt::sin(xt::arange<double>(24.0).reshape({12, 2}) + double(i)),
+                        targets = xt::view(all, xt::all(), xt::range(0, 1));
+    for (std::size_t k = 0; k < 4; ++k)
+      add(Array<double>(xt::view(all, xt::range(3 * k, 3 * k + 3))),
+          Array<double>(xt::view(targets, xt::range(3 * k, 3 * k + 3))));
+    make_step(Array<double>(Shape{}, 0.25));
+    whole(all, targets);
+    for (std::size_t k = 0; k < sums.size(); ++k)
+      CHECK(xt::allclose(model.parameters()[k].parameter.value(), at_once.parameters()[k].parameter.value(), 1e-12,
+                         1e-12));
+  }
+}
+
 TEST_CASE("record_step: the learning rate is read at each run, and errors name what is wrong") {
   auto model = network(), twin = network();
   nn::Adam<double> adam(0.05), same(0.05);

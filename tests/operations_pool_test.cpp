@@ -195,6 +195,26 @@ std::vector<Case> cases<ad::PutPlaces>() {
 }
 AUTODIFF_POOL(TEST_OPERATION)
 
+TEST_CASE("images are pooled, folded and enlarged of all samples at once by vmap") {
+  check_samples(cases<ad::MaxPool>());
+  check_samples(cases<ad::SumPool>());
+  const auto upsample = [](ad::Interpolation how) {
+    return [how](const auto& x) { return interpolate(x[0], {2, 1, 5, 7}, how); };
+  };
+  check_samples({{"unfold",
+                  [](const auto& x) {
+                    return unfold(x[0], {2, 3}, {.stride = {2, 1}, .padding = 1});
+                  },
+                  samples({{2, 3, 5, 4}})},
+                 {"fold",
+                  [](const auto& x) {
+                    return fold(x[0], {5, 4}, {2, 3}, {.stride = {2, 1}, .padding = 1});
+                  },
+                  samples({{2, 12, 12}})},
+                 {"nearest", upsample(ad::Interpolation::nearest), samples({{2, 1, 3, 4}})},
+                 {"linear", upsample(ad::Interpolation::linear), samples({{2, 1, 3, 4}})}});
+}
+
 TEST_CASE("NaN is the largest, and of equal elements the first has the gradient") {
   ad::Tape<double> tape;
   const double nan = std::nan("");

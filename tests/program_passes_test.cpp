@@ -152,6 +152,20 @@ TEST_CASE("views: broadcasts are rows, columns and single values; reshapes are f
   }
 }
 
+TEST_CASE("views: a loop reads through reshapes, also where nobody reads its last carry") {
+  Tape<double> tape;
+  const auto x = tape.variable(sample({6, 3}, -1, 1)), w = tape.variable(sample({3, 4}, -1, 1));
+  const V first(Array<double>(Shape{2, 4}, 0.0));
+  const auto step = [](const V& h, const V& row) {
+    const V next = ad::tanh(h + row);
+    return std::pair(next, next);
+  };
+  const auto outputs = ad::scan(step, first, reshape(matmul(x, w), {3, 2, 4})).second;
+  auto program = ad::compile({x, w}, {outputs});
+  CHECK(program.report().text().find("[reshape]") == std::string::npos);
+  CHECK_EQ(difference(program({x.value(), w.value()})[0], outputs.value(), 1e-14), "");
+}
+
 TEST_CASE("views: what elementwise nodes cannot walk is copied, what takes more than rows and columns is collected") {
   Tape<double> tape;
   const auto x = tape.variable(sample({4, 4}, -1, 1)), z = tape.variable(sample({2, 3, 4}, -1, 1));

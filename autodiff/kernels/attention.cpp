@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gemm.hpp"
+#include "random.hpp"
 #include "tails.hpp"
 #include "threads.hpp"
 
@@ -56,6 +57,17 @@ void scores(const Attention<T>& a, const Block& b, T* s) {
     }
 }
 
+/// What the weights of a block are multiplied by: 0 for those that are dropped.
+template <class T>
+void draw_kept(const Attention<T>& a, const Block& b, T* kept) {
+  const bool whole_rows = b.columns == a.n;  // which follow each other
+  const std::size_t drawn = whole_rows ? b.rows * b.columns : b.columns;
+  for (std::size_t r = 0; r < (whole_rows ? 1 : b.rows); ++r)
+    random_uniform(kept + r * b.columns, drawn, a.key, a.step, a.place + (b.i + r) * a.n + b.j);
+  const T scale = 1 / (1 - a.rate);
+  for (std::size_t i = 0; i < b.rows * b.columns; ++i) kept[i] = kept[i] < a.rate ? 0 : scale;
+}
+
 /// f of all registers of a row; the lanes beyond its end hold `fill`, and are left out where it gives a register.
 template <class T, class F>
 void each_register(std::size_t n, F f) {
@@ -97,7 +109,8 @@ T exponentials(T* x, std::size_t n, T shift) {
 template <class T>
 void attend(const Attention<T>& a, std::size_t first, std::size_t last, T* y, T* logsumexp) {
   const std::size_t rows = last - first, e = a.value_width;
-  T* s = scratch<T>(query_block * key_block);
+  T* s = scratch<T>(2 * query_block * key_block);
+  T* kept = s + query_block * key_block;
   T shift[query_block], total[query_block];
   std::fill_n(shift, rows, -infinity<T>);
   std::fill_n(total, rows, T(0));
@@ -118,6 +131,10 @@ void attend(const Attention<T>& a, std::size_t first, std::size_t last, T* y, T*
       shift[r] = now;
       if (keeps != 1 && j > 0)
         for (std::size_t c = 0; c < e; ++c) out[r * e + c] *= keeps;
+    }
+    if (a.rate > 0) {
+      draw_kept(a, b, kept);
+      for (std::size_t i = 0; i < rows * b.columns; ++i) s[i] *= kept[i];
     }
     gemm<T>(false, false, rows, e, b.columns, 1, s, b.columns, a.v.row(j), a.v.distance, 1, out, e);
   }
@@ -145,8 +162,8 @@ void attention_gradient(const Attention<T>& a, const T* y, const T* logsumexp, c
   std::fill_n(dq, a.m * d, T(0));
   std::fill_n(dk, a.n * d, T(0));
   std::fill_n(dv, a.n * e, T(0));
-  T* p = scratch<T>(2 * query_block * key_block);
-  T* slope = p + query_block * key_block;
+  T* p = scratch<T>(3 * query_block * key_block);
+  T *slope = p + query_block * key_block, *kept = slope + query_block * key_block;
   for (std::size_t i = 0; i < a.m; i += query_block) {
     const std::size_t rows = std::min(query_block, a.m - i);
     const T* ct = cotangent + i * e;
@@ -160,15 +177,20 @@ void attention_gradient(const Attention<T>& a, const T* y, const T* logsumexp, c
       const Block b{i, rows, j, std::min(key_block, end - j)};
       scores(a, b, p);
       gemm<T>(false, true, rows, b.columns, e, 1, ct, e, a.v.row(j), a.v.distance, 0, slope, b.columns);
+      if (a.rate > 0) draw_kept(a, b, kept);
       for (std::size_t r = 0; r < rows; ++r) {
         const L shift(static_cast<double>(logsumexp[i + r])), less(static_cast<double>(along[r])),
             scale(static_cast<double>(a.scale));
         T *weights = p + r * b.columns, *slopes = slope + r * b.columns;
-        each_register<T>(b.columns, [&](auto load, auto store) {
-          const L weight = exp(load(weights, L(0)) - shift);
-          store(slopes, weight * (load(slopes, L(0)) - less) * scale);
-          store(weights, weight);
-        });
+        const T* factors = kept + r * b.columns;
+        const auto go_back = [&](auto keeps) {
+          each_register<T>(b.columns, [&](auto load, auto store) {
+            const L weight = exp(load(weights, L(0)) - shift), factor = keeps ? L(1) : load(factors, L(0));
+            store(slopes, weight * (load(slopes, L(0)) * factor - less) * scale);
+            store(weights, weight * factor);
+          });
+        };
+        a.rate > 0 ? go_back(std::false_type()) : go_back(std::true_type());
       }
       gemm<T>(true, false, b.columns, e, rows, 1, p, b.columns, ct, e, 1, dv + j * e, e);
       gemm<T>(true, false, b.columns, d, rows, 1, slope, b.columns, a.q.row(i), a.q.distance, 1, dk + j * d, d);

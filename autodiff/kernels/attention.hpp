@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace autodiff::kernels {
 
@@ -15,6 +16,8 @@ struct Rows {
 
 /// One attention: queries (m, width), keys (n, width), values (n, values). A query sees the keys where the mask, if it
 /// is not null, is not zero; its steps may be zero. Causal: the last query sees all keys, the one before all but one.
+/// A weight is dropped where the random number of key and step at `place`, plus the place of the weight in (m, n), is
+/// below the rate; others are divided by 1 - rate.
 template <class T>
 struct Attention {
   std::size_t m, n, width, value_width;
@@ -23,6 +26,8 @@ struct Attention {
   Rows<const T> q, k, v;
   const T* mask;
   std::ptrdiff_t mask_row, mask_column;
+  T rate = 0;
+  std::uint64_t key = 0, step = 0, place = 0;
 };
 
 /// y (m, values) = softmax(scale q k^T) v, zeros for a query that sees no key, and the logarithm of the sum of the

@@ -83,16 +83,22 @@ void uniform_block(double* y, std::uint64_t key, std::uint64_t step, std::uint64
 }  // namespace
 
 template <class T>
-void random_uniform(T* y, std::size_t n, std::uint64_t key, std::uint64_t step) {
-  std::size_t i = 0;
-  for (; i + elements <= n; i += elements) uniform_block(y + i, key, step, i / elements);
-  if (i == n) return;
-  T rest[elements];
-  uniform_block(rest, key, step, i / elements);
-  std::copy_n(rest, n - i, y + i);
+void random_uniform(T* y, std::size_t n, std::uint64_t key, std::uint64_t step, std::uint64_t first) {
+  std::size_t skipped = first % elements;
+  for (std::uint64_t block = first / elements; n > 0; ++block, skipped = 0) {
+    const std::size_t taken = std::min(n, elements - skipped);
+    if (taken == elements) {
+      uniform_block(y, key, step, block);
+    } else {
+      T part[elements];
+      uniform_block(part, key, step, block);
+      std::copy_n(part + skipped, taken, y);
+    }
+    y += taken, n -= taken;
+  }
 }
 
-template void random_uniform(float*, std::size_t, std::uint64_t, std::uint64_t);
-template void random_uniform(double*, std::size_t, std::uint64_t, std::uint64_t);
+template void random_uniform(float*, std::size_t, std::uint64_t, std::uint64_t, std::uint64_t);
+template void random_uniform(double*, std::size_t, std::uint64_t, std::uint64_t, std::uint64_t);
 
 }  // namespace autodiff::kernels

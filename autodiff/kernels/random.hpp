@@ -15,9 +15,9 @@ inline constexpr std::size_t philox_counters = 16;
 /// as easy as 1, 2, 3", SC 2011.
 void philox(std::uint64_t* pairs, std::uint64_t key, std::uint64_t step, std::uint64_t first);
 
-/// y_i uniform in [0, 1), for i < n, a function of key, step (below 2^63) and i alone. A float is a multiple of 2^-24,
-/// a double of 2^-53, and its leading digits are those of the float.
+/// y_i uniform in [0, 1), for i < n, a function of key, step (below 2^63) and first + i alone. A float is a multiple of
+/// 2^-24, a double of 2^-53, and its leading digits are those of the float.
 template <class T>
-void random_uniform(T* y, std::size_t n, std::uint64_t key, std::uint64_t step);
+void random_uniform(T* y, std::size_t n, std::uint64_t key, std::uint64_t step, std::uint64_t first = 0);
 
 }  // namespace autodiff::kernels

@@ -4,15 +4,87 @@
 
 #include "batches.hpp"
 #include "compile.hpp"
+#include "counters.hpp"
+#include "random.hpp"
 #include "shape.hpp"
 #include "softmax.hpp"
 #include "structs/attention.hpp"
+#include "structs/random.hpp"
 
 namespace autodiff {
 
+namespace detail {
+
+/// What comes behind the arguments: the mask, if there is one, and key and step, if weights are dropped.
+template <class X>
+struct BehindAttention {
+  BehindAttention(std::span<const X> x, std::size_t from, double rate) {
+    const std::size_t end = x.size() - (rate > 0 ? 2 : 0);
+    if (end > from) mask = &x[from];
+    if (rate > 0) key = &x[end], step = key + 1;
+  }
+  const X *mask = nullptr, *key = nullptr, *step = nullptr;
+};
+
+/// All attentions of a stack, as kernels see them.
+template <class Op, class T>
+class AttentionStack {
+ public:
+  AttentionStack(const Op& op, std::span<const Operand<const T>> x, std::size_t arguments)
+      : op_(op), x_(x), further_(x, arguments, op.rate) {
+    if (!further_.key) return;
+    key_ = whole(Attention::name, "key", *further_.key->data);
+    step_ = whole(Attention::name, "step", *further_.step->data);
+  }
+
+  kernels::Attention<T> operator[](std::size_t i) const {
+    const Dims batches = batches_of(x_[0].shape);
+    const std::size_t row = batches.size(), column = row + 1;
+    const auto rows = [&](const Operand<const T>& each) {
+      return kernels::Rows<const T>{each.data + batch_offset(i, batches, each),
+                                    static_cast<std::size_t>(each.strides[row])};
+    };
+    const std::size_t m = x_[0].shape[row], n = x_[1].shape[row];
+    kernels::Attention<T> a{m,
+                            n,
+                            x_[0].shape[column],
+                            x_[2].shape[column],
+                            T(op_.scale),
+                            op_.causal,
+                            rows(x_[0]),
+                            rows(x_[1]),
+                            rows(x_[2]),
+                            nullptr,
+                            0,
+                            0,
+                            T(op_.rate),
+                            key_,
+                            step_,
+                            i * m * n};
+    if (const auto* mask = further_.mask) {
+      const auto step = [&](std::size_t axis) { return mask->shape[axis] == 1 ? 0 : mask->strides[axis]; };
+      const std::size_t rank = mask->shape.size();
+      a.mask = mask->data + batch_offset(i, batches, *mask);
+      a.mask_row = step(rank - 2), a.mask_column = step(rank - 1);
+    }
+    return a;
+  }
+
+ private:
+  const Op& op_;
+  std::span<const Operand<const T>> x_;
+  BehindAttention<Operand<const T>> further_;
+  std::uint64_t key_ = 0, step_ = 0;
+};
+
+}  // namespace detail
+
 namespace {
 
-constexpr std::size_t with_mask = 4, gradient_with_mask = 7;
+using detail::AttentionStack;
+using detail::BehindAttention;
+
+constexpr std::size_t of_attention = 3, of_gradient = 6;  // inputs, before the mask
 
 bool has_dense_rows(const View& x) {
   const std::size_t last = x.shape.size() - 1;
@@ -20,41 +92,10 @@ bool has_dense_rows(const View& x) {
 }
 
 /// Whether queries, keys and values have dense rows; all else is dense, but for the mask.
-bool takes_attention(std::span<const View> x, std::size_t mask) {
+bool takes_attention(std::span<const View> x, const View* mask) {
   for (std::size_t i = 0; i < x.size(); ++i)
-    if (!(i < 3 ? has_dense_rows(x[i]) : i == mask || is_dense(x[i]))) return false;
+    if (!(i < 3 ? has_dense_rows(x[i]) : &x[i] == mask || is_dense(x[i]))) return false;
   return true;
-}
-
-/// One attention of a stack. The mask may be null.
-template <class T>
-kernels::Attention<T> attention_at(std::size_t i, std::span<const Operand<const T>> x, const Operand<const T>* mask,
-                                   double scale, bool causal) {
-  const Dims batches = batches_of(x[0].shape);
-  const std::size_t row = batches.size(), column = row + 1;
-  const auto rows = [&](const Operand<const T>& each) {
-    return kernels::Rows<const T>{each.data + batch_offset(i, batches, each),
-                                  static_cast<std::size_t>(each.strides[row])};
-  };
-  kernels::Attention<T> a{x[0].shape[row],
-                          x[1].shape[row],
-                          x[0].shape[column],
-                          x[2].shape[column],
-                          static_cast<T>(scale),
-                          causal,
-                          rows(x[0]),
-                          rows(x[1]),
-                          rows(x[2]),
-                          nullptr,
-                          0,
-                          0};
-  if (mask) {
-    const auto step = [&](std::size_t axis) { return mask->shape[axis] == 1 ? 0 : mask->strides[axis]; };
-    const std::size_t rank = mask->shape.size();
-    a.mask = mask->data + batch_offset(i, batches, *mask);
-    a.mask_row = step(rank - 2), a.mask_column = step(rank - 1);
-  }
-  return a;
 }
 
 /// f of each attention of a stack, on threads where that is worth while; of one, f itself may use them.
@@ -90,6 +131,24 @@ Variable<T> weights(const Variable<T>& q, const Variable<T>& k, const Variable<T
   return where(seen, softmax(where(seen, scores, -1e30)), 0);
 }
 
+/// What weights of this shape are multiplied by where some are dropped.
+template <Real T>
+Variable<T> keeps(const Shape& shape, double rate, const Variable<T>& key, const Variable<T>& step) {
+  const T below = static_cast<T>(rate);
+  return where(listed(RandomUniform{shape, Attention::name}, key, step) < below, 0, 1 / (1 - below));
+}
+
+/// All samples at once, but for weights that are dropped, which are the same ones for each of them.
+template <class Op, class V>
+std::vector<V> batched_attention(const Op& op, std::size_t n, const std::vector<bool>& stacked, std::span<const V> x,
+                                 std::size_t arguments) {
+  if (op.rate > 0) return {};
+  auto all = all_stacked(n, stacked, x);
+  if (x.size() > arguments) all.back() = with_rank(x.back(), stacked.back(), all[0].dimension() - 1);
+  const auto results = listed(op, std::span<const V>(all));
+  return {results.begin(), results.end()};
+}
+
 }  // namespace
 
 std::array<Shape, 2> Attention::shape(std::span<const Dims> x) const {
@@ -104,24 +163,31 @@ std::array<Shape, 2> Attention::shape(std::span<const Dims> x) const {
 
 template <class T>
 void Attention::forward(std::array<Operand<T>, 2> y, std::span<const Operand<const T>> x) const {
-  const Operand<const T>* mask = x.size() == with_mask ? &x[3] : nullptr;
+  const AttentionStack<Attention, T> stack(*this, x, of_attention);
   const std::size_t rows = y[0].shape[y[0].shape.size() - 2], width = y[0].shape.back();
   each_attention(x[0].shape, x[1].shape, [&](std::size_t i) {
-    kernels::attention(attention_at(i, x, mask, scale, causal), y[0].data + i * rows * width, y[1].data + i * rows);
+    kernels::attention(stack[i], y[0].data + i * rows * width, y[1].data + i * rows);
   });
 }
 
-bool Attention::takes(std::span<const View> x) const { return takes_attention(x, 3); }
+bool Attention::takes(std::span<const View> x) const {
+  return takes_attention(x, BehindAttention<View>(x, of_attention, rate).mask);
+}
 
 template <class V>
 std::vector<V> Attention::vjp(const std::array<V, 2>& ct, const std::array<V, 2>& y, std::span<const V> x,
                               const std::vector<bool>&) const {
   std::vector<V> inputs{x[0], x[1], x[2], y[0], y[1], ct[0]};
-  if (x.size() == with_mask) inputs.push_back(x[3]);
-  const auto found = listed(AttentionGradient{scale, causal}, std::span<const V>(inputs));
+  inputs.insert(inputs.end(), x.begin() + of_attention, x.end());
+  const auto found = listed(AttentionGradient{scale, causal, rate}, std::span<const V>(inputs));
   std::vector<V> all(found.begin(), found.end());
   all.resize(x.size());
   return all;
+}
+
+template <class V>
+std::vector<V> Attention::batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const {
+  return batched_attention(*this, n, stacked, x, of_attention);
 }
 
 std::array<Shape, 3> AttentionGradient::shape(std::span<const Dims> x) const {
@@ -130,39 +196,49 @@ std::array<Shape, 3> AttentionGradient::shape(std::span<const Dims> x) const {
 
 template <class T>
 void AttentionGradient::forward(std::array<Operand<T>, 3> y, std::span<const Operand<const T>> x) const {
-  const Operand<const T>* mask = x.size() == gradient_with_mask ? &x[6] : nullptr;
+  const AttentionStack<AttentionGradient, T> stack(*this, x, of_gradient);
   const auto size = [](Dims shape) { return shape[shape.size() - 2] * shape.back(); };
   const std::size_t q = size(y[0].shape), k = size(y[1].shape), v = size(y[2].shape), out = size(x[3].shape),
                     rows = x[4].shape.back();
   each_attention(x[0].shape, x[1].shape, [&](std::size_t i) {
-    kernels::attention_gradient(attention_at(i, x, mask, scale, causal), x[3].data + i * out, x[4].data + i * rows,
-                                x[5].data + i * out, y[0].data + i * q, y[1].data + i * k, y[2].data + i * v);
+    kernels::attention_gradient(stack[i], x[3].data + i * out, x[4].data + i * rows, x[5].data + i * out,
+                                y[0].data + i * q, y[1].data + i * k, y[2].data + i * v);
   });
 }
 
-bool AttentionGradient::takes(std::span<const View> x) const { return takes_attention(x, 6); }
+bool AttentionGradient::takes(std::span<const View> x) const {
+  return takes_attention(x, BehindAttention<View>(x, of_gradient, rate).mask);
+}
 
-// With p the weights, dp = ct v^T, d the sums of p dp along rows and ds = p (dp - d), the results are scale ds k,
-// scale ds^T q and p^T ct. Below, `of_...` are cotangents.
+// With p the weights, z what dropping leaves of them, dz = ct v^T, dp what it leaves of dz, d the sums of p dp along
+// rows and ds = p (dp - d), the results are scale ds k, scale ds^T q and z^T ct. Below, `of_...` are cotangents.
 template <class V>
 std::vector<V> AttentionGradient::vjp(const std::array<V, 3>& ct, const std::array<V, 3>& y, std::span<const V> x,
                                       const std::vector<bool>&) const {
   const V &q = x[0], &k = x[1], &v = x[2], &slope = x[5];
   const V of_dq = or_zeros(ct[0], y[0]), of_dk = or_zeros(ct[1], y[1]), of_dv = or_zeros(ct[2], y[2]);
+  const BehindAttention<V> further(x, of_gradient, rate);
   const auto turned = [](const V& a) { return swap_axes(a, -1, -2); };
   const auto along = [](const V& a) { return sum(a, -1, keepdims); };
-  const V p = weights(q, k, x.size() == gradient_with_mask ? x[6] : V(), scale, causal);
-  const V dp = matmul(slope, turned(v)), d = along(p * dp), ds = p * (dp - d);
+  const V p = weights(q, k, further.mask ? *further.mask : V(), scale, causal);
+  const V kept = further.key ? keeps(p.shape(), rate, *further.key, *further.step) : V();
+  const auto drop = [&](const V& a) { return kept.alive() ? a * kept : a; };
+  const V dp = drop(matmul(slope, turned(v))), d = along(p * dp), ds = p * (dp - d);
   const V of_ds = scale * (matmul(of_dq, turned(k)) + matmul(q, turned(of_dk))), mean = along(p * of_ds);
-  const V of_dp = p * (of_ds - mean);
-  const V of_p = of_ds * (dp - d) - mean * dp + matmul(slope, turned(of_dv));
+  const V of_dz = drop(p * (of_ds - mean));
+  const V of_p = of_ds * (dp - d) - mean * dp + drop(matmul(slope, turned(of_dv)));
   const V of_scores = p * (of_p - along(p * of_p));
   std::vector<V> all(x.size());
   all[0] = scale * (matmul(of_scores, k) + matmul(ds, of_dk));
   all[1] = scale * (matmul(turned(of_scores), q) + matmul(turned(ds), of_dq));
-  all[2] = matmul(turned(of_dp), slope);
-  all[5] = matmul(of_dp, v) + matmul(p, of_dv);
+  all[2] = matmul(turned(of_dz), slope);
+  all[5] = matmul(of_dz, v) + matmul(drop(p), of_dv);
   return all;
+}
+
+template <class V>
+std::vector<V> AttentionGradient::batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const {
+  return batched_attention(*this, n, stacked, x, of_gradient);
 }
 
 AUTODIFF_ATTENTION(AUTODIFF_COMPILE)
@@ -203,13 +279,16 @@ double scale_of(const Variable<T>& q, const AttentionOptions& options) {
 
 template <Real T>
 Variable<T> scaled_dot_product_attention(const Variable<T>& q, const Variable<T>& k, const Variable<T>& v,
-                                         const Variable<T>& mask, const AttentionOptions& options) {
+                                         const Variable<T>& mask, const AttentionOptions& options, double rate,
+                                         const Variable<T>& key, const Variable<T>& step) {
   std::vector<Variable<T>> x{q, k, v};
   if (mask.alive()) x.push_back(mask);
+  if (rate > 0) x.insert(x.end(), {key, step});
   Tape<T>::check_operands(Attention::name, x);
+  checked_rate<T>(Attention::name, rate);
   const typename Tape<T>::Attempt attempt({&q, &k, &v});
   const Shape batches = common_batches<T>({&q, &k, &v});
-  for (std::size_t i = 0; i < 3; ++i) {
+  for (std::size_t i = 0; i < of_attention; ++i) {
     Shape shape = batches;
     shape.insert(shape.end(), x[i].shape().end() - 2, x[i].shape().end());
     if (!std::ranges::equal(x[i].shape(), shape)) x[i] = broadcast_to(x[i], shape);
@@ -222,7 +301,11 @@ Variable<T> scaled_dot_product_attention(const Variable<T>& q, const Variable<T>
       fail<ShapeError>(Attention::name, "the mask must broadcast to queries and keys: ", Dims(mask.shape()), " and ",
                        Dims(scores));
   }
-  return listed(Attention{scale_of(q, options), options.causal}, std::span<const Variable<T>>(x))[0];
+  if (rate > 0) {
+    check_counters(Attention::name, key.shape(), step.shape());
+    note_draw(Attention::name, key, step, {&q, &k, &v});
+  }
+  return listed(Attention{scale_of(q, options), options.causal, rate}, std::span<const Variable<T>>(x))[0];
 }
 
 template <Real T>
@@ -235,7 +318,8 @@ Variable<T> attention_weights(const Variable<T>& q, const Variable<T>& k, const 
 
 #define AUTODIFF_DERIVED(T)                                                                                     \
   template Variable<T> scaled_dot_product_attention(const Variable<T>&, const Variable<T>&, const Variable<T>&, \
-                                                    const Variable<T>&, const AttentionOptions&);               \
+                                                    const Variable<T>&, const AttentionOptions&, double,        \
+                                                    const Variable<T>&, const Variable<T>&);                    \
   template Variable<T> attention_weights(const Variable<T>&, const Variable<T>&, const Variable<T>&,            \
                                          const AttentionOptions&);
 AUTODIFF_DERIVED(float)

@@ -13,9 +13,11 @@ struct AttentionOptions {
 };
 
 namespace detail {
+/// The mask may be empty, and key and step where nothing is dropped.
 template <Real T>
 Variable<T> scaled_dot_product_attention(const Variable<T>& q, const Variable<T>& k, const Variable<T>& v,
-                                         const Variable<T>& mask, const AttentionOptions& options);
+                                         const Variable<T>& mask, const AttentionOptions& options, double rate = 0,
+                                         const Variable<T>& key = {}, const Variable<T>& step = {});
 template <Real T>
 Variable<T> attention_weights(const Variable<T>& q, const Variable<T>& k, const Variable<T>& mask,
                               const AttentionOptions& options);
@@ -41,6 +43,30 @@ auto scaled_dot_product_attention(Q&& q, K&& k, V&& v, M&& mask, const Attention
   return detail::scaled_dot_product_attention<T>(to_variable<T>(std::forward<Q>(q)), to_variable<T>(std::forward<K>(k)),
                                                  to_variable<T>(std::forward<V>(v)),
                                                  to_variable<T>(std::forward<M>(mask)), options);
+}
+
+/// The same where weights are dropped, each as by dropout(weights, rate, key, step) of all of them, which is drawn by
+/// blocks, too: 0 with probability `rate`, else divided by 1 - rate. The gradient drops the same ones. Throws
+/// ValueError unless 0 <= rate < 1, and what dropout throws of key and step.
+template <class Q, class K, class V, class Key, class Step>
+requires Operands<Q, K, V, Key, Step>
+auto scaled_dot_product_attention(Q&& q, K&& k, V&& v, double rate, Key&& key, Step&& step,
+                                  const AttentionOptions& options = {}) {
+  using T = ElementOf<Q, K, V, Key, Step>;
+  return detail::scaled_dot_product_attention<T>(
+      to_variable<T>(std::forward<Q>(q)), to_variable<T>(std::forward<K>(k)), to_variable<T>(std::forward<V>(v)),
+      Variable<T>(), options, rate, to_variable<T>(std::forward<Key>(key)), to_variable<T>(std::forward<Step>(step)));
+}
+/// The same with a mask.
+template <class Q, class K, class V, class M, class Key, class Step>
+requires Operands<Q, K, V, M, Key, Step>
+auto scaled_dot_product_attention(Q&& q, K&& k, V&& v, M&& mask, double rate, Key&& key, Step&& step,
+                                  const AttentionOptions& options = {}) {
+  using T = ElementOf<Q, K, V, M, Key, Step>;
+  return detail::scaled_dot_product_attention<T>(
+      to_variable<T>(std::forward<Q>(q)), to_variable<T>(std::forward<K>(k)), to_variable<T>(std::forward<V>(v)),
+      to_variable<T>(std::forward<M>(mask)), options, rate, to_variable<T>(std::forward<Key>(key)),
+      to_variable<T>(std::forward<Step>(step)));
 }
 
 /// The weights alone, softmax(scale q k^T), (..., m, n): to be looked at.

@@ -204,6 +204,10 @@ template <int I, class V>
 V Unfold::vjp(const V& ct, const V&, const V& x) const {
   return listed(Fold{*this, window, to_shape(space(x.shape()))}, ct);
 }
+template <class V>
+V Unfold::batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const {
+  return batched_by_first(*this, n, stacked, x);
+}
 
 Shape Fold::shape(Dims columns) const {
   const Shape each = places(name, image, window);
@@ -219,6 +223,10 @@ void Fold::forward(Operand<T> y, Operand<const T> columns) const {
 template <int I, class V>
 V Fold::vjp(const V& ct, const V&, const V&) const {
   return listed(Unfold{*this, window}, ct);
+}
+template <class V>
+V Fold::batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const {
+  return batched_by_first(*this, n, stacked, x);
 }
 
 AUTODIFF_CONVOLUTION(AUTODIFF_COMPILE)

@@ -69,10 +69,17 @@ V OneHot::batched(std::size_t, const std::vector<bool>&, std::span<const V> x) c
   return listed(*this, x[0]);
 }
 
-/// Places that are stacked are places as others; what they are places of must be the same for all, and its first axis.
+/// The same places for all samples, or places that are stacked, as others are, in the first axis of what all share.
 template <class V>
 V Gather::batched(std::size_t, const std::vector<bool>& stacked, std::span<const V> x) const {
-  return stacked[0] || resolve_axis(name, axis, x[0].dimension(), x[0].shape()) != 0 ? V() : listed(*this, x[0], x[1]);
+  const std::size_t rank = x[0].dimension() - stacked[0];
+  const std::size_t at = resolve_axis(name, axis, rank, Dims(x[0].shape()).last(rank));
+  if (!stacked[1]) return listed(Gather{static_cast<int>(at) + 1}, x[0], x[1]);
+  return stacked[0] || at != 0 ? V() : listed(*this, x[0], x[1]);
+}
+template <class V>
+V ScatterAdd::batched(std::size_t, const std::vector<bool>& stacked, std::span<const V> x) const {
+  return stacked[1] ? V() : listed(ScatterAdd{axis + 1, length}, x[0], x[1]);
 }
 
 namespace {

@@ -69,6 +69,11 @@ void TakePlaces::forward(Operand<T> y, Operand<const T> x, Operand<const T> plac
 template <int I, class V>
 requires(I == 0) V TakePlaces::vjp(const V& ct, const V&, const V& x, const V& places)
 const { return listed(PutPlaces{to_shape(last(x.shape(), axes))}, ct, places); }
+template <class V>
+V TakePlaces::batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const {
+  const auto all = all_stacked(n, stacked, x);
+  return listed(*this, all[0], all[1]);
+}
 
 Shape PutPlaces::shape(Dims y, Dims places) const {
   check_axes(name, y, image.size());
@@ -85,6 +90,11 @@ void PutPlaces::forward(Operand<T> x, Operand<const T> y, Operand<const T> place
 template <int I, class V>
 requires(I == 0) V PutPlaces::vjp(const V& ct, const V&, const V&, const V& places)
 const { return listed(TakePlaces{image.size()}, ct, places); }
+template <class V>
+V PutPlaces::batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const {
+  const auto all = all_stacked(n, stacked, x);
+  return listed(*this, all[0], all[1]);
+}
 
 Shape SumPool::shape(Dims x) const {
   check_axes(name, x, places.size());

@@ -2,7 +2,6 @@
 
 #include <bit>
 #include <cmath>
-#include <limits>
 #include <numbers>
 
 #include "../kernels/draws.hpp"
@@ -10,6 +9,7 @@
 #include "../kernels/special.hpp"
 #include "checked_index.hpp"
 #include "compile.hpp"
+#include "counters.hpp"
 #include "elementary.hpp"
 #include "reduce.hpp"
 #include "shape.hpp"
@@ -18,19 +18,6 @@
 namespace autodiff {
 
 namespace {
-
-template <class T>
-std::uint64_t whole(std::string_view operation, std::string_view what, T value) {
-  constexpr auto end = std::uint64_t{1} << std::numeric_limits<T>::digits;
-  if (!(value >= 0 && value < static_cast<T>(end)) || value != std::floor(value))
-    fail<ValueError>(operation, "the ", what, " must be a whole number from 0 to ", end, " (not included): ", value);
-  return static_cast<std::uint64_t>(value);
-}
-
-void check_counters(std::string_view operation, Dims key, Dims step) {
-  if (count(key) != 1 || count(step) != 1)
-    fail<ShapeError>(operation, "key and step must have one element each: ", key, " and ", step);
-}
 
 /// Throws ValueError, which names the first element that is not as it must be.
 template <class T, class Holds>
@@ -103,10 +90,11 @@ std::uint64_t identity(const Variable<T>& x) {
 
 constexpr std::uint64_t warned = 0x5EED;
 
-/// Warns, once, where a recording, that of the first operand which is recorded, draws by the same key and step again.
+}  // namespace
+
 template <Real T>
 void note_draw(std::string_view operation, const Variable<T>& key, const Variable<T>& step,
-               std::initializer_list<const Variable<T>*> others = {}) {
+               std::initializer_list<const Variable<T>*> others) {
   const Variable<T>* recorded = key.recorded() ? &key : step.recorded() ? &step : nullptr;
   for (const auto* each : others)
     if (!recorded && each->recorded()) recorded = each;
@@ -116,8 +104,6 @@ void note_draw(std::string_view operation, const Variable<T>& key, const Variabl
   if (!tape.note(k * 0x9E3779B97F4A7C15 ^ (s + 0x7F4A7C15) * 0xD1B54A32D192ED03) && tape.note(warned))
     warn(operation, "this key and step were drawn by before, and give the same numbers again: take another key");
 }
-
-}  // namespace
 
 namespace detail {
 
@@ -143,9 +129,7 @@ Variable<T> random_normal(const Variable<T>& key, const Variable<T>& step, const
 template <Real T>
 Variable<T> dropout(const Variable<T>& x, double rate, const Variable<T>& key, const Variable<T>& step) {
   Tape<T>::check_operands("dropout", std::array{x, key, step});
-  const T threshold = static_cast<T>(rate);
-  if (!(threshold >= 0 && threshold < 1))
-    fail<ValueError>("dropout", "the rate must be from 0 to 1 (not included): ", rate);
+  const T threshold = checked_rate<T>("dropout", rate);
   const typename Tape<T>::Attempt attempt({&x, &key, &step});
   note_draw("dropout", key, step, {&x});
   return where(listed(RandomUniform{x.shape(), "dropout"}, key, step) < threshold, 0, x / (1 - threshold));
@@ -203,6 +187,8 @@ Variable<T> random_permutation(std::size_t n, const Variable<T>& key, const Vari
 }  // namespace detail
 
 #define AUTODIFF_DERIVED(T)                                                                                    \
+  template void note_draw(std::string_view, const Variable<T>&, const Variable<T>&,                            \
+                          std::initializer_list<const Variable<T>*>);                                          \
   template Variable<T> detail::random_categorical(const Variable<T>&, const Variable<T>&, const Variable<T>&); \
   template Variable<T> detail::random_gamma(const Variable<T>&, const Variable<T>&, const Variable<T>&);       \
   template Variable<T> detail::random_beta(const Variable<T>&, const Variable<T>&, const Variable<T>&,         \

@@ -7,6 +7,18 @@
 
 namespace autodiff {
 
+namespace {
+
+/// All samples at once: axes in front are samples.
+template <class Op, class V>
+std::vector<V> batched_cell(const Op& op, std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) {
+  const auto all = all_stacked(n, stacked, x);
+  const auto results = listed(op, std::span<const V>(all));
+  return {results.begin(), results.end()};
+}
+
+}  // namespace
+
 std::array<Shape, 3> LstmCell::shape(Dims x, Dims y, Dims c) const {
   const bool fits = !c.empty() && x.size() == c.size() && std::ranges::equal(x, y) && x.back() == 4 * c.back() &&
                     std::equal(c.begin(), c.end() - 1, x.begin());
@@ -37,6 +49,11 @@ std::array<V, 3> LstmCell::vjp(const std::array<V, 3>& ct, const std::array<V, 3
   return {of_sum, of_sum, of_c};
 }
 
+template <class V>
+std::vector<V> LstmCell::batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const {
+  return batched_cell(*this, n, stacked, x);
+}
+
 std::array<Shape, 2> LstmCellGradient::shape(Dims gates, Dims c, Dims, Dims) const {
   return {to_shape(gates), to_shape(c)};
 }
@@ -65,6 +82,11 @@ std::array<V, 4> LstmCellGradient::vjp(const std::array<V, 2>& ct, const std::ar
   const V of_o = of_h * (bent * of_s + p[3] * t * (1 - 2 * o));
   return {concatenate(std::vector<V>{of_i, of_f, of_g, of_o}, -1), s * p[1] * f * (1 - f) + through * f,
           o * (bent * of_s + p[3] * t * (1 - o)), of_s};
+}
+
+template <class V>
+std::vector<V> LstmCellGradient::batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const {
+  return batched_cell(*this, n, stacked, x);
 }
 
 AUTODIFF_RECURRENCE(AUTODIFF_COMPILE)

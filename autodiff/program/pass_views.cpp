@@ -64,7 +64,9 @@ template <Real T>
 void resolve_views(Graph<T>& graph, bool exact, ProgramReport& report) {
   const Resolver<T> resolver(graph, exact);
   for (auto& node : graph.nodes) {
-    if (node.source != Source::operation || !node.live || node.size() == 0) continue;
+    // Of several results, one may be empty, and others not.
+    if (node.source != Source::operation || !node.live || (node.size() == 0 && node.operation->results() == 1))
+      continue;
     for (std::size_t i = 0; i < node.arity; ++i)
       node.inputs[i] =
           resolver.resolve(node.inputs[i], [&](auto from, const View& v) { return resolver.takes(node, i, from, v); });

@@ -17,6 +17,7 @@ MultiHeadAttention<T>::MultiHeadAttention(std::size_t width, std::size_t heads, 
       width_(width),
       heads_(heads),
       causal_(options.causal) {
+  if (options.dropout != 0) dropout.emplace(options.dropout);
   if (heads == 0 || width % heads != 0)
     fail<ValueError>("multi_head_attention", "the heads must divide the width: ", heads, " and ", width);
 }
@@ -26,6 +27,7 @@ void MultiHeadAttention<T>::members(Members<T>& m) {
   m("in_proj_weight", in_proj_weight);
   m("in_proj_bias", in_proj_bias);
   m("out_proj", out_proj);
+  m("dropout", dropout);
 }
 
 /// What the three layers from `first` on give, side by side.
@@ -54,8 +56,18 @@ template <Real T>
 Variable<T> MultiHeadAttention<T>::attend(const Variable<T>& q, const Variable<T>& k, const Variable<T>& v,
                                           const Variable<T>& mask, bool causal) {
   const autodiff::AttentionOptions options{.causal = causal};
-  const auto y = mask.alive() ? scaled_dot_product_attention(q, k, v, mask, options)
-                              : scaled_dot_product_attention(q, k, v, options);
+  if (!dropout || !this->training())
+    return mix(mask.alive() ? scaled_dot_product_attention(q, k, v, mask, options)
+                            : scaled_dot_product_attention(q, k, v, options));
+  return mix(dropout->draw(q, [&](double rate, const auto& key, const auto& step) {
+    return mask.alive() ? scaled_dot_product_attention(q, k, v, mask, rate, key, step, options)
+                        : scaled_dot_product_attention(q, k, v, rate, key, step, options);
+  }));
+}
+
+/// Heads side by side, and the layer behind them.
+template <Real T>
+Variable<T> MultiHeadAttention<T>::mix(const Variable<T>& y) {
   const auto size = [&](std::size_t axis) { return static_cast<std::ptrdiff_t>(y.shape(axis)); };
   return out_proj(reshape(permute(y, {0, 2, 1, 3}), {size(0), size(2), size(1) * size(3)}));
 }

@@ -1,12 +1,16 @@
 // Attention with several heads, and what tells it where in a sequence things stand.
 #pragma once
 
+#include <optional>
+
+#include "dropout.hpp"
 #include "layers.hpp"
 
 namespace nn {
 
 struct MultiHeadAttentionOptions {
   bool causal = false;  // what stands at a place sees nothing behind it
+  double dropout = 0;   // of the weights with which values are added up, in training
 };
 
 /// Keys and values of what stands in front, (samples, heads, length, width of a head): empty at first.
@@ -24,8 +28,8 @@ struct AttentionCache {
 /// x (samples, length, width) attends to itself; of three inputs, the first, queries, to the second and third, keys and
 /// values. A mask may follow, which says with numbers other than zero which query sees which key: (m, n), (samples, m,
 /// n), of which each length may be one, or (samples, heads, m, n). Memory does not grow with m n: see
-/// autodiff::scaled_dot_product_attention. Throws ValueError unless the heads divide the width; calling it throws
-/// ShapeError for other shapes.
+/// autodiff::scaled_dot_product_attention. Throws ValueError unless the heads divide the width and 0 <= dropout < 1;
+/// calling it throws ShapeError for other shapes.
 template <Real T = float>
 class MultiHeadAttention : public Module<T> {
  public:
@@ -38,6 +42,7 @@ class MultiHeadAttention : public Module<T> {
 
   Parameter<T> in_proj_weight, in_proj_bias;
   Linear<T> out_proj;
+  std::optional<Dropout<T>> dropout;  // of weights, where some are dropped
 
  private:
   using Variables = std::vector<Variable<T>>;
@@ -45,6 +50,7 @@ class MultiHeadAttention : public Module<T> {
   Variables heads_of(const Variable<T>& projected) const;
   Variable<T> attend(const Variable<T>& q, const Variable<T>& k, const Variable<T>& v, const Variable<T>& mask,
                      bool causal);
+  Variable<T> mix(const Variable<T>& heads);
 
   std::size_t width_, heads_;
   bool causal_;

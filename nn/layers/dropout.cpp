@@ -23,13 +23,16 @@ Dropout<T>::Dropout(double rate)
 
 template <Real T>
 Variable<T> Dropout<T>::forward(const Variable<T>& x) {
-  return this->training() ? drop(x, x) : x;
+  if (!this->training()) return x;
+  return draw(x, [&](double rate, const auto& by, const auto& now) { return autodiff::dropout(x, rate, by, now); });
 }
 
 template <Real T>
-Variable<T> Dropout<T>::drop(const Variable<T>& units, const Variable<T>& x) {
+Variable<T> Dropout<T>::draw(
+    const Variable<T>& x,
+    const std::function<Variable<T>(double rate, const Variable<T>& key, const Variable<T>& step)>& draws) {
   const auto now = step.beside(x);
-  const auto y = autodiff::dropout(units, rate_, key.beside(x), now);
+  const auto y = draws(rate_, key.beside(x), now);
   const auto next = now + 1;
   step.assign(where(next < limit, next, 0));
   return y;
@@ -49,7 +52,9 @@ Variable<T> Dropout2d<T>::forward(const Variable<T>& x) {
   if (!this->training()) return x;
   Shape channels(x.dimension(), 1);
   channels[0] = x.shape(0), channels[1] = x.shape(1);
-  return x * this->drop(Variable<T>(Array<T>(channels, T(1))), x);
+  return x * this->draw(x, [&](double rate, const auto& key, const auto& step) {
+    return autodiff::dropout(Variable<T>(Array<T>(channels, T(1))), rate, key, step);
+  });
 }
 
 template class Dropout<float>;

@@ -18,12 +18,13 @@ class Dropout : public Module<T> {
   explicit Dropout(double rate = 0.5);
   Variable<T> forward(const Variable<T>& x) override;
   void members(Members<T>& m) override;
+  /// For layers that drop within an operation of their own: what `draws` gives, of rate, key and step beside x. Counts
+  /// the step.
+  Variable<T> draw(
+      const Variable<T>& x,
+      const std::function<Variable<T>(double rate, const Variable<T>& key, const Variable<T>& step)>& draws);
 
   Parameter<T> key, step;  // whole numbers below 2^24, which float holds exactly
-
- protected:
-  /// The units after one draw, beside x.
-  Variable<T> drop(const Variable<T>& units, const Variable<T>& x);
 
  private:
   double rate_;

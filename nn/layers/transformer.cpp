@@ -55,7 +55,8 @@ Variable<T> attend(MultiHeadAttention<T>& attention, std::vector<Variable<T>> in
 template <Real T>
 TransformerEncoderLayer<T>::TransformerEncoderLayer(std::size_t width, std::size_t heads,
                                                     const TransformerOptions& options)
-    : detail::TransformerBlock<T>(width, 2, options), self_attn(width, heads, {.causal = options.causal}) {}
+    : detail::TransformerBlock<T>(width, 2, options),
+      self_attn(width, heads, {.causal = options.causal, .dropout = options.dropout}) {}
 
 template <Real T>
 std::vector<Variable<T>> TransformerEncoderLayer<T>::forward(const std::vector<Variable<T>>& inputs) {
@@ -82,8 +83,8 @@ template <Real T>
 TransformerDecoderLayer<T>::TransformerDecoderLayer(std::size_t width, std::size_t heads,
                                                     const TransformerOptions& options)
     : detail::TransformerBlock<T>(width, 3, options),
-      self_attn(width, heads, {.causal = true}),
-      multihead_attn(width, heads) {}
+      self_attn(width, heads, {.causal = true, .dropout = options.dropout}),
+      multihead_attn(width, heads, {.dropout = options.dropout}) {}
 
 template <Real T>
 std::vector<Variable<T>> TransformerDecoderLayer<T>::forward(const std::vector<Variable<T>>& inputs) {

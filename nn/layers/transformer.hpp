@@ -9,7 +9,7 @@ namespace nn {
 
 struct TransformerOptions {
   std::size_t feedforward = 2048;  // units between the two layers behind the attention
-  double dropout = 0.1;            // of what each part adds, and of these units; not of the weights of attention
+  double dropout = 0.1;            // of what each part adds, of these units, and of the weights of attention
   std::string activation = "relu";
   bool norm_first = false;  // x + f(norm(x)), which trains more easily in deep stacks, in place of norm(x + f(x))
   bool causal = false;      // of an encoder: so that it can go on a sequence; a decoder always is

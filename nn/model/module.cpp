@@ -321,6 +321,7 @@ template <Real T>
 void Module<T>::initialise(std::uint64_t seed) {
   for (const bool states : {false, true})
     for (auto& [name, parameter] : detail::listed(*this, states)) parameter.initialise(Random(seed, name));
+  for (auto* module : detail::Everything<T>(*this).modules) module->initialised();
 }
 
 template void detail::check_listed(Parameter<float>&);

@@ -126,6 +126,8 @@ class Module {
   virtual std::vector<Variable<T>> forward(const std::vector<Variable<T>>& inputs);
   /// Lists parameters and modules by name, always the same and in the same order. Names have no '.', '/' or '#'.
   virtual void members(Members<T>&) {}
+  /// What else there is to do once all parameters have their first values, where some follow from others.
+  virtual void initialised() {}
   /// What a summary calls the module: the name of its class, if a derived class does not know better.
   virtual std::string kind() const;
 

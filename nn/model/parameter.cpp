@@ -16,7 +16,24 @@ std::mutex& guard_of(const void* parameter) {
   return guards[std::hash<const void*>()(parameter) / 64 % 64];
 }
 
+template <Real T>
+thread_local const detail::ReadAs<T>* read_as = nullptr;
+
 }  // namespace
+
+template <Real T>
+detail::ReadAs<T>::ReadAs(const Parameter<T>& parameter, Variable<T> value)
+    : parameter_(parameter), value_(std::move(value)), outer_(std::exchange(read_as<T>, this)) {}
+template <Real T>
+detail::ReadAs<T>::~ReadAs() {
+  read_as<T> = outer_;
+}
+template <Real T>
+const Variable<T>* detail::ReadAs<T>::of(const Parameter<T>& parameter) {
+  for (const auto* each = read_as<T>; each; each = each->outer_)
+    if (&each->parameter_ == &parameter) return &each->value_;
+  return nullptr;
+}
 
 template <Real T>
 Parameter<T>::Parameter(Shape shape, Initialiser initialiser, Trainable trainable, PyTorchLayout in_pytorch)
@@ -84,6 +101,7 @@ void Parameter<T>::assign(const Variable<T>& value) {
 
 template <Real T>
 Variable<T> Parameter<T>::beside(const Variable<T>& x) {
+  if (const auto* value = detail::ReadAs<T>::of(*this)) return *value;
   if (name_.text().empty()) detail::check_listed(*this);
   if (!x.recorded()) return plain();
   auto& tape = x.tape().outermost();  // the body of a function takes it from there
@@ -103,6 +121,8 @@ Variable<T> Parameter<T>::beside(const Variable<T>& x) {
   return entered;
 }
 
+template class detail::ReadAs<float>;
+template class detail::ReadAs<double>;
 template class Parameter<float>;
 template class Parameter<double>;
 

@@ -55,6 +55,8 @@ class Parameter {
 
   const Shape& shape() const { return shape_; }
   const PyTorchLayout& in_pytorch() const { return in_pytorch_; }
+  /// Gives it another name in PyTorch's files.
+  void name_in_pytorch(std::string name) { in_pytorch_.name = std::move(name); }
   std::size_t size() const { return autodiff::count(shape_); }
   /// Whether it is what a layer itself sets from step to step, and not a parameter that training descends on.
   bool is_state() const { return trainable_ == Trainable::no; }
@@ -84,7 +86,7 @@ class Parameter {
   /// The parameter as a variable on x's tape (a state as a constant), entered there once for each value that it has in
   /// the life of the tape; plain when x is, or when its tape is paused, so that inference records nothing. A program
   /// reads the value that the parameter has at each run, and one of which it is a state changes it. Throws ValueError
-  /// while it has no value.
+  /// while it has no value. Where a module has put something else in its place, as WeightNorm does, it is that.
   Variable<T> beside(const Variable<T>& x);
 
  private:

@@ -64,6 +64,22 @@ class Everything final : public Members<T> {
 template <Real T>
 void check_listed(Parameter<T>& parameter);
 
+/// While it lives, a parameter is another variable to the forwards of this thread: what a module makes of it.
+template <Real T>
+class [[nodiscard]] ReadAs {
+ public:
+  ReadAs(const Parameter<T>& parameter, Variable<T> value);
+  ~ReadAs();
+  ReadAs(const ReadAs&) = delete;
+  /// What stands in the place of a parameter; null for nothing.
+  static const Variable<T>* of(const Parameter<T>& parameter);
+
+ private:
+  const Parameter<T>& parameter_;
+  const Variable<T> value_;
+  const ReadAs* outer_;
+};
+
 /// While it lives, a module is being called by this thread.
 template <Real T>
 class [[nodiscard]] Call {

@@ -17,6 +17,17 @@ bool is_of_unused(const Variable<T>& gradient);
 /// parameters those of their model: each run changes them there, and goes on from what they are by then. A copy of the
 /// program goes on by itself. First the parameters in their order, then the slots of one after those of another. A
 /// parameter that the loss does not use stays as it is.
+///
+/// Where a batch comes in several, one program adds their gradients up in cells that another one shares, which makes
+/// the step and sets them back. (A batch that is there as a whole needs no more than StepOptions::parts.)
+///
+///   std::vector<StateCell<T>> sums;                          // zeros, one for each parameter
+///   additions.push_back({sum, sum + slope});                 // on one tape, where sum = tape.variable(sums[k])
+///   auto add = compile({x, y}, {loss}, additions);
+///   means.push_back(share * (sum = other.variable(sums[k])));  // on another tape, where share = other.input({})
+///   auto updates = record_step(adam, model.variables(share), means);
+///   updates.push_back({sum, other.constant(zeros)});
+///   auto step = compile({share}, {}, updates);               // for (...) add(x, y); step(1.0 / batches);
 template <Real T>
 std::vector<autodiff::Update<T>> record_step(Optimiser<T>& optimiser, const std::vector<Variable<T>>& parameters,
                                              const std::vector<Variable<T>>& gradients);

@@ -1,6 +1,6 @@
 // A training step of a network of images, batch 64: two convolutions with pooling, two dense layers, plain gradient
 // descent; and its convolutions alone, forward and by image and kernel. Milliseconds, as JSON lines. Options: --threads
-// N, --seconds S. `convolution.py` sets them beside PyTorch.
+// N, --seconds S, --step for the training step alone. `convolution.py` sets that beside PyTorch and JAX.
 #include <CLI/CLI.hpp>
 #include <autodiff/autodiff.hpp>
 #include <cstdio>
@@ -65,12 +65,15 @@ void time_convolution(std::size_t channels, std::size_t filters, std::size_t sid
 int main(int argc, char** argv) {
   int threads = 0;
   double seconds = 1;
+  bool step_alone = false;
   CLI::App app("Times convolutions.");
+  app.add_flag("--step", step_alone, "the training step alone");
   app.add_option("--threads", threads, "how many threads")->check(CLI::PositiveNumber);
   app.add_option("--seconds", seconds, "how long each is tried");
   CLI11_PARSE(app, argc, argv);
   if (threads > 0) ad::set_threads(threads);
   time_step(seconds);
+  if (step_alone) return 0;
   time_convolution(1, 32, 28, 3, seconds);
   time_convolution(32, 64, 14, 3, seconds);
   time_convolution(32, 64, 14, 5, seconds);

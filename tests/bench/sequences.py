@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """Training steps of an LSTM and of a transformer encoder layer beside PyTorch (eager, and compiled where that may help)
-and JAX (jit), which take turns with ours on the same cores: `sequences.py --program build/tests/bench/recurrence` or
-`--program build/tests/bench/attention`. Microseconds, the best of all turns. Installs both into the virtual environment
-of peers.py, where they are missing."""
+and JAX (jit), which take turns with ours on the same cores: `sequences.py --programs build/tests/bench`. Prints a table
+in Markdown: milliseconds, the best of all turns; of the others, how many times as long; of the encoder layer also by how
+much the memory of a process grows at most, in MB. The floor of an LSTM are its bare products and one pass over the gates
+in each direction, that of the encoder layer its products. Installs both libraries into the virtual environment of
+peers.py, where they are missing."""
 import argparse
+import gc
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 
@@ -16,50 +20,59 @@ RATE = 1e-4
 BATCH, WIDTH, HEADS, UNITS = 8, 256, 4, 1024  # of the encoder layer, as in attention.cpp
 
 
-def torch_steps(threads):
-    import torch
+class Torch:
+    def __init__(self, threads, compiled=False):
+        import torch
 
-    torch.set_num_threads(threads)
-    torch.manual_seed(1)
+        torch.set_num_threads(threads)
+        torch.manual_seed(1)
+        self.compiled, self.synchronise = compiled, lambda loss: None
+        self.version = torch.__version__
 
-    def steps(model, x, y):
-        parameters = list(model.parameters())
+    def trained(self, forward, parameters, *shape):
+        import torch
 
-        def trained(forward):
-            def step():
-                loss = (forward(x) - y).square().sum() / x.shape[0]
-                slopes = torch.autograd.grad(loss, parameters)
-                with torch.no_grad():
-                    torch._foreach_add_(parameters, slopes, alpha=-RATE)
-                return loss
+        x, y = torch.randn(*shape), torch.randn(*shape)
+        parameters = list(parameters)
 
-            return step
+        def step():
+            loss = (forward(x) - y).square().sum() / x.shape[0]
+            slopes = torch.autograd.grad(loss, parameters)
+            with torch.no_grad():
+                torch._foreach_add_(parameters, slopes, alpha=-RATE)
+            return loss
 
-        return trained
+        return step
 
-    def lstm(time, batch, units):
+    def lstm(self, time, batch, units):
+        import torch
+
         layer = torch.nn.LSTM(units, units, batch_first=True)
-        trained = steps(layer, torch.randn(batch, time, units), torch.randn(batch, time, units))
-        yield "torch eager", trained(lambda x: layer(x)[0])
+        return self.trained(lambda x: layer(x)[0], layer.parameters(), batch, time, units)
 
-    def encoder(length):
+    def encoder(self, length):
+        import torch
+
         layer = torch.nn.TransformerEncoderLayer(WIDTH, HEADS, UNITS, dropout=0, batch_first=True)
-        trained = steps(layer, torch.randn(BATCH, length, WIDTH), torch.randn(BATCH, length, WIDTH))
-        yield "torch eager", trained(layer)
-        yield "torch compile", trained(torch.compile(layer, dynamic=False))
-
-    return lstm, encoder, lambda loss: None
+        forward = torch.compile(layer, dynamic=False) if self.compiled else layer
+        return self.trained(forward, layer.parameters(), BATCH, length, WIDTH)
 
 
-def jax_steps(threads):
-    import jax
-    import jax.numpy as jnp
-    import numpy as np
+class Jax:
+    def __init__(self, threads):
+        import jax
+        import numpy as np
 
-    random = np.random.default_rng(1)
-    draw = lambda *shape: jnp.asarray(random.uniform(-1, 1, shape) / 16, "float32")
+        random = np.random.default_rng(1)
+        self.draw = lambda *shape: jax.numpy.asarray(random.uniform(-1, 1, shape) / 16, "float32")
+        self.version, self.synchronise = jax.__version__, jax.block_until_ready
 
-    def trained(forward, parameters, x, y):
+    def trained(self, forward, parameters, *shape):
+        import jax
+        import jax.numpy as jnp
+
+        x, y = self.draw(*shape), self.draw(*shape)
+
         def loss_of(parameters):
             return jnp.square(forward(parameters, x) - y).sum() / x.shape[0]
 
@@ -76,8 +89,9 @@ def jax_steps(threads):
 
         return step
 
-    def lstm(time, batch, units):
-        parameters = [draw(units, 4 * units), draw(units, 4 * units), draw(4 * units)]
+    def lstm(self, time, batch, units):
+        import jax
+        import jax.numpy as jnp
 
         def forward(parameters, x):
             w, u, b = parameters
@@ -92,11 +106,14 @@ def jax_steps(threads):
             zeros = jnp.zeros((batch, units))
             return jax.lax.scan(cell, (zeros, zeros), jnp.swapaxes(x @ w + b, 0, 1))[1].swapaxes(0, 1)
 
-        yield "jax jit", trained(forward, parameters, draw(batch, time, units), draw(batch, time, units))
+        parameters = [self.draw(units, 4 * units), self.draw(units, 4 * units), self.draw(4 * units)]
+        return self.trained(forward, parameters, batch, time, units)
 
-    def encoder(length):
-        parameters = [draw(WIDTH, 3 * WIDTH), draw(3 * WIDTH), draw(WIDTH, WIDTH), draw(WIDTH), draw(WIDTH, UNITS),
-                      draw(UNITS), draw(UNITS, WIDTH), draw(WIDTH), *(draw(WIDTH) for _ in range(4))]
+    def encoder(self, length):
+        import jax
+        import jax.numpy as jnp
+
+        shapes = [(WIDTH, 3 * WIDTH), (3 * WIDTH,), (WIDTH, WIDTH), (WIDTH,), (WIDTH, UNITS), (UNITS,), (UNITS, WIDTH)]
 
         def norm(x, weight, bias):
             x = x - x.mean(-1, keepdims=True)
@@ -109,59 +126,88 @@ def jax_steps(threads):
             x = norm(x + y @ w_out + b_out, *norms[:2])
             return norm(x + jax.nn.relu(x @ w1 + b1) @ w2 + b2, *norms[2:])
 
-        yield "jax jit", trained(forward, parameters, draw(BATCH, length, WIDTH), draw(BATCH, length, WIDTH))
-
-    return lstm, encoder, jax.block_until_ready
-
-
-LIBRARIES = {"torch": torch_steps, "jax": jax_steps}
+        parameters = [self.draw(*shape) for shape in shapes + 5 * [(WIDTH,)]]
+        return self.trained(forward, parameters, BATCH, length, WIDTH)
 
 
-def ours(options, case, common):
-    run = subprocess.run([options.program, *common, "--case", case], preexec_fn=peers.bound(options.threads), check=True,
-                         stdout=subprocess.PIPE, text=True)
-    return {line["case"]: line for line in map(json.loads, run.stdout.splitlines())}
+WAYS = {"torch eager": Torch, "torch compile": lambda threads: Torch(threads, True), "jax jit": Jax}
+
+
+def work(way, threads):
+    """What a peer answers: it keeps the step of the last case alone, and says how memory has grown since it began."""
+    library = WAYS[way](threads)
+    peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    before, last = peak(), {}
+
+    def answer(case, seconds):
+        if case not in last:
+            last.clear()
+            gc.collect()
+            sizes = [int(n) for n in re.findall(r"\d+", case)]
+            last[case] = (library.lstm if case.startswith("lstm") else library.encoder)(*sizes)
+        us = 1e6 * peers.best_of_turns(last[case], library.synchronise, seconds)
+        return {"us": us, "mb": peak() - before}
+
+    return library.version, answer
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", help="our benchmark, recurrence or attention")
+    parser.add_argument("--programs", help="where our benchmarks are: recurrence and attention")
     peers.add_venv_option(parser)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--case", default="", help="only cases whose name holds this text")
-    parser.add_argument("--seconds", type=float, default=1, help="for each side, in each round (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=0.4, help="for each side, in each round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--work", choices=LIBRARIES, help=argparse.SUPPRESS)
+    parser.add_argument("--work", choices=WAYS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
-        lstm, encoder, synchronise = LIBRARIES[options.work](options.threads)
-        sizes = [int(n) for n in re.findall(r"\d+", options.case)]
-        for way, step in (lstm if options.case.startswith("lstm") else encoder)(*sizes):
-            us = 1e6 * peers.best_of_turns(step, synchronise, options.seconds)
-            print(json.dumps({"way": way, "us": us}), flush=True)
-        return
-    if not options.program:
-        parser.error("--program is needed")
-    python = peers.environment(options.venv)
-    common = ["--threads", str(options.threads), "--seconds", str(options.seconds)]
-    environment = dict(os.environ, OMP_NUM_THREADS=str(options.threads))
-    if options.threads == 1:
-        environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
-    print("ours: microseconds a step; others: how many times as long", flush=True)
-    for case in ours(options, options.case, ["--threads", str(options.threads), "--seconds", "0"]):
-        step = products = float("inf")
-        others = {}
-        for _ in range(options.rounds):
-            line = ours(options, case, common)[case]
-            step, products = min(step, line["step_us"]), min(products, line["products_us"])
-            for library in LIBRARIES:
-                command = [python, __file__, "--work", library, "--case", case, *common]
-                run = subprocess.run(command, env=environment, preexec_fn=peers.bound(options.threads), check=True,
-                                     stdout=subprocess.PIPE, text=True)
-                for found in map(json.loads, run.stdout.splitlines()):
-                    others[found["way"]] = min(others.get(found["way"], float("inf")), found["us"])
-        ratios = "".join(f"  {way} {us / step:.2f}" for way, us in others.items())
-        print(f"{case:40}{step:12.1f}  bare products {products / step:.2f}{ratios}", flush=True)
+        return peers.serve(lambda: work(options.work, options.threads))
+    if not options.programs:
+        parser.error("--programs is needed")
+    python, threads = peers.environment(options.venv), options.threads
+
+    def run(program, *arguments):
+        command = [os.path.join(options.programs, program), "--threads", str(threads), *arguments]
+        return subprocess.run(command, preexec_fn=peers.bound(threads), check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    def ours(case):
+        program = "recurrence" if case.startswith("lstm") else "attention"
+        line = json.loads(run(program, "--seconds", str(options.seconds), "--case", case))
+        return {"us": line["step_us"], "floor": line["products_us"] + line.get("pass_us", 0), "mb": line.get("bytes", 0) / 1e6}
+
+    def row(case, sides):
+        best, mb, heavy = {}, {}, False
+        for number in range(options.rounds):
+            if heavy:
+                break
+            for side in ("ours", *sides):
+                found = ours(case) if side == "ours" else sides[side].ask(case=case, seconds=options.seconds)
+                best[side] = min(best.get(side, float("inf")), found["us"])
+                if side == "ours":
+                    best["floor"] = min(best.get("floor", float("inf")), found["floor"])
+                mb[side] = found["mb"]
+            heavy = best["ours"] > 1e6
+        step = best["ours"]
+        times = [f"{best[way] / step:.2f}" if way in best else "" for way in WAYS]
+        memory = " / ".join(f"{mb[side]:.0f}" for side in ("ours", *WAYS)) if case.startswith("encoder") else ""
+        print(f"| {case} | {step / 1e3:.3f} | {step / best['floor']:.2f} | {' | '.join(times)} | {memory} |", flush=True)
+
+    peer = lambda way: peers.Peer([python, __file__, "--work", way], threads)
+    chosen = lambda names: [name for name in names if options.case in name]
+    print(f"| {threads} thread(s) | ours, ms | over the floor | {' | '.join(WAYS)} | MB, in this order |\n|---|---|---|---|---|---|---|")
+    cases = chosen(run("recurrence", "--names").splitlines())
+    sides = {way: peer(way) for way in ("torch eager", "jax jit")} if cases else {}
+    for case in cases:
+        row(case, sides)
+    for each in sides.values():
+        each.stop()
+    for case in chosen(["encoder layer, length 128", "encoder layer, length 1024"]):
+        sides = {way: peer(way) for way in WAYS}
+        row(case, sides)
+        print("", end="", flush=True)
+        for each in sides.values():
+            each.stop()
 
 
 if __name__ == "__main__":

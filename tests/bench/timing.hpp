@@ -4,13 +4,12 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
-#include <limits>
 #include <vector>
 
 namespace bench {
 
-/// Seconds a call of each function takes, in the best of the turns that fit in `seconds` (five at least). A turn of one
-/// function lasts a few hundred microseconds or one call.
+/// Seconds a call of each function takes, in the best of the turns that fit in `seconds` (five at least, or one where
+/// one takes longer than that). A turn of one function lasts a few hundred microseconds or one call.
 inline std::vector<double> side_by_side(const std::vector<std::function<void()>>& functions, double seconds) {
   using clock = std::chrono::steady_clock;
   const auto time = [](const std::function<void()>& f, std::size_t calls) {
@@ -19,13 +18,18 @@ inline std::vector<double> side_by_side(const std::vector<std::function<void()>>
     return std::chrono::duration<double>(clock::now() - start).count() / static_cast<double>(calls);
   };
   std::vector<std::size_t> calls;
-  std::vector<double> best(functions.size(), std::numeric_limits<double>::infinity());
+  std::vector<double> best;
+  int least = 5;
   for (const auto& f : functions) {
     f();
-    calls.push_back(std::max<std::size_t>(1, static_cast<std::size_t>(300e-6 / time(f, 3))));
+    const double once = time(f, 1);
+    best.push_back(once);
+    if (once > seconds && once > 0.1) least = 0;
+    calls.push_back(once > 100e-6 ? 1 : static_cast<std::size_t>(std::max(1.0, 300e-6 / time(f, 3))));
   }
   const auto start = clock::now();
-  for (int turn = 0; turn < 5 || std::chrono::duration<double>(clock::now() - start).count() < seconds; ++turn)
+  const auto left = [&] { return std::chrono::duration<double>(clock::now() - start).count() < seconds; };
+  for (int turn = 0; turn < least || (least > 0 && left()); ++turn)
     for (std::size_t i = 0; i < functions.size(); ++i) best[i] = std::min(best[i], time(functions[i], calls[i]));
   return best;
 }

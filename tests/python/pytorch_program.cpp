@@ -22,8 +22,10 @@ nn::Sequential<T> network(const std::string& name) {
   if (name == "images")
     return nn::Sequential<T>(nn::Conv2d<T>(1, 4, 3, {.padding = 1}), nn::BatchNorm2d<T>(4), nn::Activation<T>("relu"),
                              nn::MaxPool2d<T>(2), nn::ConvTranspose2d<T>(4, 3, 2, {.stride = 2}),
-                             nn::GroupNorm<T>(3, 3), nn::Conv2d<T>(3, 6, 3, {.groups = 3, .bias = false}),
-                             nn::AdaptiveAvgPool2d<T>(2), nn::Flatten<T>(), nn::Linear<T>(24, 3), nn::RMSNorm<T>(3));
+                             nn::GroupNorm<T>(3, 3),
+                             nn::WeightNorm(nn::Conv2d<T>(3, 6, 3, {.groups = 3, .bias = false})),
+                             nn::AdaptiveAvgPool2d<T>(2), nn::Flatten<T>(), nn::SpectralNorm(nn::Linear<T>(24, 8)),
+                             nn::WeightNorm(nn::Linear<T>(8, 3)), nn::RMSNorm<T>(3));
   throw std::invalid_argument("unknown model");
 }
 

@@ -12,6 +12,7 @@ try:
     import safetensors
     import torch
     from safetensors.torch import load_file, save_file
+    from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
@@ -59,8 +60,8 @@ def network(name):
         return torch.nn.Sequential(
             torch.nn.Conv2d(1, 4, 3, padding=1), torch.nn.BatchNorm2d(4), torch.nn.ReLU(), torch.nn.MaxPool2d(2),
             torch.nn.ConvTranspose2d(4, 3, 2, stride=2), torch.nn.GroupNorm(3, 3),
-            torch.nn.Conv2d(3, 6, 3, groups=3, bias=False), torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten(),
-            torch.nn.Linear(24, 3), torch.nn.RMSNorm(3, eps=1e-5))
+            weight_norm(torch.nn.Conv2d(3, 6, 3, groups=3, bias=False)), torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten(),
+            spectral_norm(torch.nn.Linear(24, 8)), weight_norm(torch.nn.Linear(8, 3)), torch.nn.RMSNorm(3, eps=1e-5))
     if name == "square":
         return torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.Tanh(), torch.nn.Linear(8, 8))
     return torch.nn.Sequential(

@@ -100,6 +100,8 @@ struct Unfold : Sliding {
   void forward(Operand<T> y, Operand<const T> x) const;
   template <int I, class V>
   V vjp(const V& ct, const V&, const V& x) const;
+  template <class V>
+  V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
 };
 
 /// Its transpose, for images of these lengths.
@@ -114,6 +116,8 @@ struct Fold : Sliding {
   void forward(Operand<T> y, Operand<const T> columns) const;
   template <int I, class V>
   V vjp(const V& ct, const V&, const V& columns) const;
+  template <class V>
+  V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
 };
 
 // clang-format off

@@ -44,6 +44,8 @@ struct ScatterAdd {
   template <int I, class V>
   requires(I == 0) V vjp(const V& ct, const V&, const V&, const V& index)
   const;
+  template <class V>
+  V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
 };
 
 /// One element for each index: y[.., i, ..] = x[.., index[.., i, ..], ..], where all but this axis are walked together.

@@ -27,6 +27,11 @@ struct MaxPool : Windows {
   void forward(std::array<Operand<T>, 2> y, Operand<const T> x) const;
   template <class V>
   std::array<V, 1> vjp(const std::array<V, 2>& ct, const std::array<V, 2>& y, const V& x) const;
+  template <class V>
+  std::vector<V> batched(std::size_t, const std::vector<bool>&, std::span<const V> x) const {
+    const auto results = listed(*this, x[0]);
+    return {results.begin(), results.end()};
+  }
 };
 
 /// Elements from their places among the last `axes` axes, which become these.
@@ -42,6 +47,8 @@ struct TakePlaces {
   template <int I, class V>
   requires(I == 0) V vjp(const V& ct, const V&, const V& x, const V& places)
   const;
+  template <class V>
+  V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
 };
 
 /// Its transpose: elements added at their places in zeros, whose last axes have these lengths.
@@ -57,6 +64,8 @@ struct PutPlaces {
   template <int I, class V>
   requires(I == 0) V vjp(const V& ct, const V&, const V& y, const V& places)
   const;
+  template <class V>
+  V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
 };
 
 /// The sum of each window.

@@ -18,6 +18,8 @@ struct LstmCell {
   template <class V>
   std::array<V, 3> vjp(const std::array<V, 3>& ct, const std::array<V, 3>& result, const V& x, const V& y,
                        const V& c) const;
+  template <class V>
+  std::vector<V> batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
 };
 
 /// From gates, c, and the cotangents of h and c', those of x + y and of c.
@@ -34,6 +36,8 @@ struct LstmCellGradient {
   template <class V>
   std::array<V, 4> vjp(const std::array<V, 2>& ct, const std::array<V, 2>& result, const V& gates, const V& c,
                        const V& of_h, const V& of_next) const;
+  template <class V>
+  std::vector<V> batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
 };
 
 #define AUTODIFF_RECURRENCE(X) X(LstmCell) X(LstmCellGradient)
