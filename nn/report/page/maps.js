@@ -10,10 +10,15 @@ function drawMaps() {
   const start = epochSlider(part, (epoch) => {
     body.textContent = '';
     const map = epoch.map, plane = make(body, 'figure');
-    const canvas = drawPicture(plane, {width: map.side, height: map.side, bytes: map.bytes}, size, `what the model decides in epoch ${epoch.epoch}`, map.classes ? ofClass : ofValue);
+    const canvas = drawPicture(
+        plane, {width: map.side, height: map.side, bytes: map.bytes}, size,
+        `what the model decides in epoch ${epoch.epoch}`, map.classes ? ofClass : ofValue);
     drawPoints(canvas, map);
-    make(plane, 'figcaption', {class: 'weak'}, `across ${feature(0)} from ${digits(map.low[0])} to ${digits(map.high[0])}, up ${feature(1)} from ${digits(map.low[1])} to ${digits(map.high[1])}` +
-      (map.classes ? '' : `; white ${digits(map.least)}, blue ${digits(map.most)}`));
+    make(
+        plane, 'figcaption', {class: 'weak'},
+        `across ${feature(0)} from ${digits(map.low[0])} to ${digits(map.high[0])}, up ${feature(1)} from ${
+            digits(map.low[1])} to ${digits(map.high[1])}` +
+            (map.classes ? '' : `; white ${digits(map.least)}, blue ${digits(map.most)}`));
     const all = make(body, 'div', {class: 'gallery'});
     map.units.forEach((unit) => {
       const one = make(all, 'figure');
@@ -31,8 +36,12 @@ function drawMaps() {
     pen.drawImage(small, 0, 0, 2 * size, 2 * size);
     (data.points ?? []).forEach(([x, y, target]) => {
       pen.beginPath();
-      pen.arc(2 * size * (x - map.low[0]) / (map.high[0] - map.low[0]), 2 * size * (map.high[1] - y) / (map.high[1] - map.low[1]), 6, 0, 7);
-      pen.fillStyle = map.classes ? colour(target) : `rgb(${ofValue(255 * Math.min(1, Math.max(0, (target - map.least) / (map.most - map.least || 1))))})`;
+      pen.arc(
+          2 * size * (x - map.low[0]) / (map.high[0] - map.low[0]),
+          2 * size * (map.high[1] - y) / (map.high[1] - map.low[1]), 6, 0, 7);
+      pen.fillStyle = map.classes ?
+          colour(target) :
+          `rgb(${ofValue(255 * Math.min(1, Math.max(0, (target - map.least) / (map.most - map.least || 1))))})`;
       pen.fill();
       pen.strokeStyle = '#222222';
       pen.stroke();
