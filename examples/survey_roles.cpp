@@ -135,8 +135,10 @@ void choose_column(Survey& survey, const Table& table, std::size_t c) {
   constexpr std::size_t some = 20, samples_each = 10;
   const auto& facts = survey.columns[c];
   const bool unnamed = facts.name.empty() || facts.name == "Unnamed: 0";
-  const std::size_t different = facts.names.size();
-  const std::string texts = to_string(different) + " different texts in " + to_string(facts.values) + " rows";
+  const std::size_t different = facts.names.size(), most = nn::CsvOptions().max_classes;  // no more are counted
+  const bool many = different > most;
+  const std::string texts = (many ? "more than " + to_string(most) : to_string(different)) + " different texts in " +
+                            to_string(facts.values) + " rows";
   if (c == 0 && unnamed && facts.counts && facts.values > 1) {
     survey.dropped[c] = "has no name and counts the rows";
   } else if (facts.values == 0) {
@@ -153,6 +155,8 @@ void choose_column(Survey& survey, const Table& table, std::size_t c) {
     survey.dates[c] = order_of(facts, table.date_order);
   } else if (facts.unique && facts.values > some) {
     survey.dropped[c] = "holds another text in each row (else: --categorical " + facts.name + ")";
+  } else if (many) {
+    survey.dropped[c] = "holds " + texts;
   } else if (different <= some || samples_each * different <= facts.values) {
     survey.categorical.push_back(c);
   } else if (2 * different > facts.values) {

@@ -63,7 +63,7 @@ std::string Survey::text() const {
       days.push_back(name + " (" + name_of(date->second) + " first" + doubt(facts, date->second) + ")");
     else if (categorical_here)
       categories.push_back(name + " (" + to_string(facts.names.size()) + ": " + listed(facts.names) + ")");
-    else
+    else if (facts.numbers == facts.values)  // else there is a problem
       numeric.push_back(name);
     if (facts.constant())
       notes.emplace_back("note", name + " is the same in each row (to leave it out: --drop " + name + ")");

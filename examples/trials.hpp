@@ -3,10 +3,10 @@
 
 #include "training.hpp"
 
-/// Settles what --epochs leaves open: the mean of the best epochs of networks that each learn from another four fifths of
-/// the training samples, and are looked at with the rest; of five networks, or of fewer where samples are many. M. Stone,
-/// "Cross-validatory choice and assessment of statistical predictions", 1974; L. Prechelt, "Early stopping - but when?",
-/// 1998. Gives an exit code other than 0 where that was interrupted or failed.
+/// Settles what --epochs leaves open: the mean of the best epochs of networks that each learn from another four fifths
+/// of the training samples, and are looked at with the rest; of five networks, or of fewer where samples are many. M.
+/// Stone, "Cross-validatory choice and assessment of statistical predictions", 1974; L. Prechelt, "Early stopping - but
+/// when?", 1998. Gives an exit code other than 0 where that was interrupted or failed.
 template <autodiff::Real T>
 int find_epochs(Options& options, Prepared<T>& prepared);
 

@@ -136,6 +136,14 @@ TEST_CASE("columns find their kind, and what is dropped or says nothing is said"
           "holds 25 different texts in 60 rows (--drop or --categorical \"other\"); column \"a\" misses 1, the first "
           "on line 9 (--missing mean, median or drop)\n");
   CHECK(has(wrong.describe("--missing refuse"), "problem     column \"a\" misses 1, the first on line 9"));
+  CHECK(has(wrong.describe(), "numeric     1: \"a\"\n"));  // not what is asked about
+  // No more than a thousand texts can be features, and no more are counted.
+  std::string names = "name,x,y\n";
+  for (int i = 0; i < 10'400; ++i)
+    names += "n" + std::to_string(i % 1300) + "," + std::to_string(i % 7) + "," + std::to_string(i % 7 + 0.5) + "\n";
+  const auto long_one = Trial(scratch, "names", names);
+  CHECK(has(long_one.describe(), "dropped     \"name\" holds more than 1000 different texts in 10400 rows\n"));
+  CHECK(train_mlp("--quiet --epochs 1 --file " + long_one.file()).code == 0);
   CHECK(has(wrong.describe(), "missing     \"a\" 1 (filled by the median of the training rows, or the most frequent "));
 }
 
