@@ -7,7 +7,7 @@
 
 #include "decompose.hpp"
 #include "gemm.hpp"
-#include "secular.hpp"
+#include "join.hpp"
 
 // See gemm.cpp for the name.
 #define Eigen autodiff_eigen
@@ -107,7 +107,7 @@ class Conquest {
 
  private:
   bool solve(Index from, Index n);
-  void join(Index from, Index top, Index n, double coupling);
+  void join(Index from, Index split, Index n, double coupling);
 
   Vector &d_, &e_;
   RowMajor q_;
@@ -122,87 +122,53 @@ bool Conquest::solve(Index from, Index n) {
     return found.info() == Eigen::Success;
   }
   // Two blocks and |e| v v^T, where v is 1 and the sign of e in two places.
-  const Index top = n / 2;
-  const double e = e_[from + top - 1];
-  d_[from + top - 1] -= std::abs(e), d_[from + top] -= std::abs(e);
-  if (!solve(from, top) || !solve(from + top, n - top)) return false;
-  join(from, top, n, e);
+  const Index split = n / 2;
+  const double e = e_[from + split - 1];
+  d_[from + split - 1] -= std::abs(e), d_[from + split] -= std::abs(e);
+  if (!solve(from, split) || !solve(from + split, n - split)) return false;
+  join(from, split, n, e);
   return true;
 }
 
-void Conquest::join(Index from, Index top, Index n, double coupling) {
-  auto q = q_.block(from, from, n, n);
+void Conquest::join(Index from, Index split, Index n, double coupling) {
+  double* const q = &q_(from, from);
   auto d = d_.segment(from, n);
   Vector z(n);
   const double root = std::sqrt(std::abs(coupling));
-  z.head(top) = root * q.row(top - 1).head(top).transpose();
-  z.tail(n - top) = std::copysign(root, coupling) * q.row(top).tail(n - top).transpose();
+  z.head(split) = root * q_.row(from + split - 1).segment(from, split).transpose();
+  z.tail(n - split) = std::copysign(root, coupling) * q_.row(from + split).segment(from + split, n - split).transpose();
 
   // What hardly couples stays as it is; of two that are nearly equal, a rotation makes one of that kind.
-  std::vector<Index> order(n), kept, settled;
+  std::vector<Index> order(n);
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return d[a] < d[b]; });
-  std::vector<int> part(n, 0);  // 0: rows at the top alone, 1: all, 2: at the bottom
-  for (Index i = top; i < n; ++i) part[i] = 2;
+  std::ranges::stable_sort(order, {}, [&](Index i) { return d[i]; });
+  Join join{std::vector<Join::Rows>(n, Join::top), {}, {}};
+  std::fill(join.rows.begin() + split, join.rows.end(), Join::bottom);
   const double norm = z.norm(), tolerance = 8 * epsilon * std::max(d.cwiseAbs().maxCoeff(), norm * norm);
   for (const Index i : order) {
     if (std::abs(z[i]) * norm <= tolerance) {
-      settled.push_back(i);
+      join.settled.push_back(i);
       continue;
     }
-    if (!kept.empty()) {
-      const Index last = kept.back();
-      const double length = std::hypot(z[last], z[i]), c = z[i] / length, s = z[last] / length, by = d[i] - d[last];
-      if (std::abs(by * c * s) <= tolerance) {
-        const Vector one = q.col(last), other = q.col(i);
-        q.col(last) = c * one - s * other, q.col(i) = s * one + c * other;
-        const double low = d[last];
-        d[last] = c * c * low + s * s * d[i], d[i] = s * s * low + c * c * d[i];
-        z[last] = 0, z[i] = length;
-        if (part[last] != part[i]) part[last] = part[i] = 1;
-        settled.push_back(last), kept.pop_back();
+    if (!join.kept.empty()) {
+      const std::size_t last = join.kept.back();
+      const double length = std::hypot(z[last], z[i]), c = z[i] / length, s = z[last] / length, low = d[last];
+      if (std::abs((d[i] - low) * c * s) <= tolerance) {
+        rotate(q + last, q + i, n, q_.cols(), c, s);
+        d[last] = c * c * low + s * s * d[i], d[i] = s * s * low + c * c * d[i], z[i] = length;
+        if (join.rows[last] != join.rows[i]) join.rows[last] = join.rows[i] = Join::all;
+        join.settled.push_back(last), join.kept.pop_back();
       }
     }
-    kept.push_back(i);
+    join.kept.push_back(i);
   }
 
-  // The others are turned by the vectors of diag(d) + z z^T, in two products, where rows at the bottom and at the top
-  // of the vectors so far are zero.
-  const Index count = Index(kept.size());
-  RowMajor turned(n, 0);
   std::vector<double> poles, weights;
-  for (const Index i : kept) poles.push_back(d[i]), weights.push_back(z[i]);
-  std::vector<std::pair<double, Index>> found;  // value and place
-  if (count > 0) {
-    const Secular secular(false, poles, weights);
-    std::vector<std::size_t> row(kept.size());
-    std::vector<Index> column;
-    std::array<Index, 3> parts{};
-    for (int p = 0; p < 3; ++p)
-      for (Index k = 0; k < count; ++k)
-        if (part[kept[k]] == p) row[k] = column.size(), column.push_back(kept[k]), ++parts[p];
-    RowMajor vectors(count, Index(Secular::padded(kept.size())));
-    secular.fill(row, vectors.data(), nullptr);
-    const Index upper = parts[0] + parts[1], lower = parts[1] + parts[2];
-    RowMajor gathered(n, count);
-    for (Index i = 0; i < n; ++i)
-      for (Index k = 0; k < count; ++k) gathered(i, k) = q(i, column[k]);
-    turned.resize(n, count);
-    add_product(false, false, 1, gathered.topLeftCorner(top, upper), vectors.topLeftCorner(upper, count), 0,
-                turned.topRows(top));
-    add_product(false, false, 1, gathered.bottomRightCorner(n - top, lower), vectors.bottomLeftCorner(lower, count), 0,
-                turned.bottomRows(n - top));
-    for (Index k = 0; k < count; ++k) found.emplace_back(secular.root(std::size_t(k)), k);
-  }
-  for (const Index i : settled) found.emplace_back(d[i], count + i);
-  std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  const RowMajor before = q;
-  for (Index j = 0; j < n; ++j) d[j] = found[j].first;
-  for (Index i = 0; i < n; ++i)
-    for (Index j = 0; j < n; ++j) {
-      const Index k = found[j].second;
-      q(i, j) = k < count ? turned(i, k) : before(i, k - count);
-    }
+  for (const std::size_t i : join.kept) poles.push_back(d[i]), weights.push_back(z[i]);
+  const Secular found(false, poles, weights);
+  std::vector<double> vectors(join.kept.size() * Secular::padded(join.kept.size()));
+  found.fill(join.order(), vectors.data(), nullptr);
+  join.turn(q, n, split, q_.cols(), vectors.data(), join.sort(d.data(), found));
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ Secular::Secular(bool squared, std::vector<double> d, std::vector<double> z)
   // Past the last root stands a pole that pulls at nothing; registers are filled up with it.
   double norm = 0;
   for (const double each : z_) norm += each * each;
-  const double last = d_.back(), end = squared ? std::hypot(last, std::sqrt(2 * norm)) : last + 2 * norm;
+  const double end = (d_.empty() ? 0 : d_.back()) + 2 * (squared ? std::sqrt(norm) : norm);
   const std::size_t all = padded(size_) + 1;
   d_.resize(all, end), z_.resize(all), exact_.resize(all), origin_.resize(all, size_), offset_.resize(all);
   parallel_for(all / width, [&](std::size_t i) { solve(i * width); });
