@@ -144,7 +144,7 @@ void Conquest::join(Index from, Index split, Index n, double coupling) {
   std::ranges::stable_sort(order, {}, [&](Index i) { return d[i]; });
   Join join{std::vector<Join::Rows>(n, Join::top), {}, {}};
   std::fill(join.rows.begin() + split, join.rows.end(), Join::bottom);
-  const double norm = z.norm(), tolerance = 8 * epsilon * std::max(d.cwiseAbs().maxCoeff(), norm * norm);
+  const double norm = z.norm(), tolerance = 4 * epsilon * std::max(d.cwiseAbs().maxCoeff(), norm * norm);
   for (const Index i : order) {
     if (std::abs(z[i]) * norm <= tolerance) {
       join.settled.push_back(i);

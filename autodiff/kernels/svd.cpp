@@ -78,8 +78,8 @@ void Conquest::join(Index from, Index split, Index n, bool wide) {
   Join join{std::vector<Join::Rows>(n, Join::top), {}, {}};
   std::fill(join.rows.begin() + split, join.rows.end(), Join::bottom);
   join.rows[split] = Join::all;
-  const double tolerance = 8 * epsilon * std::max({values.maxCoeff(), std::abs(above), std::abs(beside), epsilon});
-  if (std::abs(z[split]) <= tolerance) z[split] = std::copysign(tolerance, z[split]);
+  const double tolerance = 4 * epsilon * std::max({values.maxCoeff(), std::abs(above), std::abs(beside), epsilon});
+  z[split] = std::copysign(std::max(std::abs(z[split]), 1e-100), z[split]);  // a zero is found from beside it
   for (const Index i : order) {
     if (i != split && std::abs(z[i]) <= tolerance) {
       join.settled.push_back(i);
