@@ -7,7 +7,6 @@
 #include "../kernels/index.hpp"
 #include "checked_index.hpp"
 #include "compile.hpp"
-#include "lengths.hpp"
 
 namespace autodiff {
 

@@ -5,7 +5,6 @@
 #include "../tape.hpp"
 #include "activations.hpp"
 #include "index.hpp"
-#include "lengths.hpp"
 #include "order.hpp"
 #include "slice.hpp"
 #include "special.hpp"

@@ -1,6 +1,5 @@
 #include "recurrent.hpp"
 
-#include <autodiff/ops/lengths.hpp>
 #include <cmath>
 #include <nn/base/choice.hpp>
 
