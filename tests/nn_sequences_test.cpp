@@ -238,6 +238,9 @@ TEST_CASE("sequence layers say what does not fit") {
   CHECK(error_of([&] {
           lstm(zeros({2, 5, 3}), zeros({3}));
         }) == "[lstm] needs a length for each sample: (3) and (2, 5, 3)");
+  CHECK(error_of([&] {
+          lstm(zeros({2, 5, 3}), Variable<double>(Array<double>{5, 6}));
+        }) == "[lstm] the length of sample 1 must be a whole number from 0 to 5: 6");
   CHECK(error_of([&] { nn::LSTM<double>(3, 0); }) == "[lstm] needs at least one input and one unit: 3 and 0");
   CHECK(error_of([&] { nn::GRU<double>(3, 4, {.layers = 0}); }) == "[gru] needs at least one layer");
   CHECK(error_of([&] { nn::RNN<double>(3, 4, {}, "sin"); }) == "[rnn] there is none named \"sin\", only tanh, relu");

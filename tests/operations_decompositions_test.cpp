@@ -306,6 +306,60 @@ TEST_CASE("shapes that do not fit, and values that are not finite") {
   CHECK(std::isnan(matrix_exp(tape.variable(array({1, 1}, {std::nan("")}))).item()));
 }
 
+TEST_CASE(
+    "eigh and svd of matrices that divide and conquer finds hard: equal values, no rank, far scales, no coupling") {
+  const auto threads = ad::threads();
+  for (const std::size_t n : {2, 33, 66, 130}) {
+    const auto q = ad::qr(ad::Variable<double>(sample({n, n}, -1, 1)))[0], p = turned(ad::qr(cos(q * 9.0))[0]);
+    const auto by_place = [n](auto f) { return build({n}, [f](const Index& i) { return f(double(i[0])); }); };
+    const auto band = [n](auto diagonal, auto beside) {
+      return build({n, n}, [=](const Index& i) {
+        const double at = double(std::min(i[0], i[1]));
+        return i[0] == i[1] ? diagonal(at) : i[0] + 1 == i[1] || i[1] + 1 == i[0] ? beside(at) : 0;
+      });
+    };
+    const auto constant = [](double c) { return [c](double) { return c; }; };
+    std::vector<Array<double>> all{q.value(),
+                                   sample({n, n}, 0.5, 1),
+                                   Array<double>(Shape{n, n}, 0),
+                                   Array<double>(Shape{n, n}, 1),
+                                   ad::eye<double>(n).value(),
+                                   band(constant(2), constant(1)),
+                                   band([=](double i) { return std::abs(i - double(n / 2)); }, constant(1)),
+                                   band([](double i) { return int(i) % 4 ? 1 : 0; }, constant(1e-9)),
+                                   band(constant(0), constant(1e-200)),
+                                   band(constant(1e300), [](double i) { return int(i) % 2 ? 1e300 : 0; })};
+    for (const auto& values : {by_place([=](double i) { return i < double(n / 2) ? 1 : 0; }),
+                               by_place([](double i) { return 1 + int(i) % 3; }),
+                               by_place([=](double i) { return std::pow(10, -20 * i / double(n)); }),
+                               by_place([](double i) { return 1 + 1e-14 * i; })})
+      for (const auto& right : {p, turned(q)}) all.push_back(matmul(q * values, right).value());
+    for (std::size_t k = 0; k < all.size(); ++k) {
+      CAPTURE(n);
+      CAPTURE(k);
+      const ad::Variable<double> a(all[k]), symmetric = a * 0.5 + turned(a) * 0.5;
+      const auto [w, v] = eigh(symmetric);
+      const auto [u, s, vh] = svd(a);
+      const double size = std::max(xt::amax(xt::abs(all[k]))(), 1e-300), tolerance = 1e-14 * double(n);
+      const auto one = ad::eye<double>(n).value();
+      CHECK_EQ(difference(matmul(v * (w / size), turned(v)).value(), (symmetric / size).value(), tolerance), "");
+      CHECK_EQ(difference(matmul(u * (s / size), vh).value(), (a / size).value(), tolerance), "");
+      for (const auto& each : {matmul(turned(v), v), matmul(turned(u), u), matmul(vh, turned(vh))})
+        CHECK_EQ(difference(each.value(), one, tolerance), "");
+      CHECK(std::is_sorted(w.value().begin(), w.value().end()));
+      CHECK(std::is_sorted(s.value().begin(), s.value().end(), std::greater<>()));
+      CHECK(s.value()(n - 1) >= 0);
+      ad::set_threads(threads == 3 ? 2 : 3);
+      CHECK(eigh(symmetric)[1].value() == v.value());
+      CHECK(svd(a)[0].value() == u.value());
+      ad::set_threads(threads);
+    }
+  }
+  ad::Tape<double> tape;
+  const auto [u, s, vh] = svd(tape.variable(sample({3, 70}, -1, 1)));
+  CHECK_EQ(difference(matmul(u * s, vh).value(), sample({3, 70}, -1, 1), 1e-14), "");
+}
+
 TEST_CASE("equal eigenvalues and singular values: gradients of what does not depend on the vectors") {
   ad::Tape<double> tape;
   const auto a = tape.variable(ad::eye<double>(3) * 2.0);

@@ -59,6 +59,25 @@ TEST_CASE("losses: ctc_loss of what does not fit, and what is refused") {
   CHECK_THROWS_AS(ctc_loss(x, array({1, 2}, {1, 1}), array({1}, {2}), array({1}, {3})), ad::ValueError);
   CHECK_THROWS_AS(ctc_loss(x, array({2, 2}, {1, 1, 1, 1}), array({1}, {2}), array({1}, {2})), ad::ShapeError);
   CHECK_THROWS_AS(ctc_loss(x, array({1, 2}, {1, 1}), array({1}, {2}), array({1}, {2}), 3), ad::ValueError);
+  const auto refused = [&](double length, double target_length, const std::string& text) {
+    const auto lengths = tape.variable(array({1}, {length})),
+               target_lengths = tape.variable(array({1}, {target_length}));
+    CHECK_THROWS_WITH_AS(ctc_loss(x, array({1, 2}, {1, 1}), lengths, target_lengths), text.c_str(), ad::ValueError);
+  };
+  refused(3, 1, "[ctc_loss] the length of sample 0 must be a whole number from 0 to 2: 3");
+  refused(-1, 1, "[ctc_loss] the length of sample 0 must be a whole number from 0 to 2: -1");
+  refused(1.5, 1, "[ctc_loss] the length of sample 0 must be a whole number from 0 to 2: 1.5");
+  refused(NAN, 1, "[ctc_loss] the length of sample 0 must be a whole number from 0 to 2: nan");
+  refused(2, 3, "[ctc_loss] the length of target 0 must be a whole number from 0 to 2: 3");
+  ad::Tape<double> recorded;
+  const auto p = recorded.variable(sample({2, 1, 3}, -1, 1)), lengths = recorded.constant(array({1}, {2}));
+  auto program = ad::compile({p, lengths}, {ctc_loss(p, array({1, 1}, {1}), lengths, array({1}, {1}))});
+  CHECK_THROWS_AS(program(p.value(), array({1}, {3})), ad::ValueError);
+  // Of no step at all, nothing was said for certain.
+  const auto of_none = ctc_loss(p, array({1, 1}, {1}), array({1}, {0}), array({1}, {0}));
+  CHECK_EQ(of_none.value()(0), 0);
+  CHECK_EQ(gradient(sum(of_none), p), xt::zeros<double>({2, 1, 3}));
+  CHECK_EQ(ctc_loss(p, array({1, 1}, {1}), array({1}, {0}), array({1}, {1})).value()(0), HUGE_VAL);
 }
 
 TEST_CASE("losses: classes to ignore") {

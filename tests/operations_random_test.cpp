@@ -5,6 +5,8 @@
 
 #include "cases.hpp"
 
+#include <autodiff/kernels/draws.hpp>
+#include <autodiff/kernels/special.hpp>
 #include <autodiff/ops/structs/random.hpp>
 
 namespace test {
@@ -134,11 +136,42 @@ TEST_CASE("gamma numbers: their derivative is that of the quantile") {
     const double density = std::pow(z, a - 1) * std::exp(-z - std::lgamma(a));
     CHECK(g(i) == doctest::Approx(-by_shape / density).epsilon(1e-5));
   }
-  CHECK_THROWS_WITH_AS(gradient(sum(recorded_gradient(sum(x), shape)), shape),
-                       "[random_gamma] the derivative of random numbers by their shape is known to first order alone",
-                       ad::ValueError);
   CHECK_THROWS_AS(random_gamma(tape.variable({1.0, 0.0}), 1, 1), ad::ValueError);
   CHECK_THROWS_AS(random_poisson(tape.variable({1.0, -1.0}), 1, 1), ad::ValueError);
+}
+
+TEST_CASE("gamma numbers: their second derivative is that of the slope along its own way, and there is no third") {
+  ad::Tape<double> tape;
+  Array<double> shapes(Shape{64});
+  for (std::size_t i = 0; i < 64; ++i) shapes(i) = std::exp(0.1 * double(i) - 2);
+  const auto a = tape.variable(shapes);
+  const auto x = random_gamma(a, 5, 1);
+  const auto slope = recorded_gradient(sum(x), a);
+  const auto curvature = recorded_gradient(sum(slope), a);
+  for (std::size_t i = 0; i < 64; ++i) {
+    const double at = shapes(i), h = 1e-4 * at, z = x.value()(i), by = h * slope.value()(i);
+    if (z < 1e-8) continue;  // differences of what is rounded
+    using ad::kernels::special::gamma_slope;
+    const auto across = [&](double k) {
+      return gamma_slope(at + k * h, z + k * by) - gamma_slope(at - k * h, z - k * by);
+    };
+    const double expected = (8 * across(0.5) - across(1)) / (6 * h);
+    CAPTURE(at);
+    CHECK(curvature.value()(i) == doctest::Approx(expected).epsilon(1e-6).scale(1e-3));
+  }
+  // d^2z/da^2 where P(a, z) stays what it is at (3, 2) and (3, 8): mpmath, by differences of 60 digits.
+  const auto second = [](double shape, double z) {
+    const double g = ad::kernels::special::gamma_slope(shape, z), step = 1e-3;
+    return ad::kernels::gamma_slope_by_shape(shape, z) + g *
+                                                             (ad::kernels::special::gamma_slope(shape, z + step) -
+                                                              ad::kernels::special::gamma_slope(shape, z - step)) /
+                                                             (2 * step);
+  };
+  CHECK(second(3, 2) == doctest::Approx(0.02822837324149596).epsilon(1e-5));
+  CHECK(second(3, 8) == doctest::Approx(-0.1175321416950129).epsilon(1e-5));
+  CHECK_THROWS_WITH_AS(gradient(sum(curvature), a),
+                       "[random_gamma] the derivative of random numbers by their shape is known to second order alone",
+                       ad::ValueError);
 }
 
 TEST_CASE("beta and Dirichlet numbers: moments") {

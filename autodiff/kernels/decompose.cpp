@@ -13,7 +13,6 @@
 // See gemm.cpp for the name.
 #define Eigen autodiff_eigen
 #define EIGEN_DONT_PARALLELIZE
-#include <Eigen/Eigenvalues>
 #include <Eigen/QR>
 
 namespace autodiff::kernels {
@@ -41,17 +40,6 @@ void qr(const T* a, std::size_t m, std::size_t n, T* q, T* r) {
   Matrix<T> thin = Matrix<T>::Identity(Eigen::Index(m), Eigen::Index(n));
   found.householderQ().applyThisOnTheLeft(thin);
   map(q, m, n) = thin;
-}
-
-template <class T>
-bool eigh(const T* a, std::size_t n, T* values, T* vectors) {
-  if (n == 0) return true;
-  const auto given = map(a, n, n);
-  const Eigen::SelfAdjointEigenSolver<Matrix<T>> found(T(0.5) * (given + given.transpose()));
-  if (found.info() != Eigen::Success) return false;
-  std::copy_n(found.eigenvalues().data(), n, values);
-  map(vectors, n, n) = found.eigenvectors();
-  return true;
 }
 
 namespace {
@@ -122,7 +110,6 @@ void matrix_exp(const T* a, std::size_t n, T* y) {
 
 #define INSTANTIATE(T)                                          \
   template void qr(const T*, std::size_t, std::size_t, T*, T*); \
-  template bool eigh(const T*, std::size_t, T*, T*);            \
   template void matrix_exp(const T*, std::size_t, T*);
 INSTANTIATE(float)
 INSTANTIATE(double)

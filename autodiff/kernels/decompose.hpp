@@ -13,6 +13,10 @@ void qr(const T* a, std::size_t m, std::size_t n, T* q, T* r);
 /// iteration does not converge.
 template <class T>
 bool eigh(const T* a, std::size_t n, T* values, T* vectors);
+template <>
+bool eigh(const float* a, std::size_t n, float* values, float* vectors);  // in double
+template <>
+bool eigh(const double* a, std::size_t n, double* values, double* vectors);
 
 /// a = u diag(s) vh for a of (m, n) and k = min(m, n): u is (m, k), s descends, vh is (k, n). False where the iteration
 /// does not converge.

@@ -12,6 +12,9 @@ namespace autodiff::kernels {
 template <class T>
 void random_gamma(T* y, const T* a, std::size_t n, std::uint64_t key, std::uint64_t step);
 
+/// The derivative by the shape of special::gamma_slope, the number held.
+double gamma_slope_by_shape(double shape, double z);
+
 /// y_i from a Poisson distribution of rate a_i >= 0: by multiplication, from 10 on by W. Hoermann, "The transformed
 /// rejection method for generating Poisson random variables", 1993.
 template <class T>

@@ -202,44 +202,4 @@ double sinc(int n, double x) {
   return scale * s;
 }
 
-namespace {
-
-/// A number and its derivative by the shape.
-struct Dual {
-  double v, d = 0;
-  friend Dual operator+(Dual a, Dual b) { return {a.v + b.v, a.d + b.d}; }
-  friend Dual operator*(Dual a, Dual b) { return {a.v * b.v, a.d * b.v + a.v * b.d}; }
-  friend Dual operator/(Dual a, Dual b) { return {a.v / b.v, (a.d - a.v / b.v * b.d) / b.v}; }
-};
-
-}  // namespace
-
-double gamma_slope(double shape, double z) {
-  if (!(shape > 0) || !(z >= 0)) return nan;
-  if (z == 0) return 0;
-  const double log_ratio = std::log(z) - digamma(shape);
-  if (z < shape + 1) {
-    // P = z^a e^-z / gamma(a + 1) times the sum of z^k / ((a + 1) ... (a + k)); the density is the same times a / z.
-    Dual term{1}, sum{1};
-    for (double k = 1; std::abs(term.v) > epsilon * sum.v || std::abs(term.d) > epsilon * std::abs(sum.d); ++k) {
-      term = term * (Dual{z} / Dual{shape + k, 1});
-      sum = sum + term;
-    }
-    return -z / shape * (sum.v * (log_ratio - 1 / shape) + sum.d);
-  }
-  // Q = z^a e^-z / gamma(a) times a continued fraction, by Lentz's method; the density is the same over z.
-  const Dual a{shape, 1}, minus{-1};
-  Dual b = Dual{z + 1} + minus * a, c{1e300}, d = Dual{1} / b, h = d;
-  for (double k = 1; k < 10000; ++k) {
-    const Dual numerator = Dual{-k} * (Dual{k} + minus * a);
-    b = b + Dual{2};
-    d = Dual{1} / (numerator * d + b);
-    c = b + numerator / c;
-    const Dual factor = c * d;
-    h = h * factor;
-    if (std::abs(factor.v - 1) < 2 * epsilon && std::abs(factor.d) < epsilon) break;
-  }
-  return z * (h.v * log_ratio + h.d);
-}
-
 }  // namespace autodiff::kernels::special

@@ -64,6 +64,27 @@ void OneHot::forward(Operand<T> y, Operand<const T> index) const {
     y.data[i * classes + static_cast<std::size_t>(index.data[i])] = 1;
 }
 
+Shape CheckedLengths::shape(Dims lengths) const { return to_shape(lengths); }
+template <class T>
+void CheckedLengths::forward(Operand<T> y, Operand<const T> lengths) const {
+  check_exact_indices<T>(operation, longest);
+  const std::size_t n = count(lengths.shape);
+  for (std::size_t i = 0; i < n; ++i)
+    if (const T each = lengths.data[i]; !(each >= 0 && each <= static_cast<T>(longest)) || each != std::floor(each))
+      fail<ValueError>(operation, "the length of ", what, " ", i, " must be a whole number from 0 to ", longest, ": ",
+                       each);
+  std::copy_n(lengths.data, n, y.data);
+}
+
+template <Real T>
+Variable<T> checked_lengths(const std::string& operation, const std::string& what, const Variable<T>& lengths,
+                            std::size_t longest) {
+  return listed(CheckedLengths{operation, what, longest}, lengths);
+}
+AUTODIFF_COMPILE(CheckedLengths)
+template Variable<float> checked_lengths(const std::string&, const std::string&, const Variable<float>&, std::size_t);
+template Variable<double> checked_lengths(const std::string&, const std::string&, const Variable<double>&, std::size_t);
+
 template <class V>
 V OneHot::batched(std::size_t, const std::vector<bool>&, std::span<const V> x) const {
   return listed(*this, x[0]);

@@ -115,6 +115,12 @@ auto bincount(I&& index, std::size_t length, W&& weights) {
   return detail::bincount<T>(to_variable<T>(std::forward<I>(index)), length, to_variable<T>(std::forward<W>(weights)));
 }
 
+/// The lengths of sequences as they are, asked at every run: throws ValueError, which names the operation that they are
+/// for, what they are lengths of, and the first that is no whole number from 0 to `longest`.
+template <Real T>
+Variable<T> checked_lengths(const std::string& operation, const std::string& what, const Variable<T>& lengths,
+                            std::size_t longest);
+
 // Of slices x[i] along the first axes, which have the shape of the indices: those of one segment put together. A
 // segment of none is 0, or minus infinity for segment_max. They throw ShapeError, and ValueError for an index out of
 // range.

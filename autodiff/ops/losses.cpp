@@ -136,26 +136,29 @@ Variable<T> ctc_loss(const Variable<T>& log_probabilities, const Variable<T>& ta
   if (blank >= p[2]) fail<ValueError>("ctc_loss", "the blank must be one of the ", p[2], " classes: ", blank);
   const typename Tape<T>::Attempt attempt({&log_probabilities, &targets, &lengths, &target_lengths});
   const std::size_t rows = p[1], states = 2 * t[1] + 1;
+  const auto steps = reshape(checked_lengths<T>("ctc_loss", "sample", lengths, p[0]), Shape{rows, 1});
+  const auto labels_of = reshape(checked_lengths<T>("ctc_loss", "target", target_lengths, t[1]), Shape{rows, 1});
   constexpr double infinity = std::numeric_limits<double>::infinity();
 
   // What stands behind a row's own labels may be anything.
-  const auto own = Variable<T>(counted<T>(t[1])) < reshape(target_lengths, Shape{rows, 1});
+  const auto own = Variable<T>(counted<T>(t[1])) < labels_of;
   const auto labels = with_blanks(where(own, targets, static_cast<double>(blank)), static_cast<T>(blank));
   // A blank may be left out between two labels that differ.
   const auto before = moved_right(labels, 2);
   const auto skips = (labels != static_cast<double>(blank)) * (labels != before);
   const auto step_of = [&](std::size_t step) { return take_along_axis(log_probabilities(step), labels, 1); };
-  const auto start = Variable<T>(counted<T>(states)) < 2;
+  // Before the first step, of no step at all, it is certain that nothing was said.
+  const Variable<T> state(counted<T>(states));
   const auto first = step_of(0);
-  auto alpha = where(broadcast_to(start, first.shape()), first, -infinity);
-  const auto last_step = reshape(lengths, Shape{rows, 1});
+  auto alpha =
+      where(steps > 0, where(broadcast_to(state < 2, first.shape()), first, -infinity), where(state < 1, 0, -infinity));
   for (std::size_t step = 1; step < p[0]; ++step) {
     const auto from =
         logaddexp(logaddexp(alpha, moved_right(alpha, 1)), where(skips, moved_right(alpha, 2), -infinity));
-    alpha = where(last_step > static_cast<double>(step), from + step_of(step), alpha);
+    alpha = where(steps > static_cast<double>(step), from + step_of(step), alpha);
   }
   // Ends at the last label or the blank behind it; of no label at the blank alone.
-  const auto end = reshape(target_lengths, Shape{rows, 1}) * 2;
+  const auto end = labels_of * 2;
   const auto at_blank = take_along_axis(alpha, end, 1), at_label = take_along_axis(alpha, maximum(end - 1, 0), 1);
   return -reshape(logaddexp(at_blank, where(end > 0, at_label, -infinity)), Shape{rows});
 }

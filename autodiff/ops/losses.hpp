@@ -107,8 +107,8 @@ auto triplet_loss(A&& anchor, B&& positive, C&& negative, double margin = 1) {
 
 /// Minus the logarithm of the probability of each target sequence, any of its labels repeated and with blanks between
 /// them: log_probabilities (time, batch, classes), targets (batch, most labels), lengths (batch) of each, whole
-/// numbers; gives (batch), infinite where a target does not fit. Throws ShapeError for shapes that do not fit,
-/// ValueError for a label or a length out of range. A. Graves et al., ICML 2006.
+/// numbers; gives (batch), infinite where a target does not fit. Throws ShapeError for shapes that do not fit, and
+/// ValueError, at every run, for a label or length out of range. A. Graves et al., ICML 2006.
 template <class A, class B, class C, class D>
 requires Operands<A, B, C, D>
 auto ctc_loss(A&& log_probabilities, B&& targets, C&& lengths, D&& target_lengths, std::size_t blank = 0) {

@@ -14,6 +14,7 @@
 #include "reduce.hpp"
 #include "shape.hpp"
 #include "slice.hpp"
+#include "special.hpp"
 
 namespace autodiff {
 
@@ -55,8 +56,23 @@ void GammaSlope::forward(Operand<T> y, Operand<const T> shapes, Operand<const T>
     y.data[i] = static_cast<T>(kernels::special::gamma_slope(shapes.data[i], z.data[i]));
 }
 template <int I, class V>
-V GammaSlope::vjp(const V&, const V&, const V&, const V&) const {
-  fail<ValueError>(RandomGamma::name, "the derivative of random numbers by their shape is known to first order alone");
+V GammaSlope::vjp(const V& ct, const V& y, const V& shapes, const V& z) const {
+  if constexpr (I == 0) return ct * listed(GammaCurvature{}, shapes, z);
+  // Of -(dP/da) / p by z, where p = z^(a - 1) e^-z / gamma(a); 0 for z = 0, as y is.
+  const auto drawn = z > 0;
+  const V safe = where(drawn, z, 1);
+  return ct * where(drawn, digamma(shapes) - log(safe) - y * ((shapes - 1) / safe - 1), 0);
+}
+
+Shape GammaCurvature::shape(Dims shapes, Dims) const { return to_shape(shapes); }
+template <class T>
+void GammaCurvature::forward(Operand<T> y, Operand<const T> shapes, Operand<const T> z) const {
+  for (std::size_t i = 0, n = count(y.shape); i < n; ++i)
+    y.data[i] = static_cast<T>(kernels::gamma_slope_by_shape(shapes.data[i], z.data[i]));
+}
+template <int I, class V>
+V GammaCurvature::vjp(const V&, const V&, const V&, const V&) const {
+  fail<ValueError>(RandomGamma::name, "the derivative of random numbers by their shape is known to second order alone");
 }
 
 Shape RandomPoisson::shape(Dims rate, Dims key, Dims step) const {
@@ -78,6 +94,7 @@ void RandomPermutation::forward(Operand<T> y, Operand<const T> key, Operand<cons
 
 AUTODIFF_RANDOM(AUTODIFF_COMPILE)
 AUTODIFF_COMPILE(GammaSlope)
+AUTODIFF_COMPILE(GammaCurvature)
 
 namespace {
 

@@ -73,7 +73,7 @@ auto random_categorical(L&& logits, K&& key, S&& step) {
 }
 
 /// Numbers of gamma distributions of these shapes and scale 1, at least the smallest normal number. The gradient by the
-/// shape holds the quantile: M. Figurnov, S. Mohamed and A. Mnih, 2018. It is known to first order; a second derivative
+/// shape holds the quantile: M. Figurnov, S. Mohamed and A. Mnih, 2018. It is known to second order; a third derivative
 /// throws ValueError. By G. Marsaglia and W. Tsang, 2000.
 template <class A, class K, class S>
 requires Operands<A, K, S>

@@ -198,7 +198,8 @@ std::vector<Variable<T>> Recurrent<T>::forward(const std::vector<Variable<T>>& i
       fail<ShapeError>(rule_->name, "needs a length for each sample: ", Dims(lengths.shape()), " and ",
                        Dims(x.shape()));
     const Array<T> places = xt::arange<T>(static_cast<T>(time)).reshape(Shape{time, 1, 1});
-    mask = Variable<T>(places) < reshape(lengths, {1, static_cast<std::ptrdiff_t>(samples), 1});
+    mask = Variable<T>(places) < reshape(autodiff::checked_lengths<T>(rule_->name, "sample", lengths, time),
+                                         {1, static_cast<std::ptrdiff_t>(samples), 1});
   }
 
   Variable<T> h = permute(x, {1, 0, 2});

@@ -64,7 +64,7 @@ class Recurrent : public Module<T> {
   ///   last state is that at the end of each sample, and the way back begins there.
   ///
   /// The whole product with the inputs is one, before the loop over time. Throws ShapeError for other shapes, and
-  /// ValueError for another number of inputs.
+  /// ValueError for another number of inputs, or a length beyond the time.
   std::vector<Variable<T>> forward(const std::vector<Variable<T>>& inputs) override;
   void members(Members<T>& m) override;
   /// A first state for so many samples.

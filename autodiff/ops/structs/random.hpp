@@ -35,9 +35,21 @@ struct RandomGamma {
   const;
 };
 
-/// That derivative, which is known to the first order: its own rule throws. Not on the list, whose tests ask for more.
+/// That derivative. By the number, its own derivative follows from the density to any order.
 struct GammaSlope {
   static constexpr auto name = "gamma_slope";
+  static constexpr bool fails = false;
+  static constexpr auto reads = Reads::both;
+  Shape shape(Dims shapes, Dims z) const;
+  template <class T>
+  void forward(Operand<T> y, Operand<const T> shapes, Operand<const T> z) const;
+  template <int I, class V>
+  V vjp(const V& ct, const V& y, const V& shapes, const V& z) const;
+};
+
+/// Its derivative by the shape, whose own rule throws. Neither is on the list, whose tests ask for more.
+struct GammaCurvature {
+  static constexpr auto name = "gamma_curvature";
   static constexpr bool fails = false;
   static constexpr auto reads = Reads::nothing;
   Shape shape(Dims shapes, Dims z) const;
