@@ -64,8 +64,8 @@ void draw_kept(const Attention<T>& a, const Block& b, T* kept) {
   const std::size_t drawn = whole_rows ? b.rows * b.columns : b.columns;
   for (std::size_t r = 0; r < (whole_rows ? 1 : b.rows); ++r)
     random_uniform(kept + r * b.columns, drawn, a.key, a.step, a.place + (b.i + r) * a.n + b.j);
-  const T scale = 1 / (1 - a.rate);
-  for (std::size_t i = 0; i < b.rows * b.columns; ++i) kept[i] = kept[i] < a.rate ? 0 : scale;
+  const T rate = a.rate, scale = 1 / (1 - rate);  // here, so that the loop below is one of registers
+  for (std::size_t i = 0, n = b.rows * b.columns; i < n; ++i) kept[i] = kept[i] < rate ? T(0) : scale;
 }
 
 /// f of all registers of a row; the lanes beyond its end hold `fill`, and are left out where it gives a register.

@@ -21,13 +21,13 @@ bool is_of_unused(const Variable<T>& gradient);
 /// Where a batch comes in several, one program adds their gradients up in cells that another one shares, which makes
 /// the step and sets them back. (A batch that is there as a whole needs no more than StepOptions::parts.)
 ///
-///   std::vector<StateCell<T>> sums;                          // zeros, one for each parameter
-///   additions.push_back({sum, sum + slope});                 // on one tape, where sum = tape.variable(sums[k])
+///   std::vector<StateCell<T>> sums;           // zeros, one for each parameter
+///   additions.push_back({sum, sum + slope});  // on one tape, where sum = tape.variable(sums[k])
 ///   auto add = compile({x, y}, {loss}, additions);
-///   means.push_back(share * (sum = other.variable(sums[k])));  // on another tape, where share = other.input({})
+///   means.push_back(share * sum);  // on another tape: sum = other.variable(sums[k]), share = other.input({})
 ///   auto updates = record_step(adam, model.variables(share), means);
 ///   updates.push_back({sum, other.constant(zeros)});
-///   auto step = compile({share}, {}, updates);               // for (...) add(x, y); step(1.0 / batches);
+///   auto step = compile({share}, {}, updates);  // for (...) add(x, y); step(1.0 / batches);
 template <Real T>
 std::vector<autodiff::Update<T>> record_step(Optimiser<T>& optimiser, const std::vector<Variable<T>>& parameters,
                                              const std::vector<Variable<T>>& gradients);

@@ -205,7 +205,6 @@ def main():
     for case in chosen(["encoder layer, length 128", "encoder layer, length 1024"]):
         sides = {way: peer(way) for way in WAYS}
         row(case, sides)
-        print("", end="", flush=True)
         for each in sides.values():
             each.stop()
 
