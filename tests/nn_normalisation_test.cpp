@@ -246,6 +246,8 @@ TEST_CASE("WeightNorm has lengths and directions: at first those of the layer, t
   CHECK(nn::WeightNorm(nn::ConvTranspose2d<double>(2, 5, 3)).weight_g.shape() == Shape{2, 1, 1, 1});
   CHECK(nn::WeightNorm(nn::Embedding<double>(7, 3)).weight_g.shape() == Shape{7, 1});
   CHECK(nn::WeightNorm(linear, 0).weight_g.shape() == Shape{3, 1});
+  CHECK(nn::WeightNorm(linear).summary({1, 3}).find("WeightNorm") != std::string::npos);
+  CHECK(nn::SpectralNorm(linear).summary({1, 3}).find("SpectralNorm") != std::string::npos);
   CHECK(error_of([&] { nn::WeightNorm(linear, 2); }) == "[weight_norm] there is no axis 2: (3, 2)");
 }
 
