@@ -24,7 +24,8 @@ class Session {
 };
 
 /// Ranks that communicate. Cheap to copy; copies are the same ranks. All of them must ask for the same communication in
-/// the same order: what does not agree throws ValueError on all of them, and names the first two that differ.
+/// the same order: what does not agree throws ValueError on all of them, and names the first two that differ. (A rank
+/// that sends or receives waits for the other one, whatever that asks for; and all wait for one that asks for nothing.)
 class Communicator {
  public:
   /// All that mpirun started. Throws ValueError outside of a Session.
@@ -48,10 +49,11 @@ class Communicator {
 enum class Reduce { sum, mean, max };
 
 // Each rank may have a loss of its own: derivatives are those of the sum of all of them, so a sweep is begun by all
-// ranks, and communicates, too. A program communicates in the order of recording. Sums are added up in one order that
-// depends on the number of ranks alone, by pairs of neighbours, so results have the same bits whenever it is run.
-// A program leaves out what comes behind the last communication that it has a use for: all ranks must have a use for
-// that.
+// ranks, and communicates, too. The loss of each must therefore depend on all that was communicated, if only by 0 *
+// sum(y). A program communicates in the order of recording; in bodies of scan, checkpoint and the like nothing is
+// communicated: that throws TapeError. Sums are added up in one order that depends on the number of ranks alone, by
+// pairs of neighbours, so results have the same bits whenever it is run. A program leaves out what comes behind the
+// last communication that it has a use for: all ranks must have a use for that.
 
 /// The sum, mean or largest of what all ranks have, element by element, on all of them. From several that are equal and
 /// largest, each gets its share of the gradient. Throws ValueError unless all ranks have one shape.

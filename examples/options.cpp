@@ -171,16 +171,16 @@ void declare_training(CLI::App& app, Options& options) {
       ->type_name("N")
       ->default_str(
           "as many as do best on parts that are left out in turns, 1000 at most; with --validation 1000; "
-          "with a schedule or below 20 samples, 100 for classes and 40 for values")
+          "with a schedule by steps or below 20 samples, 100 for classes and 40 for values")
       ->check(count(1, 1'000'000));
   app.add_flag("--average", options.average,
                "Gives a mean of the weights, most of it from the last third of all steps; always so where neither "
-               "--epochs nor a schedule is said");
+               "--epochs nor a schedule by steps is said");
   app.add_option("--batch", options.batch, "Samples a step")->type_name("N")->check(count(1, 1'000'000));
   app.add_option("--patience", options.patience,
                  "Ends after so many epochs that were no better in validation; 0: never")
       ->type_name("N")
-      ->default_str("20 where neither --epochs nor a schedule is said; else 0")
+      ->default_str("20 where neither --epochs nor a schedule by steps is said; else 0")
       ->check(count(0, 1'000'000));
   app.add_option("--seed", options.seed, "Of the split, the first weights and the batches")
       ->type_name("N")

@@ -54,6 +54,11 @@ inline double usual_learning_rate(bool classes) { return classes ? 0.002 : 0.001
 /// Where nothing says how many epochs there are, training ends after so many, or so many that were no better.
 inline constexpr std::size_t most_epochs = 1000, usual_patience = 20;
 
+/// Whether the learning rate goes by the number of steps, which must be known from the beginning then.
+inline bool scheduled(const Options& options) {
+  return options.schedule != "constant" && options.schedule != "plateau";
+}
+
 /// Adds all options to the app.
 void declare(CLI::App& app, Options& options);
 /// What follows from others, once they are parsed. Throws CLI::ValidationError for options that do not go together.

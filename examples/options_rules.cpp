@@ -62,7 +62,7 @@ void settle(const CLI::App& app, Options& options) {
   need(options.data == "csv" || table.decimal == "automatic", "--decimal", "is for --data csv");
   need(options.data == "csv" || options.task != "regression", "--task", "regression is for --data csv");
   need(options.patience == 0 || options.validation > 0, "--patience", "needs --validation");
-  if (app.count("--patience") == 0 && options.validation > 0 && !options.epochs && options.schedule == "constant")
+  if (app.count("--patience") == 0 && options.validation > 0 && !options.epochs && !scheduled(options))
     options.patience = usual_patience;
   need(!options.resume || !options.checkpoint.empty(), "--resume", "needs --checkpoint");
   need(options.checkpoint_steps == 0 || !options.checkpoint.empty(), "--checkpoint-steps", "needs --checkpoint");

@@ -98,8 +98,6 @@ void describe(const Options& options, const nn::Dataset<T>& data, Description& r
     for (const T label : data.targets) ++result.class_counts.at(static_cast<std::size_t>(label));
 }
 
-bool scheduled(const Options& options) { return options.schedule != "constant" && options.schedule != "plateau"; }
-
 /// What --epochs is where nobody says it; none where find_epochs does.
 std::optional<std::size_t> known_epochs(const Options& options, bool classes, std::size_t samples) {
   constexpr std::size_t least_samples = 20;
@@ -140,7 +138,9 @@ Prepared<T> prepared(Options& options, Parts<T> data, Description description) {
   // Classes are learnt with dropout, values at a smaller rate: RESULTS.md says how that was found.
   if (!options.dropout) options.dropout = classes ? 0.2 : 0;
   if (!options.learning_rate) options.learning_rate = usual_learning_rate(classes);
-  options.average = options.average || (!options.epochs && !scheduled(options));
+  options.average =
+      options.average || (options.resume ? nn::load_checkpoint(options.checkpoint).contains("average.updates")
+                                         : !options.epochs && !scheduled(options));
   if (!options.epochs) options.epochs = known_epochs(options, classes, data.train.size());
   if (options.loss == "automatic") options.loss = classes ? "cross-entropy" : "squared-error";
   describe(options, data.train, description);

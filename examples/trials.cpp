@@ -41,6 +41,8 @@ int find_epochs(Options& options, Prepared<T>& prepared) {
     if (kept.contains(key)) prepared.identity[name] = kept.text(key);
     return 0;
   }
+  if (options.resume)
+    autodiff::fail<nn::DataError>("--resume", options.checkpoint, ": was made with --epochs, which must be said again");
   constexpr std::size_t count = 5, enough = 2000;  // samples to look at
   const auto& all = prepared.data.train;
   const std::size_t networks = std::min(count, (enough * count + all.size() - 1) / all.size());

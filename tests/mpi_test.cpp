@@ -172,10 +172,26 @@ TEST_CASE("from rank to rank, and the gradient back: a chain over all of them") 
   check_derivatives(chain, numbers({3}, rank()));
 }
 
+TEST_CASE("gradients that are infinite, or of what is, stay where they belong") {
+  ad::Tape<double> tape;
+  const V x = tape.variable(numbers({2}, rank()));
+  // The gradient of the root is infinite, those of the others zero.
+  const auto slope = ad::gradient(ad::sum(ad::sqrt(mpi::broadcast(x, 0) * 0)), x);
+  for (std::size_t i = 0; i < slope.size(); ++i) CHECK((rank() == 0 ? !(slope.flat(i) == 0) : slope.flat(i) == 0));
+  if (rank() < 2 && ranks() > 1) {
+    const V mask = tape.variable(Array<double>{-INFINITY, 0});
+    const V loss = rank() == 0 ? mpi::send(x, 1) : ad::sum(mpi::receive({2}, 0, mask));
+    const auto found = ad::gradient(loss, rank() == 0 ? x : mask);
+    for (std::size_t i = 0; i < 2; ++i) CHECK(found.flat(i) == (rank() == 0 ? 1 : 0));
+  }
+}
+
 TEST_CASE("a program communicates in the order of recording, also what another rank alone has a use for") {
   ad::Tape<double> tape;
   const V x = tape.variable(numbers({rank() + 2, 3}, rank()));
-  const V total = mpi::allreduce(ad::sum(x)), rows = mpi::all_gather(ad::exp(x));
+  const V total = mpi::allreduce(ad::sum(x));
+  ad::hvp(ad::sum(ad::square(total * x)), x, x.value());  // what it records is taken off again
+  const V rows = mpi::all_gather(ad::exp(x));
   const V largest = mpi::allreduce(ad::sum(x), mpi::Reduce::max);
   const Vs outputs = rank() == 0 ? Vs{largest} : rank() == 1 ? Vs{largest, rows} : Vs{rows, largest, total};
   const auto found = ad::compile({x}, outputs)(x.value());
@@ -203,6 +219,11 @@ TEST_CASE("ranks that ask for different things are told so, all of them, and can
     CHECK_THROWS_AS(mpi::send(y, rank()), ad::ValueError);
     if (rank() < 2) CHECK_THROWS_AS(rank() == 0 ? mpi::send(y, 1) : mpi::receive({4}, 0, y), ad::ValueError);
   }
+  ad::Tape<double> tape;
+  const V steps = tape.variable(numbers({4}, rank()));
+  CHECK_THROWS_WITH_AS(
+      ad::scan([](const V& c, const V& x) { return std::pair(c + mpi::allreduce(x), c); }, ad::sum(steps), steps),
+      doctest::Contains("outside of scan"), ad::TapeError);
   CHECK_THROWS_AS(mpi::all_gather(V(Array<double>(1.0))), ad::ShapeError);
   CHECK_THROWS_AS(mpi::broadcast(V(Array<double>(1.0)), ranks()), ad::ValueError);
   CHECK(total(1) == double(ranks()));

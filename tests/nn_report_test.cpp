@@ -250,6 +250,18 @@ TEST_CASE("a report leaves out what a loss or a model does not allow") {
   const auto page = data_of(report.html());
   CHECK(!page.contains("walk"));
   CHECK(page["epochs"][0].contains("map"));
+
+  // Two indices, between which the map has nothing to ask.
+  nn::Sequential<double> of_indices(nn::Embedding<double>(10, 4), nn::Flatten<double>(), nn::Linear<double>(8, 3));
+  of_indices.initialise(1);
+  autodiff::Array<double> ids(autodiff::Shape{40, 2}), classes(autodiff::Shape{40});
+  for (std::size_t i = 0; i < 40; ++i) ids(i, 0) = double(i % 9), ids(i, 1) = double(i % 7), classes(i) = double(i % 3);
+  nn::MemorySource<double> indices(nn::classification(ids, classes));
+  nn::Adam<double> other(0.01);
+  nn::Report second(folder / "second.html");
+  opts.report = &second;
+  CHECK(nn::fit(of_indices, other, cross_entropy<double>(), indices, opts).epochs == 1);
+  CHECK(!data_of(second.html())["epochs"][0].contains("map"));
 }
 
 TEST_CASE("a report draws the curves of other runs, from reports and histories") {

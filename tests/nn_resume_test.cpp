@@ -76,6 +76,8 @@ TEST_CASE("means of the weights are looked at and kept, and a run that goes on h
     }
     plain.opts.checkpoint = scratch / "run.safetensors", plain.opts.resume = true;
     CHECK_THROWS_WITH_AS(plain.fit(), doctest::Contains("is of a run with means of the weights"), nn::DataError);
+    plain.opts.average = nn::AveragingOptions{.decay = 0.5};
+    CHECK_THROWS_WITH_AS(plain.fit(), doctest::Contains("a power of 4; and not a decay of 0.5"), nn::DataError);
   }
 }
 

@@ -328,7 +328,8 @@ TEST_CASE(
                                    band([=](double i) { return std::abs(i - double(n / 2)); }, constant(1)),
                                    band([](double i) { return int(i) % 4 ? 1 : 0; }, constant(1e-9)),
                                    band(constant(0), constant(1e-200)),
-                                   band(constant(1e300), [](double i) { return int(i) % 2 ? 1e300 : 0; })};
+                                   band(constant(1e300), [](double i) { return int(i) % 2 ? 1e300 : 0; }),
+                                   band([](double i) { return i == 0 ? 1e308 : 1; }, constant(0))};
     for (const auto& values : {by_place([=](double i) { return i < double(n / 2) ? 1 : 0; }),
                                by_place([](double i) { return 1 + int(i) % 3; }),
                                by_place([=](double i) { return std::pow(10, -20 * i / double(n)); }),

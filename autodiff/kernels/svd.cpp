@@ -124,7 +124,8 @@ void svd_of_high(const Matrix& a, Matrix& u, Vector& s, Matrix& v) {
   Eigen::internal::UpperBidiagonalization<Matrix> found(a * std::ldexp(1.0, -exponent));
   auto band = found.bidiagonal();  // which is not const as it should be
   const Conquest conquest(band.diagonal(), band.diagonal<1>());
-  u = Matrix::Zero(m, n), s = conquest.d.reverse() * (largest == 0 ? 0 : std::ldexp(1.0, exponent));
+  u = Matrix::Zero(m, n), s = conquest.d.reverse();
+  for (double& each : s) each = largest == 0 ? 0 : std::ldexp(each, exponent);
   u.topRows(n) = conquest.u.rowwise().reverse(), v = conquest.v.rowwise().reverse();
   found.householderU().applyThisOnTheLeft(u);
   found.householderV().applyThisOnTheLeft(v);

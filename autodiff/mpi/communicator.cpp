@@ -1,4 +1,5 @@
 #include "../mpi.hpp"
+#include "exchange.hpp"
 #include "group.hpp"
 
 namespace autodiff::mpi {
@@ -73,12 +74,13 @@ std::size_t Communicator::rank() const { return group_->rank; }
 std::size_t Communicator::size() const { return group_->size; }
 
 Communicator Communicator::split(int color) const {
+  detail::check_agreement(*group_, "split", "split");
   MPI_Comm made = MPI_COMM_NULL;
   detail::check(MPI_Comm_split(group_->ranks, color, int(rank()), &made), "split");
   return Communicator(std::make_shared<const detail::Group>(made));
 }
 
-void Communicator::barrier() const { detail::check(MPI_Barrier(group_->ranks), "barrier"); }
+void Communicator::barrier() const { detail::check_agreement(*group_, "barrier", "barrier"); }
 
 std::pair<std::size_t, std::size_t> part_of(std::size_t n, const Communicator& ranks) {
   const std::size_t each = n / ranks.size(), more = n % ranks.size(), rank = ranks.rank();

@@ -99,10 +99,10 @@ void reduce_all(const Group& group, Reduce reduce, const T* x, T* y, std::size_t
 
 template <class T>
 void reduce_parts(const Group& group, Reduce reduce, const T* x, T* y, const std::vector<std::size_t>& ends) {
-  if (ends.back() <= block) return reduce_block(group, reduce, x, y, ends);
-  // A block of each part at a time.
   std::size_t longest = 0;
   for (std::size_t r = 0; r < ends.size(); ++r) longest = std::max(longest, ends[r] - (r ? ends[r - 1] : 0));
+  if (group.size * longest <= block) return reduce_block(group, reduce, x, y, ends);
+  // A block of each part at a time.
   const std::size_t each = std::max<std::size_t>(1, block / group.size);
   std::vector<T> packed;
   for (std::size_t done = 0; done < longest; done += each) {

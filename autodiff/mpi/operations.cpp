@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <map>
 #include <mutex>
 #include <numeric>
 
 #include "../op.hpp"
 #include "../ops/arithmetic.hpp"
+#include "../ops/elementary.hpp"
 #include "../ops/reduce.hpp"
 #include "../ops/shape.hpp"
 #include "../ops/slice.hpp"
@@ -19,29 +21,40 @@ constexpr std::array by_first{true, false};
 // Each operation takes, besides what it communicates, the communication before it on the tape: so a program, which
 // computes in any order that its inputs allow, communicates in the order of recording.
 
-/// The last communication on each tape that has one.
+/// The last communication on each tape that has one, and those before it: what was recorded may be taken off again.
 template <Real T>
 class LastOnTapes {
  public:
   Variable<T> before(const Variable<T>& x) {
-    if (x.recorded()) {
-      const std::lock_guard lock(mutex_);
-      auto& tape = x.tape();
-      for (const auto& place : places_)
-        if (tape.holds(place) && place.index < tape.size()) return tape.recorded(place.index);
-    }
-    return Variable<T>(Array<T>(Shape{0}));
+    if (!x.recorded()) return none();
+    const std::lock_guard lock(mutex_);
+    const auto& tape = x.tape();
+    auto& here = on(x);
+    const auto gone = [&](const auto& last) {
+      return last.first >= tape.size() || tape.node(last.first).operation != last.second;
+    };
+    while (!here.empty() && gone(here.back())) here.pop_back();
+    return here.empty() ? none() : tape.recorded(here.back().first);
   }
   void now(const Variable<T>& y) {
     if (!y.recorded()) return;
     const std::lock_guard lock(mutex_);
-    std::erase_if(places_, [&](const auto& place) { return !place.alive() || place.beside(y.place()); });
-    places_.push_back(y.place());
+    on(y).emplace_back(y.index(), y.tape().node(y.index()).operation);
   }
 
  private:
+  using Communications = std::vector<std::pair<std::size_t, std::shared_ptr<const Primitive<T>>>>;
+
+  static Variable<T> none() { return Variable<T>(Array<T>(Shape{0})); }
+  Communications& on(const Variable<T>& v) {
+    const auto place = v.place();
+    auto& [life, communications] = of_tapes_[place.anchor];
+    if (std::exchange(life, place.life) != place.life) communications.clear();
+    return communications;
+  }
+
   std::mutex mutex_;
-  std::vector<autodiff::detail::NodePlace<T>> places_;
+  std::map<const void*, std::pair<std::uint64_t, Communications>> of_tapes_;  // anchors are never freed
 };
 
 template <Real T>
@@ -52,6 +65,10 @@ LastOnTapes<T>& last() {
 
 template <class Op, Real T>
 Variable<T> communicate(const Op& op, const Variable<T>& x) {
+  if (x.recorded() && x.tape().of_function())
+    fail<TapeError>(Op::name,
+                    "ranks communicate outside of scan, checkpoint and other functions that are recorded: "
+                    "programs would not keep the order");
   auto y = record(op, x, last<T>().before(x));
   last<T>().now(y);
   return y;
@@ -122,7 +139,9 @@ struct Broadcast {
   }
   template <int I, class V>
   V vjp(const V& ct, const V&, const V&, const V&) const {
-    return typename V::value_type(ranks.rank() == root) * allreduce(ct, Reduce::sum, ranks);
+    using T = typename V::value_type;
+    // Zeros on the other ranks, which take part all the same.
+    return where(V(Array<T>(T(ranks.rank() == root))), allreduce(ct, Reduce::sum, ranks), T(0));
   }
 };
 
@@ -211,7 +230,7 @@ struct Receive {
   template <int I, class V>
   V vjp(const V& ct, const V&, const V& through, const V&) const {
     // Where ct is the same whatever the inputs are, the other rank expects an answer to its derivatives all the same.
-    return broadcast_to(send(ct + 0 * sum(through), from, ranks), through.shape());
+    return broadcast_to(send(ct + 0 * sum(tanh(through)), from, ranks), through.shape());
   }
 };
 
@@ -222,6 +241,11 @@ std::string_view name_of(Reduce reduce) {
 // What is wrong on one rank only is told once all have agreed: the others would wait for it.
 void check_rows(std::string_view operation, Dims x) {
   if (x.empty()) fail<ShapeError>(operation, "needs an axis to put ranks along: ", x);
+}
+
+template <Real T>
+std::string message(std::size_t from, std::size_t to, Dims shape) {
+  return array_of<T>(shape) + " from rank " + std::to_string(from) + " to rank " + std::to_string(to);
 }
 
 void check_other(std::string_view operation, std::size_t other, const Communicator& ranks) {
@@ -240,6 +264,10 @@ Variable<T> allreduce(const Variable<T>& x, Reduce reduce, const Communicator& r
 
 template <Real T>
 std::vector<Variable<T>> allreduce(const std::vector<Variable<T>>& xs, Reduce reduce, const Communicator& ranks) {
+  std::string shapes;
+  for (const auto& x : xs) shapes += (shapes.empty() ? "" : ", ") + array_of<T>(x.shape());
+  detail::check_agreement(ranks.group(), "allreduce",
+                          "allreduce by " + std::string(name_of(reduce)) + " of several: " + shapes);
   std::vector<Variable<T>> flat, found;
   for (const auto& x : xs) flat.push_back(reshape(x, {-1}));
   if (xs.empty()) return found;
@@ -284,14 +312,14 @@ Variable<T> reduce_scatter(const Variable<T>& x, const Communicator& ranks) {
 template <Real T>
 Variable<T> send(const Variable<T>& x, std::size_t to, const Communicator& ranks) {
   check_other("send", to, ranks);
-  detail::check_agreement_with(ranks.group(), to, "send", "an array " + array_of<T>(x.shape()));
+  detail::check_agreement_with(ranks.group(), to, "send", message<T>(ranks.rank(), to, x.shape()));
   return communicate(Send{ranks, to}, x);
 }
 
 template <Real T>
 Variable<T> receive(const Shape& shape, std::size_t from, const Variable<T>& through, const Communicator& ranks) {
   check_other("receive", from, ranks);
-  detail::check_agreement_with(ranks.group(), from, "receive", "an array " + array_of<T>(shape));
+  detail::check_agreement_with(ranks.group(), from, "receive", message<T>(from, ranks.rank(), shape));
   return communicate(Receive{ranks, from, shape}, through);
 }
 

@@ -181,7 +181,6 @@ void Observer<T>::show_maps(const std::vector<Observed>& observed) {
   const bool classes =
       classified(doubles(model_(std::vector{Variable<T>(samples.inputs[0])})[0].value()), targets).has_value();
   const Grid grid(doubles(samples.inputs[0]));
-  report_.show("points", points_text(doubles(samples.inputs[0]), targets, classes));
 
   auto shape = samples.inputs[0].shape();
   shape[0] = grid.points.shape(0);
@@ -196,6 +195,7 @@ void Observer<T>::show_maps(const std::vector<Observed>& observed) {
   for (const auto& row : observed)  // from the loss down: what a layer gives comes before what its function is given
     if (row.role == "hidden units" && known.contains(row.name) && layers.insert(row.layer).second)
       units.insert(units.begin(), {row.name, doubles(tape.find(row.name).value())});
+  report_.show("points", points_text(doubles(samples.inputs[0]), targets, classes));
   report_.show_of_epoch("map", map_text(grid, doubles(predictions.value()), units, classes));
 }
 
@@ -208,7 +208,10 @@ void Observer<T>::look(const History& history, std::size_t steps, const Array<T>
   Results results;
   if (predictions) results = show_results(*predictions, *targets);
   show_walk(results.worst);
-  show_maps(observed);
+  try {
+    show_maps(observed);
+  } catch (const autodiff::Error&) {  // a model of indices refuses what lies between them
+  }
   report_.add(history, std::move(observed), std::move(results.confusion));
 }
 

@@ -273,6 +273,7 @@ void Run<T>::finish_epoch() {
   write_history(false);
   if (observer_)
     guard([&] {
+      const auto means = averaged();  // of which the results are, too
       observer_->look(history_, steps_, options_.validation ? &result.predictions : nullptr,
                       options_.validation ? &result.targets : nullptr);
     });

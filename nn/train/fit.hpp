@@ -54,7 +54,7 @@ struct FitOptions {
   std::optional<PlateauOptions> plateau = {};
 
   /// What is looked at, kept as the best epoch, and in the model in the end is a mean of its weights after the steps,
-  /// which go on from the weights themselves. Callbacks and the report see those.
+  /// which go on from the weights themselves. The report sees the means, callbacks the weights.
   std::optional<AveragingOptions> average = {};
 
   /// What is looked at after every epoch, in inference, and what the columns of the history call it.

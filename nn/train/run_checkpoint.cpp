@@ -22,6 +22,10 @@ void each(ReduceOnPlateau::State& state, auto f) {
   f("plateau.worse", state.worse), f("plateau.cooling", state.cooling);
 }
 
+std::string averaging_text(const AveragingOptions& options) {
+  return options.decay ? "a decay of " + digits(*options.decay) : "a power of " + digits(options.power);
+}
+
 }  // namespace
 
 template <Real T>
@@ -46,6 +50,7 @@ void Run<T>::save() {
   }
   if (average_) {
     checkpoint.set("average.updates", average_->updates());
+    checkpoint.set("fit.average", averaging_text(*options_.average));
     for (const auto& [name, mean] : average_->means()) checkpoint.arrays.emplace("average." + name, mean.value());
   }
   auto rows = autodiff::uninitialised<double>(Shape{history_.rows(), columns_.size()});
@@ -83,6 +88,11 @@ void Run<T>::load() {
   if (checkpoint.contains("fit.drop_last") != options_.drop_last) refuse("is of a run with another drop_last");
   if (checkpoint.contains("average.updates") != options_.average.has_value())
     refuse(options_.average ? "is of a run without" : "is of a run with", " means of the weights");
+  if (options_.average) {
+    const auto ours = averaging_text(*options_.average);
+    if (const auto& theirs = checkpoint.text("fit.average"); theirs != ours)
+      refuse("is of a run whose means have ", theirs, "; and not ", ours);
+  }
   if (const auto& theirs = checkpoint.text("fit.columns"); theirs != columns_text())
     refuse("has a history of other columns: ", theirs, "; and not ", columns_text());
 

@@ -146,9 +146,10 @@ function drawWalk() {
   let walk, steps, step = 0, weight = null, playing = null, shares = {};
 
   const read = () => {
-    walk = data.walk[Math.min(+state.sample || 0, data.walk.length - 1)], steps = stepsOf(walk);
+    walk = data.walk[Math.trunc(Math.min(Math.max(+state.sample || 0, 0), data.walk.length - 1))],
+    steps = stepsOf(walk);
     which.value = data.walk.indexOf(walk);
-    step = Math.min(Math.max(+state.step || 0, 0), steps.length - 1);
+    step = Math.trunc(Math.min(Math.max(+state.step || 0, 0), steps.length - 1));
     const parts = (state.weight ?? '').split('.').map(Number), layer = walk.layers[parts[0]],
           before = walk.layers[parts[0] - 1];
     const at = layer && before ? [before.shown.indexOf(parts[1]), layer.shown.indexOf(parts[2])] : [-1];
