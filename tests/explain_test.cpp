@@ -214,7 +214,9 @@ TEST_CASE("a loop is a layer, though the loss needs its last result alone") {
       {"1/bias", {Role::biases, 3}},
       {"1/a", {Role::output, 3}},
   };
-  for (const auto& [name, what] : expected) {
+  for (const auto& each : expected) {
+    const auto& name = each.first;
+    const auto& what = each.second;
     CAPTURE(name);
     const auto row = std::ranges::find(roadmap.rows(), name, &ad::Roadmap::Row::name);
     REQUIRE(row != roadmap.rows().end());
