@@ -35,14 +35,22 @@ int find_epochs(Options& options, Prepared<T>& prepared) {
   // A checkpoint keeps what was found.
   constexpr const char* name = "epochs";
   const auto kept = options.resume ? nn::load_checkpoint(options.checkpoint) : nn::Checkpoint();
-  const std::string key = std::string("fit.identity.") + name;
+  const std::string prefix = "fit.identity.", key = prefix + name;
   if (!options.epochs && kept.contains(key)) options.epochs = kept.number<std::size_t>(key);
   if (options.epochs) {
     if (kept.contains(key)) prepared.identity[name] = kept.text(key);
     return 0;
   }
-  if (options.resume)
-    autodiff::fail<nn::DataError>("--resume", options.checkpoint, ": was made with --epochs, which must be said again");
+  if (options.resume) {
+    const bool same = std::ranges::all_of(prepared.identity, [&](const auto& each) {
+      return kept.contains(prefix + each.first) && kept.text(prefix + each.first) == each.second;
+    });
+    if (same)
+      autodiff::fail<nn::DataError>("--resume", options.checkpoint,
+                                    ": was made with --epochs, which must be said again");
+    options.epochs = 1;  // of another run: what differs is said before the first step
+    return 0;
+  }
   constexpr std::size_t count = 5, enough = 2000;  // samples to look at
   const auto& all = prepared.data.train;
   const std::size_t networks = std::min(count, (enough * count + all.size() - 1) / all.size());

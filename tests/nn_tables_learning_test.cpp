@@ -204,7 +204,7 @@ TEST_CASE("how many epochs there are is found within the training samples, and a
   saved("longer", checkpoint + " --resume --epochs " + std::to_string(std::stoi(epochs) + 1));
   const std::string other = "--checkpoint " + (scratch / "d").string();
   saved("few", other + " --epochs 3");
-  CHECK(has(train_mlp("--file " + trial.file() + ' ' + other + " --resume").text, "was made with --epochs"));
+  CHECK(has(train_mlp("--file " + trial.file() + ' ' + other + " --resume", true).text, "was made with --epochs"));
   // A schedule needs to know how many there are.
   CHECK(!has(saved("schedule", "--schedule cosine"), "\nepochs "));
   CHECK(has(train_mlp("--describe " + (scratch / "schedule").string()).text, "epochs      40\n"));
