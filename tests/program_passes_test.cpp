@@ -283,7 +283,7 @@ TEST_CASE("absorb: a step of gradient descent is one product into the weights, i
     const Node& node = p.next();
     CHECK_EQ(node.alpha.number, -1);
     REQUIRE_NE(node.alpha.input, nowhere);
-    CHECK(p.input_of(node, node.alpha.input).shape == Shape{});
+    CHECK(p.input_of(node, node.alpha.input).shape() == Shape{});
     CHECK_EQ(node.beta.number, 1);
     CHECK_EQ(node.beta.input, nowhere);
     CHECK(p.input_of(node, node.addend).source == Source::state);

@@ -18,6 +18,7 @@ class Emitter {
     const Group& cluster = schedule.groups[group];
     cut(cluster);
     list_calls(cluster);
+    code_.calls.reserve(calls_.size());
     find_last_readers();
     for (std::uint32_t at = 0; at < calls_.size(); ++at) emit(at);
     for (auto i : cluster.nodes)
@@ -167,7 +168,7 @@ class Emitter {
           place = several_rows ? spread(code_.columns_of, from) : Place{from, At::row};
           break;
         case Walk::collected:
-          place = collect(from, merged(graph_.view_of(input), reader.shape));
+          place = collect(from, merged(graph_.view_of(input), reader.shape()));
           break;
       }
     }
@@ -193,7 +194,7 @@ class Emitter {
   void emit_reduction(std::uint32_t i) {
     const auto& node = graph_.nodes[i];
     const Input& x = node.inputs[0];
-    const View view = graph_.view_of(x);
+    const View& view = graph_.view_of(x);
     const Walk kept = space_of(graph_, node, false).reduced;
     ReduceCall<T> call{
         node.operation->reduction(view.shape)->kernel, kept, {}, base(memory_.buffer_of[i], 0), nowhere, 1};

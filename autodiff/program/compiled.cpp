@@ -76,14 +76,13 @@ class Compiler {
     const auto& node = graph_.nodes[i];
     Instruction alone{Instruction::Kind::operation, i};
     alone.first = static_cast<std::uint32_t>(made_.operands.size());
-    alone.result = dense(node.shape);
     std::optional<View> view;
     if (node.arity == 1 && !node.accumulated()) view = node.operation->view(graph_.view_of(node.inputs[0]));
     if (view) {
       alone.kind = Instruction::Kind::copy;
-      add_operand(node.inputs[0].node, std::move(*view));
+      add_operand(node.inputs[0].node, graph_.interned->layout(std::move(*view)));
     } else {
-      for (std::uint32_t k = 0; k < node.arity; ++k) add_operand(node.inputs[k].node, graph_.view_of(node.inputs[k]));
+      for (std::uint32_t k = 0; k < node.arity; ++k) add_operand(node.inputs[k].node, &graph_.view_of(node.inputs[k]));
     }
     alone.count = static_cast<std::uint32_t>(made_.operands.size()) - alone.first;
     if (node.accumulated()) alone.kind = Instruction::Kind::accumulation;
@@ -91,14 +90,12 @@ class Compiler {
       alone.kind = Instruction::Kind::several;
       alone.code = static_cast<std::uint32_t>(made_.results.size());
       for (std::size_t k = i; k < i + results; ++k)
-        made_.results.push_back({memory_.buffer_of[k], dense(graph_.nodes[k].shape)});
+        made_.results.push_back({memory_.buffer_of[k], graph_.nodes[k].layout});
     }
     made_.instructions.push_back(std::move(alone));
   }
 
-  void add_operand(std::uint32_t node, View view) {
-    made_.operands.push_back({memory_.buffer_of[node], std::move(view)});
-  }
+  void add_operand(std::uint32_t node, const View* view) { made_.operands.push_back({memory_.buffer_of[node], view}); }
 
   /// Adds up what memory there is.
   void measure() {
@@ -137,11 +134,11 @@ class Compiler {
   std::string place_of(std::uint32_t purpose) const {
     const auto nodes = static_cast<std::uint32_t>(graph_.nodes.size());
     if (purpose == nowhere) return {};
-    if (purpose < nodes) return graph_.nodes[purpose].where;
+    if (purpose < nodes) return std::string(graph_.nodes[purpose].where);
     const std::size_t k = purpose - nodes, outputs = graph_.outputs.size();
     if (k < outputs) return "output " + std::to_string(k);
     const auto& state = graph_.nodes[graph_.states[k - outputs]].where;
-    return "update of " + (state.empty() ? "state " + std::to_string(k - outputs) : state);
+    return "update of " + (state.empty() ? "state " + std::to_string(k - outputs) : std::string(state));
   }
 
   /// Whether a node is read outside of what it is computed with, or is a result.
@@ -169,8 +166,7 @@ class Compiler {
       const auto& node = graph_.nodes[i];
       places.push_back(purposes[i]);
       shapes.clear();
-      for (std::size_t k = 0; k < node.arity; ++k)
-        shapes.emplace_back(node.inputs[k].view ? node.inputs[k].view->shape : graph_.nodes[node.inputs[k].node].shape);
+      for (std::size_t k = 0; k < node.arity; ++k) shapes.emplace_back(graph_.view_of(node.inputs[k]).shape);
       if (node.operation) cost.arithmetic += node.operation->arithmetic(shapes);
       const std::size_t results = instruction.alone() && node.operation ? node.operation->results() : 1;
       for (std::size_t k = 0; k < results; ++k)

@@ -12,14 +12,13 @@ struct Instruction {
   std::uint32_t node;                  // the last of a cluster, the first result of an operation
   std::uint32_t code = 0;              // of a cluster; of an operation of several results, where those begin
   std::uint32_t first = 0, count = 0;  // operands
-  View result = {};                    // of a node alone
   bool alone() const { return kind != Kind::cluster && kind != Kind::block; }
 };
 
 /// What an instruction works on: a buffer, laid out so.
 struct BufferView {
   std::uint32_t buffer;
-  View view;
+  const View* view;  // of the graph's
 };
 
 template <Real T>

@@ -143,9 +143,9 @@ class Cheap {
 /// The arithmetic of a node.
 template <Real T>
 double work_of(const Graph<T>& graph, const GraphNode<T>& node) {
-  std::vector<Shape> viewed;
-  for (std::uint32_t k = 0; k < node.arity; ++k) viewed.push_back(graph.view_of(node.inputs[k]).shape);
-  return node.operation->arithmetic(std::vector<Dims>(viewed.begin(), viewed.end()));
+  std::vector<Dims> shapes;
+  for (std::uint32_t k = 0; k < node.arity; ++k) shapes.emplace_back(graph.view_of(node.inputs[k]).shape);
+  return node.operation->arithmetic(shapes);
 }
 
 }  // namespace

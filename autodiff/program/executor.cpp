@@ -46,7 +46,7 @@ void Executor<T>::find_buffers() {
       pointers_[memory.buffer_of[i]] = const_cast<T*>(node.recorded->data());  // is never written
   for (std::size_t k = 0; k < states_->size(); ++k)
     if (const auto& [cell, shared] = (*states_)[k]; shared)
-      cells_.push_back({cell.get(), graph.states[k], memory.states[k], graph.nodes[graph.states[k]].shape});
+      cells_.push_back({cell.get(), graph.states[k], memory.states[k], graph.nodes[graph.states[k]].shape()});
     else
       pointers_[memory.states[k]] = cell->exclusive()->data();
   outputs_.reserve(graph.outputs.size());
@@ -54,7 +54,7 @@ void Executor<T>::find_buffers() {
     outputs_.emplace_back(graph.view_of(graph.outputs[k]).shape);
     pointers_[memory.outputs[k]] = outputs_.back().data();
   }
-  for (auto i : graph.inputs) inputs_.push_back({Dims(graph.nodes[i].shape), memory.buffer_of[i]});
+  for (auto i : graph.inputs) inputs_.push_back({Dims(graph.nodes[i].shape()), memory.buffer_of[i]});
 }
 
 template <Real T>
@@ -74,15 +74,16 @@ void Executor<T>::bind_instructions() {
   for (auto buffer : compiled_->memory.outputs) moving[buffer] = &of_outputs_;
   for (const auto& [buffer, view] : compiled_->operands) {
     if (moving[buffer]) moving[buffer]->operands.push_back(static_cast<std::uint32_t>(operands_.size()));
-    const T* data = moving[buffer] ? nullptr : pointers_[buffer] + view.offset;
-    operands_.push_back({data, Dims(view.shape), Steps(view.strides)});
+    const T* data = moving[buffer] ? nullptr : pointers_[buffer] + view->offset;
+    operands_.push_back({data, Dims(view->shape), Steps(view->strides)});
   }
   const auto follow_result = [&](Operand<T>& y, std::uint32_t buffer) {
     if (moving[buffer]) moving[buffer]->results.emplace_back(&y.data, buffer);
   };
   results_.reserve(compiled_->results.size());  // so that they stay where they are, as instructions below
   for (const auto& [buffer, view] : compiled_->results)
-    follow_result(results_.emplace_back(Operand<T>{pointers_[buffer], Dims(view.shape), Steps(view.strides)}), buffer);
+    follow_result(results_.emplace_back(Operand<T>{pointers_[buffer], Dims(view->shape), Steps(view->strides)}),
+                  buffer);
   instructions_.reserve(compiled_->instructions.size());
   for (const auto& instruction : compiled_->instructions) {
     auto& last = instructions_.emplace_back(bound(instruction));
@@ -108,7 +109,7 @@ typename Executor<T>::Bound Executor<T>::bound(const Instruction& instruction) {
   const auto& memory = compiled_->memory;
   const auto result = memory.buffer_of[instruction.node];
   made.operation = node.operation.get();
-  made.y = {pointers_[result], Dims(instruction.result.shape), Steps(instruction.result.strides)};
+  made.y = {pointers_[result], Dims(node.layout->shape), Steps(node.layout->strides)};
   made.first = instruction.first, made.count = instruction.count;
   made.alpha = scale(node.alpha, node);
   made.beta = Scale{0};
@@ -180,7 +181,7 @@ void Executor<T>::follow(Followers& followers) {
   followers.moved = false;
   for (auto o : followers.operands) {
     const auto& [buffer, view] = compiled_->operands[o];
-    operands_[o].data = pointers_[buffer] + view.offset;
+    operands_[o].data = pointers_[buffer] + view->offset;
   }
   for (auto& [data, buffer] : followers.results) *data = pointers_[buffer];
   for (auto b : followers.blocks) blocks_[b].resolve(pointers_.data(), workers_[0].scratch.data());
@@ -189,7 +190,7 @@ void Executor<T>::follow(Followers& followers) {
 /// Whoever replaces what a cell holds keeps its shape.
 template <Real T>
 void Executor<T>::check_cell(const Variable<T>& cell, std::uint32_t node) const {
-  const auto& shape = compiled_->graph.nodes[node].shape;
+  const auto& shape = compiled_->graph.nodes[node].shape();
   const auto& where = compiled_->graph.nodes[node].where;
   if (!cell.alive()) fail<TapeError>("program", where, " has no value any more: give it one, or record anew");
   if (const Dims expected(shape), now(cell.shape()); !same(expected, now))
@@ -327,13 +328,11 @@ template <Real T>
 void Executor<T>::check_result(const Bound& instruction) const {
   const auto& graph = compiled_->graph;
   const auto& node = graph.nodes[instruction.node];
-  std::vector<View> views;
   std::vector<Dims> shapes;
-  for (const auto& input : node.inputs) views.push_back(graph.view_of(input));
-  for (const auto& view : views) shapes.emplace_back(view.shape);
+  for (const auto& input : node.inputs) shapes.emplace_back(graph.view_of(input).shape);
   for (std::size_t k = instruction.node; k < instruction.node + node.operation->results(); ++k)
     require_finite<T>(node.operation->name(), "the result",
-                      {pointers_[compiled_->memory.buffer_of[k]], Dims(graph.nodes[k].shape), {}}, shapes);
+                      {pointers_[compiled_->memory.buffer_of[k]], Dims(graph.nodes[k].shape()), {}}, shapes);
 }
 
 template <Real T>

@@ -56,6 +56,7 @@ class Builder {
     for (std::size_t i = 0; i < tape_->size(); ++i)
       if (needed[i]) plan_terms(i);
     place_.assign(tape_->size(), nowhere);
+    graph_.nodes.reserve(std::size_t(std::ranges::count(needed, true)) + terms_at_.size());
     for (std::size_t i = 0; i < tape_->size(); ++i) {
       if (!needed[i]) continue;
       if (is_sum_of_terms(i))
@@ -135,11 +136,11 @@ class Builder {
     if (made.source == Source::state && !made.recorded)
       fail<TapeError>("compile",
                       "an input of the recording has no first value, and so is no state: ", tape_->origins(i), ": ",
-                      Dims(made.shape));
+                      Dims(made.shape()));
     if (made.source == Source::constant && !made.recorded)
       fail<TapeError>("compile",
                       "it depends on an input of the recording that is none of the program: ", tape_->origins(i), ": ",
-                      Dims(made.shape));
+                      Dims(made.shape()));
   }
 
   void add_operation(std::size_t i) {
@@ -154,7 +155,7 @@ class Builder {
     made.source = Source::operation, made.operation = operation, made.result = result;
     made.arity = static_cast<std::uint32_t>(made.inputs.size());
     if (made.arity != 1) return;
-    if (const auto reduction = operation->reduction(graph_.nodes[made.inputs[0].node].shape))
+    if (const auto reduction = operation->reduction(graph_.nodes[made.inputs[0].node].shape()))
       check_reduction(operation->name(), reduction->kernel);
   }
 
@@ -210,9 +211,9 @@ class Builder {
     return sum;
   }
 
-  std::uint32_t append(const Shape& shape, const std::string& where, std::uint32_t apart = 0) {
+  std::uint32_t append(const Shape& shape, std::string_view where, std::uint32_t apart = 0) {
     auto& made = graph_.nodes.emplace_back();
-    made.shape = shape, made.where = where, made.apart = apart;
+    made.layout = graph_.interned->dense(shape), made.where = graph_.interned->name(where), made.apart = apart;
     return static_cast<std::uint32_t>(graph_.nodes.size() - 1);
   }
 
@@ -284,7 +285,7 @@ std::string describe(const GraphNode<T>& node) {
       text = "state";
       break;
   }
-  return text + (node.where.empty() ? "" : " in " + node.where) + " " + to_string(Dims(node.shape));
+  return text + (node.where.empty() ? "" : " in " + std::string(node.where)) + " " + to_string(Dims(node.shape()));
 }
 
 template <Real T>
@@ -297,7 +298,7 @@ void compute(Graph<T>& graph, std::uint32_t i) {
   std::vector<std::shared_ptr<Array<T>>> values;
   std::vector<Operand<T>> y;
   for (std::size_t k = 0; k < node.operation->results(); ++k) {
-    values.push_back(std::make_shared<Array<T>>(graph.nodes[i + k].shape));
+    values.push_back(std::make_shared<Array<T>>(graph.nodes[i + k].shape()));
     y.push_back(operand(*values.back()));
   }
   const ErrorScope scope(node.where);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "interned.hpp"
 #include "recording.hpp"
 #include "report.hpp"
 
@@ -18,8 +19,9 @@ enum class Source : std::uint8_t { operation, constant, input, state };
 /// A value as a node reads it: all of another node, or a view of it.
 struct Input {
   std::uint32_t node = nowhere;
-  std::shared_ptr<const View> view = nullptr;  // null: all of it, dense
+  const View* view = nullptr;  // of the graph's; null: all of it, dense
 };
+using Inputs = xt::svector<Input, 2>;
 
 /// One factor of what an operation accumulates: a number, times the single value of one of the node's inputs.
 struct Factor {
@@ -27,29 +29,32 @@ struct Factor {
   std::uint32_t input = nowhere;
 };
 
+inline const View of_nothing = {};
+
 template <Real T>
 struct GraphNode {
-  Source source = Source::constant;
   std::shared_ptr<const Primitive<T>> operation = nullptr;  // of Source::operation
-  std::vector<Input> inputs;                                // of the operation, earlier nodes; then what follows below
-  Shape shape;
-  std::shared_ptr<const Array<T>> recorded = nullptr;  // the value on the tape: of constants, and first of states
+  Inputs inputs;                                            // of the operation, earlier nodes; then what follows below
+  const View* layout = &of_nothing;                         // dense; the graph's
+  std::shared_ptr<const Array<T>> recorded = nullptr;       // the value on the tape: of constants, and first of states
+  std::string_view where;                                   // "layer1/h" or "layer1", for people; the graph's
   std::uint32_t result = 0;  // its number among those of the operation, which follow each other
-  std::string where;         // "layer1/h" or "layer1", for people
-  bool live = true;          // whether anybody needs it
-  bool single = false;       // a constant whose elements are all equal
-  bool variable = false;     // of the tape; here a constant, unless it is an input or state
   std::uint32_t apart = 0;   // not 0: stands for no equal node but of the same number
-  bool again = false;        // a copy: what an earlier node computes, too
-  bool late = false;         // one that is to be computed late
-  bool rounded = false;      // a product that is not added where it is computed
+  Source source = Source::constant;
+  bool live = true;       // whether anybody needs it
+  bool single = false;    // a constant whose elements are all equal
+  bool variable = false;  // of the tape; here a constant, unless it is an input or state
+  bool again = false;     // a copy: what an earlier node computes, too
+  bool late = false;      // one that is to be computed late
+  bool rounded = false;   // a product that is not added where it is computed
 
   // alpha operation(inputs) + beta addend, where the addend is an input of the node behind those of the operation.
   std::uint32_t arity = 0;
   std::uint32_t addend = nowhere;
   Factor alpha, beta;
 
-  std::size_t size() const { return count(Dims(shape)); }
+  const Shape& shape() const { return layout->shape; }
+  std::size_t size() const { return count(Dims(shape())); }
   bool accumulated() const { return addend != nowhere || alpha.number != 1 || alpha.input != nowhere; }
 };
 
@@ -61,9 +66,10 @@ struct Graph {
   std::vector<StateCell<T>> state_cells;  // of each state; null for one that is the program's own
   std::vector<Input> outputs, nexts;
   bool checked = false;  // every result is looked at, and a run may stop there
+  std::shared_ptr<Interned> interned = std::make_shared<Interned>();  // also of graphs made from this one
 
   /// The layout in which an input of a node is read.
-  View view_of(const Input& input) const { return input.view ? *input.view : dense(nodes[input.node].shape); }
+  const View& view_of(const Input& input) const { return input.view ? *input.view : *nodes[input.node].layout; }
   /// Whether an input is all of another node, element by element, if perhaps in another shape.
   bool is_whole(const Input& input) const {
     return !input.view || (input.view->offset == 0 && is_dense(*input.view) &&

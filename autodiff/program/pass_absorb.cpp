@@ -57,7 +57,7 @@ class Absorber {
     release(node), release(graph_.nodes[base.input.node]);
     for (const auto& input : made.inputs) ++uses_[input.node];
     // The deeper place of both: a sum may name its layer's product, and an update is in no layer.
-    const auto depth = [](const std::string& where) { return std::ranges::count(where, '/') + !where.empty(); };
+    const auto depth = [](std::string_view where) { return std::ranges::count(where, '/') + !where.empty(); };
     if (depth(node.where) >= depth(made.where)) made.where = node.where;
     node = std::move(made);
     return true;
@@ -107,12 +107,10 @@ class Absorber {
     const auto& node = graph_.nodes[term.input.node];
     if (node.source != Source::operation || uses_[term.input.node] != 1 || (sum && node.addend != nowhere))
       return false;
-    if (!std::ranges::equal(node.shape, graph_.nodes[i].shape)) return false;
+    if (!std::ranges::equal(node.shape(), graph_.nodes[i].shape())) return false;
     if (term.scale.node != nowhere && node.alpha.input != nowhere) return false;
-    std::vector<View> views;
     std::vector<Dims> shapes;
-    for (std::size_t k = 0; k < node.arity; ++k) views.push_back(graph_.view_of(node.inputs[k]));
-    for (const auto& view : views) shapes.emplace_back(view.shape);
+    for (std::size_t k = 0; k < node.arity; ++k) shapes.emplace_back(graph_.view_of(node.inputs[k]).shape);
     return node.operation->accumulates(shapes);
   }
 

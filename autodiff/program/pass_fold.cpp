@@ -17,7 +17,7 @@ class Same {
  public:
   explicit Same(std::size_t nodes) : same_(nodes) { std::iota(same_.begin(), same_.end(), 0u); }
   void stands_for(std::uint32_t one, std::uint32_t other) { same_[other] = one; }
-  void redirect(std::vector<Input>& inputs) const {
+  void redirect(auto& inputs) const {
     for (auto& input : inputs) input.node = same_[input.node];
   }
 
@@ -44,7 +44,7 @@ std::uint32_t idle(const Graph<T>& graph, const GraphNode<T>& node, bool exact) 
   if (!node.operation->block() || node.arity != 2) return nowhere;
   for (std::size_t i = 0; i < 2; ++i) {
     const std::uint32_t kept = node.inputs[1 - i].node;
-    if (std::ranges::equal(graph.nodes[kept].shape, node.shape) &&
+    if (std::ranges::equal(graph.nodes[kept].shape(), node.shape()) &&
         is_value(graph.nodes[node.inputs[i].node], node.operation->neutral(i), exact))
       return kept;
   }
@@ -88,7 +88,7 @@ void require_finite_constants(Graph<T>& graph) {
     if (result) compute(graph, i);
     const ErrorScope scope(node.where);
     std::vector<Dims> shapes;
-    for (const auto& input : node.inputs) shapes.emplace_back(graph.nodes[input.node].shape);
+    for (const auto& input : node.inputs) shapes.emplace_back(graph.nodes[input.node].shape());
     require_finite<T>(result ? node.operation->name() : "variable", result ? "the result" : "the value",
                       operand(*node.recorded), shapes);
   }
@@ -111,7 +111,7 @@ std::size_t hash(const GraphNode<T>& node) {
 /// Operations that compute the same, and constants: literals in rules come again and again.
 template <Real T>
 bool equal(const GraphNode<T>& a, const GraphNode<T>& b) {
-  if (a.source != b.source || a.apart != b.apart || !std::ranges::equal(a.shape, b.shape)) return false;
+  if (a.source != b.source || a.apart != b.apart || !std::ranges::equal(a.shape(), b.shape())) return false;
   if (a.result != b.result || a.arity != b.arity || a.addend != b.addend) return false;
   if (a.source == Source::constant)
     return std::memcmp(a.recorded->data(), b.recorded->data(), a.size() * sizeof(T)) == 0;
@@ -171,7 +171,7 @@ void drop_dead(Graph<T>& graph) {
   for (std::size_t i = 0; i < graph.nodes.size(); ++i)
     if (auto& node = graph.nodes[i];
         node.live && uses[i] == 0 && node.operation && node.operation->leaves_out_results())
-      node.shape = Shape{0};  // takes no memory
+      node.layout = graph.interned->dense(Shape{0});  // takes no memory
 }
 
 #define AUTODIFF_FOLD(T)                                \

@@ -16,7 +16,7 @@ std::optional<View> view_of_input(const GraphNode<T>& node, const View& input) {
   if (auto view = node.operation->view(input)) return view;
   if (!node.operation->reduction(input.shape) || count(Dims(input.shape)) != node.size() || !is_dense(input))
     return std::nullopt;
-  View view = dense(node.shape);
+  View view = dense(node.shape());
   view.offset = input.offset;
   return view;
 }
@@ -34,12 +34,12 @@ class Resolver {
     const Input& above = node.inputs[0];  // resolved already
     const auto view = view_of_input(node, graph_.view_of(above));
     if (!view || !takes(above.node, *view)) return input;
-    return {above.node, std::make_shared<const View>(std::move(*view))};
+    return {above.node, graph_.interned->layout(std::move(*view))};
   }
 
   bool takes(const GraphNode<T>& reader, std::size_t i, std::uint32_t from, const View& view) const {
     if (reader.operation->block()) {
-      const auto walked = walk_of(view, reader.shape);
+      const auto walked = walk_of(view, reader.shape());
       // Both may come to run in one cluster, which has nothing but the same element ready: no row of it, say.
       const auto& above = graph_.nodes[from];
       const bool together = above.source == Source::operation && above.size() == reader.size();

@@ -77,7 +77,7 @@ Space space_of(const Graph<T>& graph, const GraphNode<T>& node, bool exact) {
     return space;
   }
   if (exact || node.arity != 1) return {};
-  const View from = graph.view_of(node.inputs[0]);
+  const View& from = graph.view_of(node.inputs[0]);
   const auto reduction = node.operation->reduction(from.shape);
   if (!reduction || count(Dims(from.shape)) == 0) return {};
   Runs<bool> runs;  // by whether they are reduced

@@ -31,7 +31,7 @@ std::optional<std::size_t> common_columns(std::size_t a, std::size_t b);
 template <Real T>
 std::optional<Walked> walk_of(const Graph<T>& graph, const GraphNode<T>& node, const Input& input) {
   if (graph.is_single(input)) return Walked{Walk::single};
-  return walk_of(graph.view_of(input), node.shape);
+  return walk_of(graph.view_of(input), node.shape());
 }
 
 /// What a cluster does with a node: nothing, computes it element by element, or reduces an input of it.
