@@ -9,7 +9,7 @@ counts=$here/instructions.txt
 command -v valgrind >/dev/null || { echo "skipped: there is no valgrind"; exit 77; }
 made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT
-(cd "$made" && valgrind --tool=callgrind --collect-atstart=no --callgrind-out-file=out "$program") >"$made/log" 2>&1 ||
+valgrind --tool=callgrind --collect-atstart=no --callgrind-out-file="$made/out" "$program" >"$made/log" 2>&1 ||
   { cat "$made/log"; exit 1; }
 for dump in "$made"/out.*; do
   awk '/^desc: Trigger: Client Request: / { name = $5 } /^(totals|summary): / { if (name != "") print name, $2; exit }' "$dump"
