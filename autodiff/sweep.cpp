@@ -45,21 +45,21 @@ class Sweeper {
         first_(last_ + 1) {
     for (const auto& x : xs) first_ = std::min(first_, x.index());
     const std::size_t nodes = last_ + 1 - first_;
-    wanted_.resize(nodes), leads_.resize(nodes), cotangents_.resize(nodes);
+    marks_.resize(nodes), cotangents_.resize(nodes);
     for (const auto& x : xs)
-      if (x.index() <= last_) wanted_[x.index() - first_] = leads_[x.index() - first_] = true;
+      if (x.index() <= last_) marks_[x.index() - first_] = wanted | on_path;
     for (std::size_t i = first_; i <= last_; ++i)
-      if (!leads_[i - first_]) leads_[i - first_] = leads(i);
+      if (marks_[i - first_] == 0 && leads(i)) marks_[i - first_] = on_path;
   }
 
   void run(std::span<const Variable<T>> ys, std::span<const Variable<T>> cotangents) {
     for (std::size_t k = 0; k < ys.size(); ++k) {
-      if (ys[k].index() < first_ || !leads_[ys[k].index() - first_]) continue;
+      if (!leads_to(ys[k].index())) continue;
       auto& sum = cotangents_[ys[k].index() - first_];
       sum = sum.alive() ? sum + entered(cotangents[k]) : entered(cotangents[k]);
     }
     for (std::size_t i = last_ + 1; i-- > first_;)
-      if (tape_.node(i).operation && tape_.node(i).result == 0) pull_back(i);
+      if (tape_.node(i).operation && tape_.node(i).result == 0 && !pull_back_at_once(i)) pull_back(i);
   }
 
   /// Empty where y does not depend on the node.
@@ -76,17 +76,65 @@ class Sweeper {
   /// Whether the node is on a path from an x.
   bool leads(std::size_t i) const {
     const auto& node = tape_.node(i);
-    return !node.constant && node.operation && node.operation->result_differentiable(node.result) && inputs_lead(i);
+    if (node.constant || !node.operation) return false;
+    return (node.loops || node.operation->result_differentiable(node.result)) && inputs_lead(i);
   }
   bool inputs_lead(std::size_t i) const {
     const auto& node = tape_.node(i);
     const auto inputs = tape_.inputs(i);
     for (std::size_t j = 0; j < inputs.size(); ++j)
-      if (leads_to(inputs[j]) && node.operation->differentiable(j)) return true;
+      if (leads_to(inputs[j]) && flows(node, j)) return true;
     return false;
   }
-  bool leads_to(std::size_t i) const { return i >= first_ && leads_[i - first_]; }
+  static bool flows(const Node<T>& node, std::size_t j) {
+    return node.loops ? node.loops->arguments[j].differentiable : node.operation->differentiable(j);
+  }
+  bool leads_to(std::size_t i) const { return i >= first_ && marks_[i - first_] != 0; }
   Variable<T> value_of(std::size_t i) const { return mode_ == Sweep::recorded ? tape_.recorded(i) : tape_.plain(i); }
+
+  /// An elementwise operation whose cotangents have the shape of its result, by its loops. Tells whether it is one.
+  bool pull_back_at_once(std::size_t i) {
+    const auto& node = tape_.node(i);
+    if (mode_ != Sweep::plain || !node.loops || tape_.stops_at_non_finite()) return false;
+    settle(i - first_);
+    if (!cotangents_[i - first_].alive()) return true;
+    const auto inputs = tape_.inputs(i);
+    const auto arguments = node.loops->arguments;
+    Operand<const T> operands[2 + most_arguments];
+    const auto y = operands[1] = node.value.elements();
+    for (std::size_t j = 0; j < inputs.size(); ++j) {
+      const auto x = operands[2 + j] = operand(tape_.node(inputs[j]).value);
+      if (arguments[j].differentiable && leads_to(inputs[j]) && !std::ranges::equal(x.shape, y.shape)) return false;
+    }
+    const Variable<T> ct = taken(i);
+    operands[0] = ct.elements();
+    for (std::size_t j = 0; j < inputs.size(); ++j) {
+      if (!arguments[j].differentiable || !leads_to(inputs[j])) continue;
+      if (arguments[j].passes) {
+        add_to(inputs[j] - first_, Variable<T>(ct));
+        continue;
+      }
+      auto part = Value<T>::uninitialised(y.shape);
+      kernels::elementwise<T>(arguments[j].rule, node.operation->self(), part.elements(),
+                              std::span(operands, 2 + inputs.size()));
+      add_to(inputs[j] - first_, Variable<T>(std::move(part)));
+    }
+    return true;
+  }
+
+  /// The cotangent of a node, which the sweep needs no more.
+  Variable<T> taken(std::size_t i) {
+    auto& kept = cotangents_[i - first_];
+    return marks_[i - first_] & wanted ? kept : std::move(kept);
+  }
+
+  void add_to(std::size_t to, Variable<T> part) {
+    auto& sum = cotangents_[to];
+    if (sum.alive())
+      sum += part;
+    else
+      sum = std::move(part);
+  }
 
   void pull_back(std::size_t i) {
     // A recorded sweep grows the tape, so nothing of it is held by reference across a rule.
@@ -101,15 +149,13 @@ class Sweeper {
     for (std::size_t k = i; k < i + operation->results(); ++k) {
       ys_.push_back(value_of(k));
       auto& ct = cts_.emplace_back();
-      if (k > last_) continue;
-      auto& kept = cotangents_[k - first_];
-      ct = wanted_[k - first_] ? kept : std::move(kept);
+      if (k <= last_) ct = taken(k);
     }
     for (auto j : inputs) xs_.push_back(value_of(j));
     step_.cotangents = cts_, step_.y = ys_, step_.x = xs_;
     step_.wanted.assign(inputs.size(), false), step_.found.assign(inputs.size(), {});
     for (std::size_t j = 0; j < inputs.size(); ++j)
-      step_.wanted[j] = leads_to(inputs[j]) && operation->differentiable(j);
+      step_.wanted[j] = leads_to(inputs[j]) && flows(tape_.node(i), j);
     std::optional<typename Tape<T>::GradientScope> scope;
     if (mode_ == Sweep::recorded) scope.emplace(tape_, i);
     operation->pull_back(step_);
@@ -131,11 +177,7 @@ class Sweeper {
     Variable<T> part = entered(found.value);
     check_shape_of(operation, argument, Dims(part.shape()), expected);
     if (tape_.stops_at_non_finite() && !part.abstract()) require_finite_part(from, operation, part);
-    auto& sum = cotangents_[to];
-    if (sum.alive())
-      sum += part;
-    else
-      sum = std::move(part);
+    add_to(to, std::move(part));
   }
 
   void check_shape_of(const Primitive<T>& operation, std::size_t argument, Dims given, Dims expected) const {
@@ -150,17 +192,17 @@ class Sweeper {
     std::vector<Dims> shapes;
     for (const auto& ct : cts_)
       if (ct.alive()) shapes.emplace_back(ct.shape());
-    require_finite<T>(operation.name(), "the result", operand(part.value()), shapes);
+    require_finite<T>(operation.name(), "the result", part.elements(), shapes);
   }
 
   void add_in_place(std::size_t to, const Cotangent<T>& part, Dims shape) {
     auto& sum = cotangents_[to];
-    if (!sum.exclusive()) {
+    if (!sum.is_exclusive()) {
       sum = sum.alive() ? Variable<T>(Array<T>(sum.value())) : Variable<T>(Array<T>(to_shape(shape), T(0)));
     }
     std::vector<Operand<const T>> from;
-    for (const auto& input : part.inputs) from.push_back(operand(input.value()));
-    part.operation->accumulate(operand(*sum.exclusive()), from, 1, 1);
+    for (const auto& input : part.inputs) from.push_back(input.elements());
+    part.operation->accumulate(sum.exclusive_elements(), from, 1, 1);
   }
 
   void add_later(std::size_t to, Cotangent<T> part) {
@@ -180,11 +222,13 @@ class Sweeper {
     sum = sum.alive() ? sum + all : std::move(all);
   }
 
+  static constexpr std::size_t most_arguments = 3;  // of an elementwise operation
   const Sweep mode_;
   Tape<T>& tape_;
   const std::size_t last_;
   std::size_t first_;
-  std::vector<bool> wanted_, leads_;  // asked for; on a path from one that is
+  enum Mark : std::uint8_t { on_path = 1, wanted = 2 };  // on a path from one that is asked for; asked for itself
+  std::vector<std::uint8_t> marks_;
   std::vector<Variable<T>> cotangents_;
   std::unordered_map<std::size_t, std::vector<Cotangent<T>>> parts_;  // to be added to them
   std::vector<Variable<T>> cts_, ys_, xs_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "finite.hpp"
+#include "memory.hpp"
 
 namespace autodiff {
 
@@ -20,20 +21,25 @@ struct Anchors {
   }
 };
 
-/// Room on the stack for the inputs of most operations, on the heap for any number.
-template <class E>
-class Few {
- public:
-  explicit Few(std::size_t n) : more_(n > 4 ? n : 0), all_(n > 4 ? more_.data() : here_, n) {}
-  Few(const Few&) = delete;
-  operator std::span<const E>() const { return all_; }
-  E& operator[](std::size_t i) { return all_[i]; }
+using detail::Few;
 
- private:
-  E here_[4] = {};
-  std::vector<E> more_;
-  std::span<E> all_;
+template <Real T>
+struct Pointers : Few<const Variable<T>*> {
+  explicit Pointers(std::span<const Variable<T>> variables) : Few<const Variable<T>*>(variables.size()) {
+    for (std::size_t i = 0; i < variables.size(); ++i) (*this)[i] = &variables[i];
+  }
 };
+
+/// The shape of elementwise results, where it is plain to see: all have it but for single numbers. Null elsewhere.
+const Dims* plain_shape(std::span<const Dims> shapes) {
+  const Dims* found = nullptr;
+  for (const Dims& shape : shapes) {
+    if (found && (shape.empty() || std::ranges::equal(shape, *found))) continue;
+    if (found && !found->empty()) return nullptr;
+    found = &shape;
+  }
+  return found;
+}
 
 /// How many functions are being recorded in this thread, one inside the other.
 thread_local int recorded_functions = 0;
@@ -103,7 +109,7 @@ void Tape<T>::truncate(std::size_t size) {
 }
 
 template <Real T>
-std::uint32_t Tape<T>::append(Node<T> node) {
+std::uint32_t Tape<T>::append(Node<T>&& node) {
   if (nodes_.size() >= UINT32_MAX || inputs_.size() >= UINT32_MAX) fail<TapeError>("tape", "holds 2^32 nodes at most");
   node.first_input = static_cast<std::uint32_t>(inputs_.size());
   node.scope = scope_;
@@ -116,7 +122,7 @@ Variable<T> Tape<T>::leaf(const Variable<T>& value, const std::string& name, boo
   value.check_value();
   if (stop_at_non_finite_) {
     const ErrorScope scope(name);
-    require_finite<T>(constant ? "constant" : "variable", "the value", operand(std::as_const(*value.value_)));
+    require_finite<T>(constant ? "constant" : "variable", "the value", operand(value.value_));
   }
   const bool may_change = abstract() && (!constant || cells.read);
   const auto index = append({.value = value.value_, .constant = constant, .abstract = may_change});
@@ -129,7 +135,7 @@ template <Real T>
 Variable<T> Tape<T>::input(const Shape& shape) {
   if (!abstract()) fail<TapeError>("tape", "only an abstract tape has inputs: ", Dims(shape));
   check_shape("input", shape);
-  const auto index = append({.value = std::make_shared<Array<T>>(without_elements<T>(shape)), .abstract = true});
+  const auto index = append({.value = Value<T>::without_elements(shape), .abstract = true});
   entered_.push_back(index);
   return recorded(index);
 }
@@ -189,9 +195,14 @@ std::span<const std::uint32_t> Tape<T>::inputs(std::size_t index) const {
 
 template <Real T>
 Tape<T>* Tape<T>::common(std::string_view operation, std::span<const Variable<T>> operands) {
+  return common(operation, Pointers<T>(operands));
+}
+
+template <Real T>
+Tape<T>* Tape<T>::common(std::string_view operation, std::span<const Variable<T>* const> operands) {
   Tape* tape = nullptr;
   for (std::size_t i = 0; i < operands.size(); ++i) {
-    const Variable<T>& x = operands[i];
+    const Variable<T>& x = *operands[i];
     if (!x.value_) fail<TapeError>(operation, "argument ", i + 1, " is an empty variable");
     if (!x.recorded()) continue;
     if (!x.alive())
@@ -199,7 +210,7 @@ Tape<T>* Tape<T>::common(std::string_view operation, std::span<const Variable<T>
                       " belongs to a tape that has been cleared or is gone: ", Dims(x.value_->shape()));
     Tape* const its_tape = x.anchor_->tape;
     if (tape && tape != its_tape && tape->depth_ == its_tape->depth_)
-      fail<TapeError>(operation, "variables of two tapes cannot be mixed: ", Dims(operands[0].value_->shape()), " and ",
+      fail<TapeError>(operation, "variables of two tapes cannot be mixed: ", Dims(operands[0]->value_->shape()), " and ",
                       Dims(x.value_->shape()));
     if (!tape || its_tape->depth_ > tape->depth_) tape = its_tape;  // the innermost function takes the others as inputs
   }
@@ -213,6 +224,12 @@ void Tape<T>::check_operands(std::string_view operation, std::span<const Variabl
 
 template <Real T>
 Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>> inputs) {
+  return record(operation, Pointers<T>(inputs));
+}
+
+template <Real T>
+Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation,
+                            std::span<const Variable<T>* const> inputs) {
   Variable<T> result;
   record(operation, inputs, std::span(&result, 1));
   return result;
@@ -221,32 +238,60 @@ Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation
 template <Real T>
 void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>> inputs,
                      std::span<Variable<T>> results) {
-  Tape* tape = common(operation->name(), inputs);
+  record(operation, Pointers<T>(inputs), results);
+}
+
+/// The same as common(), without asking for a name unless something is wrong.
+template <Real T>
+Tape<T>* Tape<T>::home(const Primitive<T>& operation, std::span<const Variable<T>* const> operands) {
+  const detail::Anchor<T>* anchor = nullptr;
+  for (const Variable<T>* x : operands) {
+    if (!x->alive() || (anchor && x->anchor_ && x->anchor_ != anchor)) return common(operation.name(), operands);
+    if (x->anchor_) anchor = x->anchor_;
+  }
+  return anchor ? anchor->tape.load() : nullptr;
+}
+
+template <Real T>
+void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>* const> inputs,
+                     std::span<Variable<T>> results) {
+  Tape* tape = home(*operation, inputs);
+  const Loops<T>* loops = operation->loops();
   Few<Dims> shapes(inputs.size());
   Few<Operand<const T>> operands(inputs.size());
   bool abstract = false;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    operands[i] = operand(std::as_const(*inputs[i].value_));
+    operands[i] = operand(inputs[i]->value_);
     shapes[i] = operands[i].shape;
-    abstract |= inputs[i].abstract_ || (inputs[i].recorded() && inputs[i].anchor_ != tape->anchor_);
+    abstract |= inputs[i]->abstract_ || (inputs[i]->recorded() && inputs[i]->anchor_ != tape->anchor_);
   }
-  Few<std::shared_ptr<Array<T>>> values(results.size());
+  Few<Value<T>> values(results.size());
   Few<Operand<T>> ys(results.size());
-  const auto make = [&](std::size_t k, const Shape& shape) {
-    check_shape(operation->name(), shape);
-    values[k] = abstract ? std::make_shared<Array<T>>(without_elements<T>(shape)) : std::make_shared<Array<T>>(shape);
-    ys[k] = operand(*values[k]);
+  const auto make = [&](std::size_t k, Dims shape) {
+    values[k] = abstract ? Value<T>::without_elements(shape) : Value<T>::uninitialised(shape);
+    ys[k] = values[k].elements();
   };
-  if (results.size() == 1) {
-    make(0, operation->shape(shapes));
+  const auto make_checked = [&](std::size_t k, const Shape& shape) {
+    check_shape(operation->name(), shape);
+    make(k, shape);
+  };
+  if (const Dims* shape = loops && loops->arguments.size() == inputs.size() ? plain_shape(shapes) : nullptr) {
+    make(0, *shape);
+  } else if (results.size() == 1) {
+    make_checked(0, operation->shape(shapes));
   } else {
     const auto all = operation->shapes(shapes);
-    for (std::size_t k = 0; k < results.size(); ++k) make(k, all[k]);
+    for (std::size_t k = 0; k < results.size(); ++k) make_checked(k, all[k]);
   }
-  if (!abstract) results.size() == 1 ? operation->forward(ys[0], operands) : operation->forward(ys, operands);
+  if (abstract)
+    ;
+  else if (loops)
+    kernels::elementwise<T>(loops->forward, operation->self(), ys[0], operands);
+  else
+    results.size() == 1 ? operation->forward(ys[0], operands) : operation->forward(ys, operands);
   if (tape && tape->stop_at_non_finite_ && !abstract)
     for (std::size_t k = 0; k < results.size(); ++k)
-      require_finite<T>(operation->name(), "the result", operand(std::as_const(*values[k])), shapes);
+      require_finite<T>(operation->name(), "the result", operand(values[k]), shapes);
   if (!tape || !(tape->recording_ || abstract)) {
     for (std::size_t k = 0; k < results.size(); ++k)
       results[k] = Variable<T>(std::move(values[k]), nullptr, 0, 0, abstract);
@@ -255,11 +300,13 @@ void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::
   // Plain values become constants here, after all that can fail; then the node's own inputs follow each other.
   Few<std::uint32_t> indices(inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i)
-    indices[i] = inputs[i].recorded() ? tape->own(inputs[i]).index_
-                                      : tape->append({.value = inputs[i].value_, .constant = true});
+    indices[i] = inputs[i]->anchor_ == tape->anchor_ ? inputs[i]->index_
+                 : inputs[i]->recorded()             ? tape->own(*inputs[i]).index_
+                                                     : tape->append({.value = inputs[i]->value_, .constant = true});
   for (std::uint32_t k = 0; k < results.size(); ++k) {
     const auto index = tape->append({.operation = operation,
                                      .value = std::move(values[k]),
+                                     .loops = loops,
                                      .result = k,
                                      .constant = !tape->recording_,
                                      .abstract = abstract});
@@ -316,16 +363,14 @@ Tape<T>::Scope::~Scope() {
 // ---- Variable: what it asks its tape ----
 
 template <Real T>
-void Variable<T>::check_alive() const {
+void Variable<T>::fail_dead() const {
   if (!value_) fail<TapeError>("variable", "it is empty: nothing has been assigned to it");
-  if (anchor_ && anchor_->life != life_)
-    fail<TapeError>("variable", "its tape has been cleared or is gone: ", Dims(value_->shape()));
+  fail<TapeError>("variable", "its tape has been cleared or is gone: ", Dims(value_->shape()));
 }
 
 template <Real T>
-void Variable<T>::check_value() const {
+void Variable<T>::fail_valueless() const {
   check_alive();
-  if (!abstract_) return;
   if (!anchor_) fail<TapeError>("variable", "only a run of the program knows the value: ", Dims(value_->shape()));
   fail<TapeError>("variable", "only a run of the program knows the value, which depends on ", tape().origins(index_),
                   ": ", Dims(value_->shape()));
@@ -334,7 +379,7 @@ void Variable<T>::check_value() const {
 template <Real T>
 T Variable<T>::item() const {
   if (size() != 1) fail<ShapeError>("item", "needs exactly one element: ", Dims(shape()));
-  return *value().data();
+  return *elements().data;
 }
 
 template <Real T>

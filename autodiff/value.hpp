@@ -1,0 +1,111 @@
+// Value<T>: the array that variables and nodes share.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#if __has_include(<ext/atomicity.h>)
+#include <ext/atomicity.h>
+#endif
+
+#include "array.hpp"
+
+namespace autodiff {
+
+/// An array that is shared and counted, or none. A small one is a shape and its elements in one block of memory; an
+/// Array is made of it when somebody asks for one, once for all that share it.
+template <Real T>
+class Value {
+ public:
+  Value(std::nullptr_t = nullptr) noexcept {}
+  explicit Value(Array<T> array);
+  /// Of this shape, its elements not set; and a shape alone, whose elements must not be read.
+  static Value uninitialised(Dims shape);
+  static Value without_elements(Dims shape) { return Value(autodiff::without_elements<T>(shape)); }
+  static Value number(T number) {
+    Value value = uninitialised({});
+    *value.elements().data = number;
+    return value;
+  }
+
+  Value(const Value& other) noexcept : block_(other.block_) {
+    if (block_) count(block_->owners, 1);
+  }
+  Value(Value&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+  Value& operator=(Value other) noexcept { return std::swap(block_, other.block_), *this; }
+  ~Value() {
+    if (block_ && count(block_->owners, -1) == 1) destroy(block_);
+  }
+
+  explicit operator bool() const noexcept { return block_ != nullptr; }
+  bool shared() const noexcept { return __atomic_load_n(&block_->owners, __ATOMIC_ACQUIRE) != 1; }
+
+  const Shape& shape() const {
+    const Array<T>* array = made();
+    return array ? array->shape() : block_->shape();
+  }
+  Operand<const T> elements() const {
+    if (const Array<T>* array = made()) return operand(*array);
+    return {block_->data(), Dims(shape().data(), shape().size()), Steps(block_->steps(), shape().size())};
+  }
+  /// To be changed: by the only owner.
+  Operand<T> elements() {
+    if (Array<T>* array = made()) return operand(*array);
+    return {block_->data(), Dims(shape().data(), shape().size()), Steps(block_->steps(), shape().size())};
+  }
+
+  /// The array, from now on where the elements are.
+  Array<T>* get() const { return !block_ ? nullptr : made() ? made() : make(); }
+  Array<T>& operator*() const { return *get(); }
+  /// For what Value and arrays have in common, which needs no array to be made.
+  const Value* operator->() const { return this; }
+  std::size_t dimension() const { return shape().size(); }
+  std::size_t size() const { return autodiff::count(Dims(shape())); }
+  const T* data() const { return elements().data; }
+  /// An array of the caller's own: this one where nobody else has it.
+  Array<T> take() &&;
+  operator std::shared_ptr<const Array<T>>() const {
+    if (!block_) return nullptr;
+    return {get(), [keep = *this](const Array<T>*) {}};
+  }
+
+ private:
+  /// The head of a block. Behind it stands an Array, or the shape of a small one, its steps and its elements.
+  struct Block {
+    std::int32_t owners;
+    std::uint16_t bytes, first;  // of the whole, and where the elements of a small one begin
+    std::atomic<Array<T>*> array;
+
+    char* at(std::size_t byte) { return reinterpret_cast<char*>(this) + byte; }
+    Array<T>* inside() { return reinterpret_cast<Array<T>*>(this + 1); }
+    Shape& shape() { return *reinterpret_cast<Shape*>(this + 1); }
+    std::ptrdiff_t* steps() { return reinterpret_cast<std::ptrdiff_t*>(at(sizeof(Block) + sizeof(Shape))); }
+    T* data() { return reinterpret_cast<T*>(at(first)); }
+  };
+
+  /// Adds to a count, which several threads may do where there are several; gives what it was.
+  static std::int32_t count(std::int32_t& owners, std::int32_t by) noexcept {
+#if __has_include(<ext/atomicity.h>)
+    if (__gnu_cxx::__is_single_threaded()) return std::exchange(owners, owners + by);
+#endif
+    return __atomic_fetch_add(&owners, by, __ATOMIC_ACQ_REL);
+  }
+  Array<T>* made() const { return block_->array.load(std::memory_order_acquire); }
+  Array<T>* make() const;
+  Array<T> copied() const;
+  static void destroy(Block* block) noexcept;
+
+  Block* block_ = nullptr;
+};
+
+template <Real T>
+Operand<const T> operand(const Value<T>& value) {
+  return value.elements();
+}
+
+extern template class Value<float>;
+extern template class Value<double>;
+
+}  // namespace autodiff
