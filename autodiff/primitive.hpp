@@ -99,6 +99,7 @@ struct Loops {
     /// where it passes, or is not differentiable.
     kernels::Block<T> rule;
   };
+  static constexpr std::size_t most_arguments = 3;
   kernels::Block<T> forward;
   std::span<const Argument> arguments;
 };

@@ -100,23 +100,26 @@ class Sweeper {
     if (!cotangents_[i - first_].alive()) return true;
     const auto inputs = tape_.inputs(i);
     const auto arguments = node.loops->arguments;
-    Operand<const T> operands[2 + most_arguments];
-    const auto y = operands[1] = node.value.elements();
+    const T* from[2 + Loops<T>::most_arguments];
+    unsigned single = 0;
     for (std::size_t j = 0; j < inputs.size(); ++j) {
-      const auto x = operands[2 + j] = operand(tape_.node(inputs[j]).value);
-      if (arguments[j].differentiable && leads_to(inputs[j]) && !std::ranges::equal(x.shape, y.shape)) return false;
+      const Value<T>& x = tape_.node(inputs[j]).value;
+      if (!x.same_shape(node.value)) {
+        if (x.dimension() != 0 || (arguments[j].differentiable && leads_to(inputs[j]))) return false;
+        single |= 4u << j;
+      }
+      from[2 + j] = x.data();
     }
     const Variable<T> ct = taken(i);
-    operands[0] = ct.elements();
+    from[0] = ct.elements().data, from[1] = node.value.data();
     for (std::size_t j = 0; j < inputs.size(); ++j) {
       if (!arguments[j].differentiable || !leads_to(inputs[j])) continue;
       if (arguments[j].passes) {
         add_to(inputs[j] - first_, Variable<T>(ct));
         continue;
       }
-      auto part = Value<T>::uninitialised(y.shape);
-      kernels::elementwise<T>(arguments[j].rule, node.operation->self(), part.elements(),
-                              std::span(operands, 2 + inputs.size()));
+      auto part = Value<T>::like(node.value);
+      if (part.size() > 0) arguments[j].rule(node.operation->self(), part.data(), from, single, part.size());
       add_to(inputs[j] - first_, Variable<T>(std::move(part)));
     }
     return true;
@@ -222,7 +225,6 @@ class Sweeper {
     sum = sum.alive() ? sum + all : std::move(all);
   }
 
-  static constexpr std::size_t most_arguments = 3;  // of an elementwise operation
   const Sweep mode_;
   Tape<T>& tape_;
   const std::size_t last_;

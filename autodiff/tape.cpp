@@ -30,17 +30,6 @@ struct Pointers : Few<const Variable<T>*> {
   }
 };
 
-/// The shape of elementwise results, where it is plain to see: all have it but for single numbers. Null elsewhere.
-const Dims* plain_shape(std::span<const Dims> shapes) {
-  const Dims* found = nullptr;
-  for (const Dims& shape : shapes) {
-    if (found && (shape.empty() || std::ranges::equal(shape, *found))) continue;
-    if (found && !found->empty()) return nullptr;
-    found = &shape;
-  }
-  return found;
-}
-
 /// How many functions are being recorded in this thread, one inside the other.
 thread_local int recorded_functions = 0;
 
@@ -231,7 +220,7 @@ template <Real T>
 Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation,
                             std::span<const Variable<T>* const> inputs) {
   Variable<T> result;
-  record(operation, inputs, std::span(&result, 1));
+  if (!record_at_once(operation, inputs, result)) record(operation, inputs, std::span(&result, 1));
   return result;
 }
 
@@ -241,22 +230,56 @@ void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::
   record(operation, Pointers<T>(inputs), results);
 }
 
-/// The same as common(), without asking for a name unless something is wrong.
+/// The usual case of a small operation, for which each nanosecond counts: elementwise, of values that are known, on one
+/// tape or none, and of one shape but for single numbers. Tells whether it is one.
 template <Real T>
-Tape<T>* Tape<T>::home(const Primitive<T>& operation, std::span<const Variable<T>* const> operands) {
-  const detail::Anchor<T>* anchor = nullptr;
-  for (const Variable<T>* x : operands) {
-    if (!x->alive() || (anchor && x->anchor_ && x->anchor_ != anchor)) return common(operation.name(), operands);
-    if (x->anchor_) anchor = x->anchor_;
+bool Tape<T>::record_at_once(const std::shared_ptr<const Primitive<T>>& operation,
+                             std::span<const Variable<T>* const> inputs, Variable<T>& result) {
+  const Loops<T>* const loops = operation->loops();
+  if (!loops || loops->arguments.size() != inputs.size()) return false;
+  const T* from[Loops<T>::most_arguments];
+  unsigned single = 0;
+  const Value<T>* shaped = nullptr;
+  Tape* tape = nullptr;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Variable<T>& x = *inputs[i];
+    if (!x.alive() || x.abstract_) return false;
+    if (x.anchor_ && tape && x.anchor_ != tape->anchor_) return false;
+    if (x.anchor_ && !tape) tape = x.anchor_->tape;
+    from[i] = x.value_.data();
+    if (x.value_.dimension() == 0)
+      single |= 1u << i;
+    else if (!shaped)
+      shaped = &x.value_;
+    else if (!x.value_.same_shape(*shaped))
+      return false;
   }
-  return anchor ? anchor->tape.load() : nullptr;
+  if (tape && tape->stop_at_non_finite_) return false;
+  Value<T> value = shaped ? Value<T>::like(*shaped) : Value<T>::number(0);
+  if (const std::size_t n = value.size()) loops->forward(operation->self(), value.data(), from, single, n);
+  if (!tape || !tape->recording_) {
+    result = Variable<T>(std::move(value));
+    return true;
+  }
+  std::uint32_t indices[Loops<T>::most_arguments];
+  for (std::size_t i = 0; i < inputs.size(); ++i) indices[i] = tape->entered(*inputs[i]);
+  const auto index = tape->append({.operation = operation, .value = value, .loops = loops});
+  tape->inputs_.insert(tape->inputs_.end(), indices, indices + inputs.size());
+  result = Variable<T>(std::move(value), tape->anchor_, tape->anchor_->life, index);
+  return true;
+}
+
+/// The index of an operand, which becomes a constant if it is a plain value.
+template <Real T>
+std::uint32_t Tape<T>::entered(const Variable<T>& x) {
+  if (x.anchor_ == anchor_) return x.index_;
+  return x.recorded() ? own(x).index_ : append({.value = x.value_, .constant = true});
 }
 
 template <Real T>
 void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>* const> inputs,
                      std::span<Variable<T>> results) {
-  Tape* tape = home(*operation, inputs);
-  const Loops<T>* loops = operation->loops();
+  Tape* tape = common(operation->name(), inputs);
   Few<Dims> shapes(inputs.size());
   Few<Operand<const T>> operands(inputs.size());
   bool abstract = false;
@@ -267,28 +290,18 @@ void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::
   }
   Few<Value<T>> values(results.size());
   Few<Operand<T>> ys(results.size());
-  const auto make = [&](std::size_t k, Dims shape) {
+  const auto make = [&](std::size_t k, const Shape& shape) {
+    check_shape(operation->name(), shape);
     values[k] = abstract ? Value<T>::without_elements(shape) : Value<T>::uninitialised(shape);
     ys[k] = values[k].elements();
   };
-  const auto make_checked = [&](std::size_t k, const Shape& shape) {
-    check_shape(operation->name(), shape);
-    make(k, shape);
-  };
-  if (const Dims* shape = loops && loops->arguments.size() == inputs.size() ? plain_shape(shapes) : nullptr) {
-    make(0, *shape);
-  } else if (results.size() == 1) {
-    make_checked(0, operation->shape(shapes));
+  if (results.size() == 1) {
+    make(0, operation->shape(shapes));
   } else {
     const auto all = operation->shapes(shapes);
-    for (std::size_t k = 0; k < results.size(); ++k) make_checked(k, all[k]);
+    for (std::size_t k = 0; k < results.size(); ++k) make(k, all[k]);
   }
-  if (abstract)
-    ;
-  else if (loops)
-    kernels::elementwise<T>(loops->forward, operation->self(), ys[0], operands);
-  else
-    results.size() == 1 ? operation->forward(ys[0], operands) : operation->forward(ys, operands);
+  if (!abstract) results.size() == 1 ? operation->forward(ys[0], operands) : operation->forward(ys, operands);
   if (tape && tape->stop_at_non_finite_ && !abstract)
     for (std::size_t k = 0; k < results.size(); ++k)
       require_finite<T>(operation->name(), "the result", operand(values[k]), shapes);
@@ -299,14 +312,11 @@ void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::
   }
   // Plain values become constants here, after all that can fail; then the node's own inputs follow each other.
   Few<std::uint32_t> indices(inputs.size());
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    indices[i] = inputs[i]->anchor_ == tape->anchor_ ? inputs[i]->index_
-                 : inputs[i]->recorded()             ? tape->own(*inputs[i]).index_
-                                                     : tape->append({.value = inputs[i]->value_, .constant = true});
+  for (std::size_t i = 0; i < inputs.size(); ++i) indices[i] = tape->entered(*inputs[i]);
   for (std::uint32_t k = 0; k < results.size(); ++k) {
     const auto index = tape->append({.operation = operation,
                                      .value = std::move(values[k]),
-                                     .loops = loops,
+                                     .loops = operation->loops(),
                                      .result = k,
                                      .constant = !tape->recording_,
                                      .abstract = abstract});

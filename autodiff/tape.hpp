@@ -303,10 +303,12 @@ class Tape {
     return *cell;
   }
   static Tape* common(std::string_view operation, std::span<const Variable<T>* const> operands);
-  static Tape* home(const Primitive<T>& operation, std::span<const Variable<T>* const> operands);
+  static bool record_at_once(const std::shared_ptr<const Primitive<T>>& operation,
+                             std::span<const Variable<T>* const> inputs, Variable<T>& result);
   Variable<T> leaf(const Variable<T>& value, const std::string& name, bool constant, const Cells& cells = {});
   Cells cells_of(std::size_t index) const;
   std::uint32_t append(Node<T>&& node);
+  std::uint32_t entered(const Variable<T>& x);
   std::uint32_t open(std::string_view scope, std::string_view also);
   std::uint32_t gradient_scope(std::uint32_t scope);
   std::string scope_path(std::uint32_t scope, bool also = false) const;

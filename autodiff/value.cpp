@@ -18,26 +18,45 @@ constexpr std::size_t apart = 64;
 template <Real T>
 Value<T>::Value(Array<T> array) {
   constexpr std::size_t bytes = sizeof(Block) + sizeof(Array<T>);
-  block_ = new (detail::take_memory(bytes)) Block{1, bytes, 0, nullptr};
+  block_ = new (detail::take_memory(bytes)) Block{1, bytes, 0, 0, nullptr};
   block_->array.store(new (block_->inside()) Array<T>(std::move(array)), std::memory_order_relaxed);
+}
+
+template <Real T>
+Value<T> Value<T>::small(std::size_t elements, std::size_t axes) {
+  const std::size_t first = sizeof(Block) + sizeof(Shape) + axes * sizeof(std::ptrdiff_t);
+  const std::size_t bytes = first + (elements > 1 ? std::max(elements * sizeof(T), apart) : sizeof(T));
+  Value value;
+  value.block_ = new (detail::take_memory(bytes)) Block{1, static_cast<std::uint16_t>(bytes),
+                                                        static_cast<std::uint8_t>(first),
+                                                        static_cast<std::uint8_t>(elements), nullptr};
+  Shape& shape = *new (&value.block_->shape()) Shape();
+  if (axes > 0) shape.resize(axes);
+  return value;
 }
 
 template <Real T>
 Value<T> Value<T>::uninitialised(Dims shape) {
   const std::size_t elements = autodiff::count(shape);
   if (elements > small_elements || shape.size() > small_axes) return Value(autodiff::uninitialised<T>(shape));
-  const std::size_t first = sizeof(Block) + sizeof(Shape) + shape.size() * sizeof(std::ptrdiff_t);
-  const std::size_t bytes = first + (elements > 1 ? std::max(elements * sizeof(T), apart) : sizeof(T));
-  Value value;
-  value.block_ = new (detail::take_memory(bytes))
-      Block{1, static_cast<std::uint16_t>(bytes), static_cast<std::uint16_t>(first), nullptr};
-  Shape& own = *new (&value.block_->shape()) Shape();
-  own.resize(shape.size());
+  Value value = small(elements, shape.size());
+  Shape& own = value.block_->shape();
   std::ptrdiff_t step = 1;
   for (std::size_t i = shape.size(); i-- > 0;) {
     own[i] = shape[i], value.block_->steps()[i] = step;
     step *= static_cast<std::ptrdiff_t>(shape[i]);
   }
+  return value;
+}
+
+template <Real T>
+Value<T> Value<T>::like(const Value& other) {
+  if (other.made()) return uninitialised(other.shape());
+  const Shape& shape = other.block_->shape();
+  const std::size_t axes = shape.size();
+  Value value = small(other.block_->elements, axes);
+  for (std::size_t i = 0; i < axes; ++i)
+    value.block_->shape()[i] = shape[i], value.block_->steps()[i] = other.block_->steps()[i];
   return value;
 }
 

@@ -24,9 +24,11 @@ class Value {
   /// Of this shape, its elements not set; and a shape alone, whose elements must not be read.
   static Value uninitialised(Dims shape);
   static Value without_elements(Dims shape) { return Value(autodiff::without_elements<T>(shape)); }
+  /// Of the shape of another one, its elements not set.
+  static Value like(const Value& other);
   static Value number(T number) {
-    Value value = uninitialised({});
-    *value.elements().data = number;
+    Value value = small(1, 0);
+    *value.block_->data() = number;
     return value;
   }
 
@@ -46,14 +48,31 @@ class Value {
     const Array<T>* array = made();
     return array ? array->shape() : block_->shape();
   }
+  std::size_t dimension() const { return shape().size(); }
+  std::size_t size() const {
+    const Array<T>* array = made();
+    return array ? array->size() : block_->elements;
+  }
+  const T* data() const {
+    const Array<T>* array = made();
+    return array ? array->data() : block_->data();
+  }
+  /// To be changed, as are the elements of one that is not const: by the only owner.
+  T* data() {
+    Array<T>* array = made();
+    return array ? array->data() : block_->data();
+  }
   Operand<const T> elements() const {
     if (const Array<T>* array = made()) return operand(*array);
-    return {block_->data(), Dims(shape().data(), shape().size()), Steps(block_->steps(), shape().size())};
+    return {block_->data(), Dims(block_->shape()), Steps(block_->steps(), block_->shape().size())};
   }
-  /// To be changed: by the only owner.
   Operand<T> elements() {
     if (Array<T>* array = made()) return operand(*array);
-    return {block_->data(), Dims(shape().data(), shape().size()), Steps(block_->steps(), shape().size())};
+    return {block_->data(), Dims(block_->shape()), Steps(block_->steps(), block_->shape().size())};
+  }
+  bool same_shape(const Value& other) const {
+    const Shape &a = shape(), &b = other.shape();
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin());
   }
 
   /// The array, from now on where the elements are.
@@ -61,9 +80,6 @@ class Value {
   Array<T>& operator*() const { return *get(); }
   /// For what Value and arrays have in common, which needs no array to be made.
   const Value* operator->() const { return this; }
-  std::size_t dimension() const { return shape().size(); }
-  std::size_t size() const { return autodiff::count(Dims(shape())); }
-  const T* data() const { return elements().data; }
   /// An array of the caller's own: this one where nobody else has it.
   Array<T> take() &&;
   operator std::shared_ptr<const Array<T>>() const {
@@ -75,7 +91,8 @@ class Value {
   /// The head of a block. Behind it stands an Array, or the shape of a small one, its steps and its elements.
   struct Block {
     std::int32_t owners;
-    std::uint16_t bytes, first;  // of the whole, and where the elements of a small one begin
+    std::uint16_t bytes;
+    std::uint8_t first, elements;  // of a small one: where they begin, and how many there are
     std::atomic<Array<T>*> array;
 
     char* at(std::size_t byte) { return reinterpret_cast<char*>(this) + byte; }
@@ -93,6 +110,8 @@ class Value {
     return __atomic_fetch_add(&owners, by, __ATOMIC_ACQ_REL);
   }
   Array<T>* made() const { return block_->array.load(std::memory_order_acquire); }
+  /// With a shape of so many axes, to be filled in.
+  static Value small(std::size_t elements, std::size_t axes);
   Array<T>* make() const;
   Array<T> copied() const;
   static void destroy(Block* block) noexcept;
