@@ -1,11 +1,14 @@
 #include "sweep.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <memory>
 #include <optional>
 #include <unordered_map>
 
 #include "assembly.hpp"
 #include "finite.hpp"
+#include "memory.hpp"
 #include "ops/arithmetic.hpp"  // for += alone
 
 namespace autodiff {
@@ -34,7 +37,35 @@ void check(std::string_view caller, Sweep mode, const Variable<T>& y, const Vari
   }
 }
 
-/// The cotangents of the nodes between the earliest x and y.
+/// A set of numbers below a bound, most of which may be far from each other.
+class Set {
+ public:
+  explicit Set(std::size_t bound) : words_((bound + 63) / 64) {}
+  void insert(std::size_t i) { words_[i / 64] |= std::uint64_t(1) << i % 64; }
+  bool contains(std::size_t i) const { return words_[i / 64] >> i % 64 & 1; }
+  /// Calls f from the last to the first; it may insert numbers before its own.
+  template <class F>
+  void descend(F&& f) const {
+    for (std::size_t w = words_.size(); w-- > 0;) {
+      for (std::uint64_t rest = ~std::uint64_t(0), left; (left = words_[w] & rest) != 0;) {
+        const int bit = 63 - std::countl_zero(left);
+        rest = (std::uint64_t(1) << bit) - 1;
+        f(w * 64 + std::size_t(bit));
+      }
+    }
+  }
+  template <class F>
+  void ascend(F&& f) const {
+    for (std::size_t w = 0; w < words_.size(); ++w)
+      for (std::uint64_t left = words_[w]; left != 0; left &= left - 1) f(w * 64 + std::size_t(std::countr_zero(left)));
+  }
+
+ private:
+  std::vector<std::uint64_t> words_;
+};
+
+/// The cotangents of the nodes between the earliest x and y that lie on a path from one to the other. Others cost next
+/// to nothing: a long tape may hold much else.
 template <Real T>
 class Sweeper {
  public:
@@ -42,29 +73,40 @@ class Sweeper {
       : mode_(mode),
         tape_(ys[0].tape()),
         last_(std::ranges::max(ys, {}, &Variable<T>::index).index()),
-        first_(last_ + 1) {
-    for (const auto& x : xs) first_ = std::min(first_, x.index());
-    const std::size_t nodes = last_ + 1 - first_;
-    marks_.resize(nodes), cotangents_.resize(nodes);
+        first_(earliest(xs, last_ + 1)),
+        reached_(last_ + 1 - first_),
+        on_path_(last_ + 1 - first_),
+        wanted_(last_ + 1 - first_),
+        places_(new std::uint32_t[last_ + 1 - first_]) {
+    for (const auto& y : ys)
+      if (y.index() >= first_) reached_.insert(y.index() - first_);
     for (const auto& x : xs)
-      if (x.index() <= last_) marks_[x.index() - first_] = wanted | on_path;
-    for (std::size_t i = first_; i <= last_; ++i)
-      if (marks_[i - first_] == 0 && leads(i)) marks_[i - first_] = on_path;
+      if (x.index() <= last_) reached_.insert(x.index() - first_), wanted_.insert(x.index() - first_);
+    reached_.descend([&](std::size_t at) { reach(at + first_); });
+    std::uint32_t places = 0;
+    reached_.ascend([&](std::size_t at) {
+      if (!wanted_.contains(at) && !leads(at + first_)) return;
+      on_path_.insert(at);
+      places_[at] = places++;
+    });
+    cotangents_.resize(places);
   }
 
   void run(std::span<const Variable<T>> ys, std::span<const Variable<T>> cotangents) {
     for (std::size_t k = 0; k < ys.size(); ++k) {
       if (!leads_to(ys[k].index())) continue;
-      auto& sum = cotangents_[ys[k].index() - first_];
+      auto& sum = cotangent_of(ys[k].index());
       sum = sum.alive() ? sum + entered(cotangents[k]) : entered(cotangents[k]);
     }
-    for (std::size_t i = last_ + 1; i-- > first_;)
-      if (tape_.node(i).operation && tape_.node(i).result == 0 && !pull_back_at_once(i)) pull_back(i);
+    reached_.descend([&](std::size_t at) {
+      const auto& node = tape_.node(at + first_);
+      if (node.operation && node.result == 0 && !pull_back_at_once(at + first_)) pull_back(at + first_);
+    });
   }
 
   /// Empty where y does not depend on the node.
   Variable<T> cotangent(std::size_t i) {
-    return i > last_ ? Variable<T>() : (settle(i - first_), cotangents_[i - first_]);
+    return i > last_ ? Variable<T>() : settled(i);
   }
 
   /// A recorded sweep stays recorded, from its seed on, even where a rule meets or gives plain values.
@@ -73,6 +115,19 @@ class Sweeper {
   }
 
  private:
+  static std::size_t earliest(std::span<const Variable<T>> xs, std::size_t first) {
+    for (const auto& x : xs) first = std::min(first, x.index());
+    return first;
+  }
+  /// Goes on from a node that y depends on: to its inputs, and to the first result of its operation, where the sweep
+  /// looks for it.
+  void reach(std::size_t i) {
+    const auto& node = tape_.node(i);
+    if (!node.operation || node.constant) return;
+    if (node.result > 0 && i - node.result >= first_) reached_.insert(i - node.result - first_);
+    for (auto j : tape_.inputs(i))
+      if (j >= first_) reached_.insert(j - first_);
+  }
   /// Whether the node is on a path from an x.
   bool leads(std::size_t i) const {
     const auto& node = tape_.node(i);
@@ -89,15 +144,16 @@ class Sweeper {
   static bool flows(const Node<T>& node, std::size_t j) {
     return node.loops ? node.loops->arguments[j].differentiable : node.operation->differentiable(j);
   }
-  bool leads_to(std::size_t i) const { return i >= first_ && marks_[i - first_] != 0; }
+  bool leads_to(std::size_t i) const { return i >= first_ && i <= last_ && on_path_.contains(i - first_); }
+  /// Of a node on a path.
+  Variable<T>& cotangent_of(std::size_t i) { return cotangents_[places_[i - first_]]; }
   Variable<T> value_of(std::size_t i) const { return mode_ == Sweep::recorded ? tape_.recorded(i) : tape_.plain(i); }
 
   /// An elementwise operation whose cotangents have the shape of its result, by its loops. Tells whether it is one.
   bool pull_back_at_once(std::size_t i) {
     const auto& node = tape_.node(i);
     if (mode_ != Sweep::plain || !node.loops || tape_.stops_at_non_finite()) return false;
-    settle(i - first_);
-    if (!cotangents_[i - first_].alive()) return true;
+    if (!leads_to(i) || !settled(i).alive()) return true;
     const auto inputs = tape_.inputs(i);
     const auto arguments = node.loops->arguments;
     const T* from[2 + Loops<T>::most_arguments];
@@ -115,24 +171,24 @@ class Sweeper {
     for (std::size_t j = 0; j < inputs.size(); ++j) {
       if (!arguments[j].differentiable || !leads_to(inputs[j])) continue;
       if (arguments[j].passes) {
-        add_to(inputs[j] - first_, Variable<T>(ct));
+        add_to(inputs[j], Variable<T>(ct));
         continue;
       }
       auto part = Value<T>::like(node.value);
       if (part.size() > 0) arguments[j].rule(node.operation->self(), part.data(), from, single, part.size());
-      add_to(inputs[j] - first_, Variable<T>(std::move(part)));
+      add_to(inputs[j], Variable<T>(std::move(part)));
     }
     return true;
   }
 
   /// The cotangent of a node, which the sweep needs no more.
   Variable<T> taken(std::size_t i) {
-    auto& kept = cotangents_[i - first_];
-    return marks_[i - first_] & wanted ? kept : std::move(kept);
+    auto& kept = cotangent_of(i);
+    return wanted_.contains(i - first_) ? kept : std::move(kept);
   }
 
   void add_to(std::size_t to, Variable<T> part) {
-    auto& sum = cotangents_[to];
+    auto& sum = cotangent_of(to);
     if (sum.alive())
       sum += part;
     else
@@ -144,7 +200,7 @@ class Sweeper {
     const auto operation = tape_.node(i).operation;
     const std::size_t results = std::min(operation->results(), last_ + 1 - i);
     bool reached = false;
-    for (std::size_t k = i; k < i + results; ++k) settle(k - first_), reached |= cotangents_[k - first_].alive();
+    for (std::size_t k = i; k < i + results; ++k) reached |= leads_to(k) && settled(k).alive();
     if (!reached || !inputs_lead(i)) return;
     const auto span = tape_.inputs(i);
     const xt::svector<std::uint32_t, 4> inputs(span.begin(), span.end());
@@ -152,7 +208,7 @@ class Sweeper {
     for (std::size_t k = i; k < i + operation->results(); ++k) {
       ys_.push_back(value_of(k));
       auto& ct = cts_.emplace_back();
-      if (k <= last_) ct = taken(k);
+      if (leads_to(k)) ct = taken(k);
     }
     for (auto j : inputs) xs_.push_back(value_of(j));
     step_.cotangents = cts_, step_.y = ys_, step_.x = xs_;
@@ -163,14 +219,14 @@ class Sweeper {
     if (mode_ == Sweep::recorded) scope.emplace(tape_, i);
     operation->pull_back(step_);
     for (std::size_t j = 0; j < inputs.size(); ++j)
-      if (step_.wanted[j]) add(i, *operation, j, inputs[j] - first_, std::move(step_.found[j]));
+      if (step_.wanted[j]) add(i, *operation, j, inputs[j], std::move(step_.found[j]));
   }
 
   void add(std::size_t from, const Primitive<T>& operation, std::size_t argument, std::size_t to, Cotangent<T> found) {
     const Dims expected(xs_[argument].shape());
     if (found.operation) {
-      std::vector<Dims> shapes;
-      for (const auto& input : found.inputs) shapes.emplace_back(input.shape());
+      detail::Few<Dims> shapes(found.inputs.size());
+      for (std::size_t k = 0; k < shapes.size(); ++k) shapes[k] = found.inputs[k].shape();
       check_shape_of(operation, argument, Dims(found.operation->shape(shapes)), expected);
       return mode_ == Sweep::recorded ? add_later(to, std::move(found)) : add_in_place(to, found, expected);
     }
@@ -199,12 +255,14 @@ class Sweeper {
   }
 
   void add_in_place(std::size_t to, const Cotangent<T>& part, Dims shape) {
-    auto& sum = cotangents_[to];
+    auto& sum = cotangent_of(to);
     if (!sum.is_exclusive()) {
-      sum = sum.alive() ? Variable<T>(Array<T>(sum.value())) : Variable<T>(Array<T>(to_shape(shape), T(0)));
+      auto own = Value<T>::uninitialised(shape);
+      sum.alive() ? std::copy_n(sum.elements().data, own.size(), own.data()) : std::fill_n(own.data(), own.size(), T(0));
+      sum = Variable<T>(std::move(own));
     }
-    std::vector<Operand<const T>> from;
-    for (const auto& input : part.inputs) from.push_back(input.elements());
+    detail::Few<Operand<const T>> from(part.inputs.size());
+    for (std::size_t k = 0; k < from.size(); ++k) from[k] = part.inputs[k].elements();
     part.operation->accumulate(sum.exclusive_elements(), from, 1, 1);
   }
 
@@ -213,24 +271,24 @@ class Sweeper {
     parts_[to].push_back(std::move(part));
   }
 
-  /// Puts the parts of a cotangent into one array, now that it is needed.
-  void settle(std::size_t at) {
-    if (parts_.empty()) return;
-    const auto found = parts_.find(at);
-    if (found == parts_.end()) return;
+  /// The cotangent of a node on a path: its parts are put into one array, now that it is needed.
+  Variable<T>& settled(std::size_t i) {
+    auto& sum = cotangent_of(i);
+    if (parts_.empty()) return sum;
+    const auto found = parts_.find(i);
+    if (found == parts_.end()) return sum;
     const auto parts = std::move(found->second);
     parts_.erase(found);
-    auto& sum = cotangents_[at];
-    auto all = entered(assemble(tape_.node(at + first_).value->shape(), parts));
+    auto all = entered(assemble(tape_.node(i).value->shape(), parts));
     sum = sum.alive() ? sum + all : std::move(all);
+    return sum;
   }
 
   const Sweep mode_;
   Tape<T>& tape_;
-  const std::size_t last_;
-  std::size_t first_;
-  enum Mark : std::uint8_t { on_path = 1, wanted = 2 };  // on a path from one that is asked for; asked for itself
-  std::vector<std::uint8_t> marks_;
+  const std::size_t last_, first_;
+  Set reached_, on_path_, wanted_;  // from y; on a path there from an x; the xs
+  const std::unique_ptr<std::uint32_t[]> places_;  // of those on a path, among the cotangents
   std::vector<Variable<T>> cotangents_;
   std::unordered_map<std::size_t, std::vector<Cotangent<T>>> parts_;  // to be added to them
   std::vector<Variable<T>> cts_, ys_, xs_;

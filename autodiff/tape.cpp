@@ -175,14 +175,6 @@ std::string Tape<T>::origins(std::size_t index) const {
 }
 
 template <Real T>
-std::span<const std::uint32_t> Tape<T>::inputs(std::size_t index) const {
-  index -= nodes_[index].result;
-  const std::size_t begin = nodes_[index].first_input;
-  const std::size_t end = index + 1 < nodes_.size() ? nodes_[index + 1].first_input : inputs_.size();
-  return {inputs_.data() + begin, end - begin};
-}
-
-template <Real T>
 Tape<T>* Tape<T>::common(std::string_view operation, std::span<const Variable<T>> operands) {
   return common(operation, Pointers<T>(operands));
 }
@@ -264,7 +256,7 @@ bool Tape<T>::record_at_once(const std::shared_ptr<const Primitive<T>>& operatio
   std::uint32_t indices[Loops<T>::most_arguments];
   for (std::size_t i = 0; i < inputs.size(); ++i) indices[i] = tape->entered(*inputs[i]);
   const auto index = tape->append({.operation = operation, .value = value, .loops = loops});
-  tape->inputs_.insert(tape->inputs_.end(), indices, indices + inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) tape->inputs_.push_back(indices[i]);
   result = Variable<T>(std::move(value), tape->anchor_, tape->anchor_->life, index);
   return true;
 }

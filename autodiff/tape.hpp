@@ -183,7 +183,12 @@ class Tape {
   static void check_operands(std::string_view operation, std::span<const Variable<T>> operands);
 
   const Node<T>& node(std::size_t index) const { return nodes_[index]; }
-  std::span<const std::uint32_t> inputs(std::size_t index) const;
+  std::span<const std::uint32_t> inputs(std::size_t index) const {
+    index -= nodes_[index].result;
+    const std::size_t begin = nodes_[index].first_input;
+    const std::size_t end = index + 1 < nodes_.size() ? nodes_[index + 1].first_input : inputs_.size();
+    return {inputs_.data() + begin, end - begin};
+  }
   /// The variable of a node, and the same value off the tape.
   Variable<T> recorded(std::size_t index) const;
   Variable<T> plain(std::size_t index) const {

@@ -8,7 +8,7 @@ namespace autodiff {
 
 namespace {
 
-constexpr std::size_t small_elements = 16, small_axes = 4;
+constexpr std::size_t small_elements = 64, small_axes = 4;
 // Bytes from the elements to the next block, where there are several elements: the load of a whole register, even under
 // a mask, waits for stores to what it spans.
 constexpr std::size_t apart = 64;

@@ -37,7 +37,7 @@ class Value {
   }
   Value(Value&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
   Value& operator=(Value other) noexcept { return std::swap(block_, other.block_), *this; }
-  ~Value() {
+  [[gnu::always_inline]] ~Value() {
     if (block_ && count(block_->owners, -1) == 1) destroy(block_);
   }
 
@@ -103,13 +103,13 @@ class Value {
   };
 
   /// Adds to a count, which several threads may do where there are several; gives what it was.
-  static std::int32_t count(std::int32_t& owners, std::int32_t by) noexcept {
+  [[gnu::always_inline]] static std::int32_t count(std::int32_t& owners, std::int32_t by) noexcept {
 #if __has_include(<ext/atomicity.h>)
     if (__gnu_cxx::__is_single_threaded()) return std::exchange(owners, owners + by);
 #endif
     return __atomic_fetch_add(&owners, by, __ATOMIC_ACQ_REL);
   }
-  Array<T>* made() const { return block_->array.load(std::memory_order_acquire); }
+  [[gnu::always_inline]] Array<T>* made() const { return block_->array.load(std::memory_order_acquire); }
   /// With a shape of so many axes, to be filled in.
   static Value small(std::size_t elements, std::size_t axes);
   Array<T>* make() const;
