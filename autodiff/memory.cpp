@@ -20,7 +20,7 @@ constexpr bool pooled = true;
 constexpr bool pooled = true;
 #endif
 
-constexpr std::size_t grain = 32, most = 512, sizes = most / grain, slab = 1 << 16;
+constexpr std::size_t grain = 32, most = 1024, sizes = most / grain, slab = 1 << 16;
 constexpr std::size_t batch = 256;  // blocks that change hands between threads at once, 64 kB on average
 
 struct Block {
@@ -79,7 +79,8 @@ struct Leaving {
   ~Leaving() {
     for (std::size_t size = 0; size < sizes; ++size) {
       Kept& mine = kept[size];
-      for (; mine.fresh != mine.end; mine.fresh += (size + 1) * grain) mine.list.push(reinterpret_cast<Block*>(mine.fresh));
+      for (; mine.fresh != mine.end; mine.fresh += (size + 1) * grain)
+        mine.list.push(reinterpret_cast<Block*>(mine.fresh));
       hand_over(size, mine.list), hand_over(size, mine.spare);
     }
   }

@@ -727,12 +727,10 @@ auto record(const Op& op, As&&... as) {
   constexpr std::size_t takes = detail::arguments<Op, T>();
   static_assert(takes == 0 || takes == sizeof...(As),
                 "the operation takes another number of arguments than it is given");
-  const std::tuple<decltype(to_variable<T>(std::forward<As>(as)))...> variables{to_variable<T>(std::forward<As>(as))...};
+  const std::tuple<decltype(to_variable<T>(std::forward<As>(as)))...> variables{
+      to_variable<T>(std::forward<As>(as))...};
   const auto inputs = std::apply(
-      [](const auto&... each) {
-        return std::array<const Variable<T>*, sizeof...(As)>{&each...};
-      },
-      variables);
+      [](const auto&... each) { return std::array<const Variable<T>*, sizeof...(As)>{&each...}; }, variables);
   if constexpr (requires { Op::results; }) {
     std::array<Variable<T>, Op::results> results;
     Tape<T>::record(primitive<Op, T>(op), inputs, results);

@@ -1,7 +1,7 @@
 #include "sweep.hpp"
 
 #include <algorithm>
-#include <bit>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -37,31 +37,43 @@ void check(std::string_view caller, Sweep mode, const Variable<T>& y, const Vari
   }
 }
 
-/// A set of numbers below a bound, most of which may be far from each other.
-class Set {
+/// What is known of each node of a range, most of which may be unmarked.
+class Marks {
  public:
-  explicit Set(std::size_t bound) : words_((bound + 63) / 64) {}
-  void insert(std::size_t i) { words_[i / 64] |= std::uint64_t(1) << i % 64; }
-  bool contains(std::size_t i) const { return words_[i / 64] >> i % 64 & 1; }
-  /// Calls f from the last to the first; it may insert numbers before its own.
+  enum : std::uint8_t { reached = 1, on_path = 2, wanted = 4 };  // from y; on a path there from an x; the xs
+
+  explicit Marks(std::size_t nodes) : marks_((nodes + step - 1) / step * step) {}
+  std::uint8_t& operator[](std::size_t i) { return marks_[i]; }
+  std::uint8_t operator[](std::size_t i) const { return marks_[i]; }
+  /// Calls f for all that are marked, from the last to the first; it may mark others before.
   template <class F>
   void descend(F&& f) const {
-    for (std::size_t w = words_.size(); w-- > 0;) {
-      for (std::uint64_t rest = ~std::uint64_t(0), left; (left = words_[w] & rest) != 0;) {
-        const int bit = 63 - std::countl_zero(left);
-        rest = (std::uint64_t(1) << bit) - 1;
-        f(w * 64 + std::size_t(bit));
-      }
+    for (std::size_t i = marks_.size(); i-- > 0;) {
+      if (marks_[i] != 0)
+        f(i);
+      else if (i % step == step - 1 && is_clear(i + 1 - step))
+        i -= step - 1;
     }
   }
   template <class F>
   void ascend(F&& f) const {
-    for (std::size_t w = 0; w < words_.size(); ++w)
-      for (std::uint64_t left = words_[w]; left != 0; left &= left - 1) f(w * 64 + std::size_t(std::countr_zero(left)));
+    for (std::size_t i = 0; i < marks_.size(); ++i) {
+      if (marks_[i] != 0)
+        f(i);
+      else if (i % step == 0 && is_clear(i))
+        i += step - 1;
+    }
   }
 
  private:
-  std::vector<std::uint64_t> words_;
+  static constexpr std::size_t step = 64;
+  bool is_clear(std::size_t first) const {
+    std::uint64_t words[step / 8], any = 0;
+    std::memcpy(words, &marks_[first], step);
+    for (std::uint64_t word : words) any |= word;
+    return any == 0;
+  }
+  std::vector<std::uint8_t> marks_;
 };
 
 /// The cotangents of the nodes between the earliest x and y that lie on a path from one to the other. Others cost next
@@ -74,19 +86,17 @@ class Sweeper {
         tape_(ys[0].tape()),
         last_(std::ranges::max(ys, {}, &Variable<T>::index).index()),
         first_(earliest(xs, last_ + 1)),
-        reached_(last_ + 1 - first_),
-        on_path_(last_ + 1 - first_),
-        wanted_(last_ + 1 - first_),
+        marks_(last_ + 1 - first_),
         places_(new std::uint32_t[last_ + 1 - first_]) {
     for (const auto& y : ys)
-      if (y.index() >= first_) reached_.insert(y.index() - first_);
+      if (y.index() >= first_) marks_[y.index() - first_] = Marks::reached;
     for (const auto& x : xs)
-      if (x.index() <= last_) reached_.insert(x.index() - first_), wanted_.insert(x.index() - first_);
-    reached_.descend([&](std::size_t at) { reach(at + first_); });
+      if (x.index() <= last_) marks_[x.index() - first_] = Marks::on_path | Marks::wanted;
+    marks_.descend([&](std::size_t at) { reach(at + first_); });
     std::uint32_t places = 0;
-    reached_.ascend([&](std::size_t at) {
-      if (!wanted_.contains(at) && !leads(at + first_)) return;
-      on_path_.insert(at);
+    marks_.ascend([&](std::size_t at) {
+      if (!(marks_[at] & Marks::wanted) && !leads(at + first_)) return;
+      marks_[at] |= Marks::on_path;
       places_[at] = places++;
     });
     cotangents_.resize(places);
@@ -98,16 +108,14 @@ class Sweeper {
       auto& sum = cotangent_of(ys[k].index());
       sum = sum.alive() ? sum + entered(cotangents[k]) : entered(cotangents[k]);
     }
-    reached_.descend([&](std::size_t at) {
+    marks_.descend([&](std::size_t at) {
       const auto& node = tape_.node(at + first_);
       if (node.operation && node.result == 0 && !pull_back_at_once(at + first_)) pull_back(at + first_);
     });
   }
 
   /// Empty where y does not depend on the node.
-  Variable<T> cotangent(std::size_t i) {
-    return i > last_ ? Variable<T>() : settled(i);
-  }
+  Variable<T> cotangent(std::size_t i) { return i > last_ ? Variable<T>() : settled(i); }
 
   /// A recorded sweep stays recorded, from its seed on, even where a rule meets or gives plain values.
   Variable<T> entered(const Variable<T>& v) const {
@@ -124,9 +132,9 @@ class Sweeper {
   void reach(std::size_t i) {
     const auto& node = tape_.node(i);
     if (!node.operation || node.constant) return;
-    if (node.result > 0 && i - node.result >= first_) reached_.insert(i - node.result - first_);
+    if (node.result > 0 && i - node.result >= first_) marks_[i - node.result - first_] |= Marks::reached;
     for (auto j : tape_.inputs(i))
-      if (j >= first_) reached_.insert(j - first_);
+      if (j >= first_) marks_[j - first_] |= Marks::reached;
   }
   /// Whether the node is on a path from an x.
   bool leads(std::size_t i) const {
@@ -144,7 +152,7 @@ class Sweeper {
   static bool flows(const Node<T>& node, std::size_t j) {
     return node.loops ? node.loops->arguments[j].differentiable : node.operation->differentiable(j);
   }
-  bool leads_to(std::size_t i) const { return i >= first_ && i <= last_ && on_path_.contains(i - first_); }
+  bool leads_to(std::size_t i) const { return i >= first_ && i <= last_ && marks_[i - first_] & Marks::on_path; }
   /// Of a node on a path.
   Variable<T>& cotangent_of(std::size_t i) { return cotangents_[places_[i - first_]]; }
   Variable<T> value_of(std::size_t i) const { return mode_ == Sweep::recorded ? tape_.recorded(i) : tape_.plain(i); }
@@ -184,7 +192,7 @@ class Sweeper {
   /// The cotangent of a node, which the sweep needs no more.
   Variable<T> taken(std::size_t i) {
     auto& kept = cotangent_of(i);
-    return wanted_.contains(i - first_) ? kept : std::move(kept);
+    return marks_[i - first_] & Marks::wanted ? kept : std::move(kept);
   }
 
   void add_to(std::size_t to, Variable<T> part) {
@@ -213,8 +221,7 @@ class Sweeper {
     for (auto j : inputs) xs_.push_back(value_of(j));
     step_.cotangents = cts_, step_.y = ys_, step_.x = xs_;
     step_.wanted.assign(inputs.size(), false), step_.found.assign(inputs.size(), {});
-    for (std::size_t j = 0; j < inputs.size(); ++j)
-      step_.wanted[j] = leads_to(inputs[j]) && flows(tape_.node(i), j);
+    for (std::size_t j = 0; j < inputs.size(); ++j) step_.wanted[j] = leads_to(inputs[j]) && flows(tape_.node(i), j);
     std::optional<typename Tape<T>::GradientScope> scope;
     if (mode_ == Sweep::recorded) scope.emplace(tape_, i);
     operation->pull_back(step_);
@@ -258,7 +265,8 @@ class Sweeper {
     auto& sum = cotangent_of(to);
     if (!sum.is_exclusive()) {
       auto own = Value<T>::uninitialised(shape);
-      sum.alive() ? std::copy_n(sum.elements().data, own.size(), own.data()) : std::fill_n(own.data(), own.size(), T(0));
+      sum.alive() ? std::copy_n(sum.elements().data, own.size(), own.data())
+                  : std::fill_n(own.data(), own.size(), T(0));
       sum = Variable<T>(std::move(own));
     }
     detail::Few<Operand<const T>> from(part.inputs.size());
@@ -287,7 +295,7 @@ class Sweeper {
   const Sweep mode_;
   Tape<T>& tape_;
   const std::size_t last_, first_;
-  Set reached_, on_path_, wanted_;  // from y; on a path there from an x; the xs
+  Marks marks_;
   const std::unique_ptr<std::uint32_t[]> places_;  // of those on a path, among the cotangents
   std::vector<Variable<T>> cotangents_;
   std::unordered_map<std::size_t, std::vector<Cotangent<T>>> parts_;  // to be added to them

@@ -191,8 +191,8 @@ Tape<T>* Tape<T>::common(std::string_view operation, std::span<const Variable<T>
                       " belongs to a tape that has been cleared or is gone: ", Dims(x.value_->shape()));
     Tape* const its_tape = x.anchor_->tape;
     if (tape && tape != its_tape && tape->depth_ == its_tape->depth_)
-      fail<TapeError>(operation, "variables of two tapes cannot be mixed: ", Dims(operands[0]->value_->shape()), " and ",
-                      Dims(x.value_->shape()));
+      fail<TapeError>(operation, "variables of two tapes cannot be mixed: ", Dims(operands[0]->value_->shape()),
+                      " and ", Dims(x.value_->shape()));
     if (!tape || its_tape->depth_ > tape->depth_) tape = its_tape;  // the innermost function takes the others as inputs
   }
   return tape;

@@ -27,9 +27,9 @@ Value<T> Value<T>::small(std::size_t elements, std::size_t axes) {
   const std::size_t first = sizeof(Block) + sizeof(Shape) + axes * sizeof(std::ptrdiff_t);
   const std::size_t bytes = first + (elements > 1 ? std::max(elements * sizeof(T), apart) : sizeof(T));
   Value value;
-  value.block_ = new (detail::take_memory(bytes)) Block{1, static_cast<std::uint16_t>(bytes),
-                                                        static_cast<std::uint8_t>(first),
-                                                        static_cast<std::uint8_t>(elements), nullptr};
+  value.block_ =
+      new (detail::take_memory(bytes)) Block{1, static_cast<std::uint16_t>(bytes), static_cast<std::uint8_t>(first),
+                                             static_cast<std::uint8_t>(elements), nullptr};
   Shape& shape = *new (&value.block_->shape()) Shape();
   if (axes > 0) shape.resize(axes);
   return value;

@@ -72,7 +72,15 @@ class Value {
   }
   bool same_shape(const Value& other) const {
     const Shape &a = shape(), &b = other.shape();
-    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin());
+    if (a.size() != b.size()) return false;
+    for (std::size_t i = 0; i < a.size(); ++i)
+      if (a[i] != b[i]) return false;  // here, not by a call of memcmp for a few bytes
+    return true;
+  }
+
+  bool has_elements() const {
+    const Array<T>* array = made();
+    return !array || autodiff::has_elements(*array);
   }
 
   /// The array, from now on where the elements are.
@@ -122,6 +130,10 @@ class Value {
 template <Real T>
 Operand<const T> operand(const Value<T>& value) {
   return value.elements();
+}
+template <Real T>
+bool has_elements(const Value<T>& value) {
+  return value.has_elements();
 }
 
 extern template class Value<float>;

@@ -102,8 +102,8 @@ class Variable {
   /// The array, to be changed in place: null unless it is a plain value that nobody else shares.
   Array<T>* exclusive() { return is_exclusive() ? value_.get() : nullptr; }
   bool is_exclusive() const { return value_ && !anchor_ && !value_.shared(); }
-  /// The elements where they are, which needs no array to be made: throws what value() throws. Those of an exclusive one
-  /// may be changed.
+  /// The elements where they are, which needs no array to be made: throws what value() throws. Those of an exclusive
+  /// one may be changed.
   Operand<const T> elements() const { return check_value(), value_.elements(); }
   Operand<T> exclusive_elements() { return value_.elements(); }
 
@@ -122,8 +122,7 @@ class Variable {
 
  private:
   friend class Tape<T>;
-  Variable(Value<T> value, detail::Anchor<T>* anchor, std::uint64_t life, std::uint32_t index,
-           bool abstract = false)
+  Variable(Value<T> value, detail::Anchor<T>* anchor, std::uint64_t life, std::uint32_t index, bool abstract = false)
       : value_(std::move(value)), anchor_(anchor), life_(life), index_(index), abstract_(abstract) {}
   void check_alive() const {
     if (!alive()) fail_dead();
