@@ -22,6 +22,7 @@
 #endif
 
 #include "kernels/operand.hpp"
+#include "memory.hpp"
 
 namespace autodiff {
 
@@ -44,12 +45,12 @@ struct Allocator {
   T* allocate(std::size_t n) {
     if (n > std::size_t(-1) / 2 / sizeof(T)) throw std::bad_array_new_length();
     // Not as conditional expressions: of these, Clang 14 runs both sides.
-    if (n < aligned_from) return static_cast<T*>(::operator new(n * sizeof(T) + apart));
+    if (n < aligned_from) return static_cast<T*>(detail::take_memory(n * sizeof(T) + apart));
     return static_cast<T*>(::operator new(n * sizeof(T), alignment));
   }
   void deallocate(T* p, std::size_t n) noexcept {
     if (n < aligned_from)
-      ::operator delete(p);
+      detail::give_memory(p, n * sizeof(T) + apart);
     else
       ::operator delete(p, alignment);
   }

@@ -47,7 +47,7 @@ void RecordedFunction<T>::add(std::string_view caller, const Tape<T>& tape, std:
   made.stops = node.operation && node.constant;
   if (node.operation)
     for (auto j : tape.inputs(i)) made.inputs.push_back(place[j]);
-  else if (has_elements(*node.value))
+  else if (has_elements(node.value))
     made.value = tape.plain(i);
   else
     fail<TapeError>(caller, "a result depends on what is no input of it: ", tape.origins(i), ": ", Dims(made.shape));

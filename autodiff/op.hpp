@@ -53,6 +53,7 @@
 
 #include "kernels/copy.hpp"
 #include "kernels/lanes.hpp"
+#include "memory.hpp"
 #include "ops/arithmetic.hpp"
 #include "ops/lanes.hpp"
 #include "ops/reduce.hpp"
@@ -189,9 +190,15 @@ class Declared : public Primitive<T> {
 
 template <class Op, Real T>
 class Elementwise;
-template <class Op, Real T>
-std::shared_ptr<const Primitive<T>> elementwise(const Op& op) {
-  return std::make_shared<const Elementwise<Op, T>>(op);
+/// In an adaptor. One without parameters is the same at every call, and never ends, so that nobody counts its owners.
+template <class Adaptor, Real T, class Op>
+std::shared_ptr<const Primitive<T>> adapted(const Op& op) {
+  if constexpr (std::is_empty_v<Op>) {
+    static const auto* const only = new Adaptor(op);
+    return {std::shared_ptr<void>(), only};
+  } else {
+    return std::allocate_shared<const Adaptor>(SmallAllocator<Adaptor>(), op);
+  }
 }
 
 template <class Op, Real T>
@@ -268,7 +275,7 @@ class Elementwise final : public Declared<Op, T> {
     for (std::size_t i = 0; i < arity; ++i) rank = std::max(rank, x[i].dimension() - stacked[i]);
     std::array<Variable<T>, arity> aligned;
     for (std::size_t i = 0; i < arity; ++i) aligned[i] = with_rank(x[i], stacked[i], rank);
-    return {Tape<T>::record(elementwise<Op, T>(this->op_), aligned)};
+    return {Tape<T>::record(adapted<Elementwise, T>(this->op_), aligned)};
   }
 
   bool fails() const override { return false; }
@@ -285,29 +292,49 @@ class Elementwise final : public Declared<Op, T> {
       return false;
   }
 
-  kernels::Block<T> block() const override {
-    return [](const void* self, T* y, const T* const* x, unsigned single, std::size_t n) {
-      const Op& op = *static_cast<const Op*>(self);
-      kernels::block_loop<Lanes, arity>([&](const auto&... s) { return Lanes(op.f(s...)); }, y, x, single, n);
-    };
+  kernels::Block<T> block() const override { return compute; }
+  const Loops<T>* loops() const override {
+    static constexpr auto arguments = []<std::size_t... I>(std::index_sequence<I...>) {
+      return std::array<typename Loops<T>::Argument, arity>{argument<int(I)>()...};
+    }
+    (std::make_index_sequence<arity>());
+    static constexpr Loops<T> all{compute, arguments};
+    return &all;
   }
 
  private:
+  static void compute(const void* self, T* y, const T* const* x, unsigned single, std::size_t n) {
+    const Op& op = *static_cast<const Op*>(self);
+    kernels::block_loop<Lanes, arity>([&](const auto&... s) { return Lanes(op.f(s...)); }, y, x, single, n);
+  }
+  template <int I>
+  static void slope(const void* self, T* to, const T* const* from, unsigned single, std::size_t n) {
+    const Op& op = *static_cast<const Op*>(self);
+    kernels::block_loop<Lanes, 2 + arity>([&](const auto&... s) { return Lanes(op.template vjp<I>(s...)); }, to, from,
+                                          single, n);
+  }
+  static void negate(const void*, T* to, const T* const* from, unsigned single, std::size_t n) {
+    kernels::block_loop<Lanes, 1>([](const Lanes& ct) { return -ct; }, to, from, single, n);
+  }
+  template <int I>
+  static constexpr typename Loops<T>::Argument argument() {
+    if constexpr (!Declared<Op, T>::declared_differentiable(I))
+      return {false, false, nullptr};
+    else if constexpr (has_unit_slope<Op, I>)
+      return {true, linear_in<Op, I>() == Linear::plus, linear_in<Op, I>() == Linear::plus ? nullptr : negate};
+    else if constexpr (has_vjp<I>)
+      return {true, false, slope<I>};
+    else
+      return {false, false, nullptr};
+  }
   /// The rule as recorded operations if anything it is computed from is recorded, else as one fused loop.
   template <int I, std::size_t... J>
   Variable<T> rule(const Variable<T>& ct, const Variable<T>& y, std::span<const Variable<T>> x,
                    std::index_sequence<J...>) const {
     if (ct.recorded() || y.recorded() || (x[J].recorded() || ...)) return this->op_.template vjp<I>(ct, y, x[J]...);
-    const std::array<Operand<const T>, 2 + arity> operands{operand(ct.value()), operand(y.value()),
-                                                           operand(x[J].value())...};
-    auto result = uninitialised<T>(y.shape());
-    kernels::elementwise<T>(
-        [](const void* self, T* to, const T* const* from, unsigned single, std::size_t n) {
-          const Op& op = *static_cast<const Op*>(self);
-          kernels::block_loop<Lanes, 2 + arity>([&](const auto&... s) { return Lanes(op.template vjp<I>(s...)); }, to,
-                                                from, single, n);
-        },
-        this->self(), operand(result), operands);
+    const std::array<Operand<const T>, 2 + arity> operands{ct.elements(), y.elements(), x[J].elements()...};
+    auto result = Value<T>::uninitialised(y.shape());
+    kernels::elementwise<T>(slope<I>, this->self(), result.elements(), operands);
     return Variable<T>(std::move(result));
   }
 };
@@ -473,7 +500,7 @@ class Structural final : public Declared<Op, T> {
   std::shared_ptr<const Primitive<T>> prepared(const std::vector<bool>& fixed,
                                                std::span<Variable<T>> x) const override {
     if constexpr (requires(const Op& op) { op.prepared(fixed, x); })
-      if (const auto op = this->op_.prepared(fixed, x)) return std::make_shared<const Structural>(*op);
+      if (const auto op = this->op_.prepared(fixed, x)) return adapted<Structural, T>(*op);
     return nullptr;
   }
 
@@ -685,11 +712,8 @@ std::shared_ptr<const Primitive<T>> primitive(const Op& op) {
   using Adaptor = typename decltype(detail::adaptor<Op, T>())::type;
   if constexpr (!detail::well_defined<Op, T>()) {
     return nullptr;
-  } else if constexpr (std::is_empty_v<Op>) {
-    static const auto shared = std::make_shared<const Adaptor>(op);
-    return shared;
   } else {
-    return std::make_shared<const Adaptor>(op);
+    return detail::adapted<Adaptor, T>(op);
   }
 }
 
@@ -703,7 +727,10 @@ auto record(const Op& op, As&&... as) {
   constexpr std::size_t takes = detail::arguments<Op, T>();
   static_assert(takes == 0 || takes == sizeof...(As),
                 "the operation takes another number of arguments than it is given");
-  const std::array<Variable<T>, sizeof...(As)> inputs{to_variable<T>(std::forward<As>(as))...};
+  const std::tuple<decltype(to_variable<T>(std::forward<As>(as)))...> variables{
+      to_variable<T>(std::forward<As>(as))...};
+  const auto inputs = std::apply(
+      [](const auto&... each) { return std::array<const Variable<T>*, sizeof...(As)>{&each...}; }, variables);
   if constexpr (requires { Op::results; }) {
     std::array<Variable<T>, Op::results> results;
     Tape<T>::record(primitive<Op, T>(op), inputs, results);

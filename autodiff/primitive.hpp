@@ -89,6 +89,21 @@ struct AssemblyTerm {
   std::size_t inputs;
 };
 
+/// An elementwise operation as loops over plain values, which the engine runs without asking further.
+template <Real T>
+struct Loops {
+  struct Argument {
+    bool differentiable;
+    bool passes;  // its cotangent is that of the result
+    /// Its cotangent, where it has the shape of the result: of that of the result, the result, and the arguments. Null
+    /// where it passes, or is not differentiable.
+    kernels::Block<T> rule;
+  };
+  static constexpr std::size_t most_arguments = 3;
+  kernels::Block<T> forward;
+  std::span<const Argument> arguments;
+};
+
 template <Real T>
 class Primitive {
  public:
@@ -127,8 +142,9 @@ class Primitive {
   virtual double neutral(std::size_t) const { return std::numeric_limits<double>::quiet_NaN(); }
   /// Whether two arguments may change places.
   virtual bool commutative() const { return false; }
-  /// Having a block loop is what makes an operation elementwise; `self` is its first argument.
+  /// Having a block loop is what makes an operation elementwise; `self` is its first argument, and that of all loops.
   virtual kernels::Block<T> block() const { return nullptr; }
+  virtual const Loops<T>* loops() const { return nullptr; }
   virtual const void* self() const { return nullptr; }
   /// The same for all operations of one type, whatever their parameters, and for no others.
   virtual const void* kind() const { return this; }

@@ -32,7 +32,7 @@ void print(std::ostream& out, const Tape<T>& tape) {
       if (node.constant) out << "  without gradient";
     }
     out << "  " << to_string(Dims(node.value->shape()));
-    if (has_elements(*node.value)) out << "  " << detail::abbreviated(*node.value);
+    if (has_elements(node.value)) out << "  " << detail::abbreviated(*node.value);
     out << '\n';
   }
 }

@@ -1,11 +1,14 @@
 #include "sweep.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <memory>
 #include <optional>
 #include <unordered_map>
 
 #include "assembly.hpp"
 #include "finite.hpp"
+#include "memory.hpp"
 #include "ops/arithmetic.hpp"  // for += alone
 
 namespace autodiff {
@@ -34,7 +37,47 @@ void check(std::string_view caller, Sweep mode, const Variable<T>& y, const Vari
   }
 }
 
-/// The cotangents of the nodes between the earliest x and y.
+/// What is known of each node of a range, most of which may be unmarked.
+class Marks {
+ public:
+  enum : std::uint8_t { reached = 1, on_path = 2, wanted = 4 };  // from y; on a path there from an x; the xs
+
+  explicit Marks(std::size_t nodes) : marks_((nodes + step - 1) / step * step) {}
+  std::uint8_t& operator[](std::size_t i) { return marks_[i]; }
+  std::uint8_t operator[](std::size_t i) const { return marks_[i]; }
+  /// Calls f for all that are marked, from the last to the first; it may mark others before.
+  template <class F>
+  void descend(F&& f) const {
+    for (std::size_t i = marks_.size(); i-- > 0;) {
+      if (marks_[i] != 0)
+        f(i);
+      else if (i % step == step - 1 && is_clear(i + 1 - step))
+        i -= step - 1;
+    }
+  }
+  template <class F>
+  void ascend(F&& f) const {
+    for (std::size_t i = 0; i < marks_.size(); ++i) {
+      if (marks_[i] != 0)
+        f(i);
+      else if (i % step == 0 && is_clear(i))
+        i += step - 1;
+    }
+  }
+
+ private:
+  static constexpr std::size_t step = 64;
+  bool is_clear(std::size_t first) const {
+    std::uint64_t words[step / 8], any = 0;
+    std::memcpy(words, &marks_[first], step);
+    for (std::uint64_t word : words) any |= word;
+    return any == 0;
+  }
+  std::vector<std::uint8_t> marks_;
+};
+
+/// The cotangents of the nodes between the earliest x and y that lie on a path from one to the other. Others cost next
+/// to nothing: a long tape may hold much else.
 template <Real T>
 class Sweeper {
  public:
@@ -42,30 +85,37 @@ class Sweeper {
       : mode_(mode),
         tape_(ys[0].tape()),
         last_(std::ranges::max(ys, {}, &Variable<T>::index).index()),
-        first_(last_ + 1) {
-    for (const auto& x : xs) first_ = std::min(first_, x.index());
-    const std::size_t nodes = last_ + 1 - first_;
-    wanted_.resize(nodes), leads_.resize(nodes), cotangents_.resize(nodes);
+        first_(earliest(xs, last_ + 1)),
+        marks_(last_ + 1 - first_),
+        places_(new std::uint32_t[last_ + 1 - first_]) {
+    for (const auto& y : ys)
+      if (y.index() >= first_) marks_[y.index() - first_] = Marks::reached;
     for (const auto& x : xs)
-      if (x.index() <= last_) wanted_[x.index() - first_] = leads_[x.index() - first_] = true;
-    for (std::size_t i = first_; i <= last_; ++i)
-      if (!leads_[i - first_]) leads_[i - first_] = leads(i);
+      if (x.index() <= last_) marks_[x.index() - first_] = Marks::on_path | Marks::wanted;
+    marks_.descend([&](std::size_t at) { reach(at + first_); });
+    std::uint32_t places = 0;
+    marks_.ascend([&](std::size_t at) {
+      if (!(marks_[at] & Marks::wanted) && !leads(at + first_)) return;
+      marks_[at] |= Marks::on_path;
+      places_[at] = places++;
+    });
+    cotangents_.resize(places);
   }
 
   void run(std::span<const Variable<T>> ys, std::span<const Variable<T>> cotangents) {
     for (std::size_t k = 0; k < ys.size(); ++k) {
-      if (ys[k].index() < first_ || !leads_[ys[k].index() - first_]) continue;
-      auto& sum = cotangents_[ys[k].index() - first_];
+      if (!leads_to(ys[k].index())) continue;
+      auto& sum = cotangent_of(ys[k].index());
       sum = sum.alive() ? sum + entered(cotangents[k]) : entered(cotangents[k]);
     }
-    for (std::size_t i = last_ + 1; i-- > first_;)
-      if (tape_.node(i).operation && tape_.node(i).result == 0) pull_back(i);
+    marks_.descend([&](std::size_t at) {
+      const auto& node = tape_.node(at + first_);
+      if (node.operation && node.result == 0 && !pull_back_at_once(at + first_)) pull_back(at + first_);
+    });
   }
 
   /// Empty where y does not depend on the node.
-  Variable<T> cotangent(std::size_t i) {
-    return i > last_ ? Variable<T>() : (settle(i - first_), cotangents_[i - first_]);
-  }
+  Variable<T> cotangent(std::size_t i) { return i > last_ ? Variable<T>() : settled(i); }
 
   /// A recorded sweep stays recorded, from its seed on, even where a rule meets or gives plain values.
   Variable<T> entered(const Variable<T>& v) const {
@@ -73,27 +123,92 @@ class Sweeper {
   }
 
  private:
+  static std::size_t earliest(std::span<const Variable<T>> xs, std::size_t first) {
+    for (const auto& x : xs) first = std::min(first, x.index());
+    return first;
+  }
+  /// Goes on from a node that y depends on: to its inputs, and to the first result of its operation, where the sweep
+  /// looks for it.
+  void reach(std::size_t i) {
+    const auto& node = tape_.node(i);
+    if (!node.operation || node.constant) return;
+    if (node.result > 0 && i - node.result >= first_) marks_[i - node.result - first_] |= Marks::reached;
+    for (auto j : tape_.inputs(i))
+      if (j >= first_) marks_[j - first_] |= Marks::reached;
+  }
   /// Whether the node is on a path from an x.
   bool leads(std::size_t i) const {
     const auto& node = tape_.node(i);
-    return !node.constant && node.operation && node.operation->result_differentiable(node.result) && inputs_lead(i);
+    if (node.constant || !node.operation) return false;
+    return (node.loops || node.operation->result_differentiable(node.result)) && inputs_lead(i);
   }
   bool inputs_lead(std::size_t i) const {
     const auto& node = tape_.node(i);
     const auto inputs = tape_.inputs(i);
     for (std::size_t j = 0; j < inputs.size(); ++j)
-      if (leads_to(inputs[j]) && node.operation->differentiable(j)) return true;
+      if (leads_to(inputs[j]) && flows(node, j)) return true;
     return false;
   }
-  bool leads_to(std::size_t i) const { return i >= first_ && leads_[i - first_]; }
+  static bool flows(const Node<T>& node, std::size_t j) {
+    return node.loops ? node.loops->arguments[j].differentiable : node.operation->differentiable(j);
+  }
+  bool leads_to(std::size_t i) const { return i >= first_ && i <= last_ && marks_[i - first_] & Marks::on_path; }
+  /// Of a node on a path.
+  Variable<T>& cotangent_of(std::size_t i) { return cotangents_[places_[i - first_]]; }
   Variable<T> value_of(std::size_t i) const { return mode_ == Sweep::recorded ? tape_.recorded(i) : tape_.plain(i); }
+
+  /// An elementwise operation whose cotangents have the shape of its result, by its loops. Tells whether it is one.
+  bool pull_back_at_once(std::size_t i) {
+    const auto& node = tape_.node(i);
+    if (mode_ != Sweep::plain || !node.loops || tape_.stops_at_non_finite()) return false;
+    if (!leads_to(i) || !settled(i).alive()) return true;
+    const auto inputs = tape_.inputs(i);
+    const auto arguments = node.loops->arguments;
+    const T* from[2 + Loops<T>::most_arguments];
+    unsigned single = 0;
+    for (std::size_t j = 0; j < inputs.size(); ++j) {
+      const Value<T>& x = tape_.node(inputs[j]).value;
+      if (!x.same_shape(node.value)) {
+        if (x.dimension() != 0 || (arguments[j].differentiable && leads_to(inputs[j]))) return false;
+        single |= 4u << j;
+      }
+      from[2 + j] = x.data();
+    }
+    const Variable<T> ct = taken(i);
+    from[0] = ct.elements().data, from[1] = node.value.data();
+    for (std::size_t j = 0; j < inputs.size(); ++j) {
+      if (!arguments[j].differentiable || !leads_to(inputs[j])) continue;
+      if (arguments[j].passes) {
+        add_to(inputs[j], Variable<T>(ct));
+        continue;
+      }
+      auto part = Value<T>::like(node.value);
+      if (part.size() > 0) arguments[j].rule(node.operation->self(), part.data(), from, single, part.size());
+      add_to(inputs[j], Variable<T>(std::move(part)));
+    }
+    return true;
+  }
+
+  /// The cotangent of a node, which the sweep needs no more.
+  Variable<T> taken(std::size_t i) {
+    auto& kept = cotangent_of(i);
+    return marks_[i - first_] & Marks::wanted ? kept : std::move(kept);
+  }
+
+  void add_to(std::size_t to, Variable<T> part) {
+    auto& sum = cotangent_of(to);
+    if (sum.alive())
+      sum += part;
+    else
+      sum = std::move(part);
+  }
 
   void pull_back(std::size_t i) {
     // A recorded sweep grows the tape, so nothing of it is held by reference across a rule.
     const auto operation = tape_.node(i).operation;
     const std::size_t results = std::min(operation->results(), last_ + 1 - i);
     bool reached = false;
-    for (std::size_t k = i; k < i + results; ++k) settle(k - first_), reached |= cotangents_[k - first_].alive();
+    for (std::size_t k = i; k < i + results; ++k) reached |= leads_to(k) && settled(k).alive();
     if (!reached || !inputs_lead(i)) return;
     const auto span = tape_.inputs(i);
     const xt::svector<std::uint32_t, 4> inputs(span.begin(), span.end());
@@ -101,27 +216,24 @@ class Sweeper {
     for (std::size_t k = i; k < i + operation->results(); ++k) {
       ys_.push_back(value_of(k));
       auto& ct = cts_.emplace_back();
-      if (k > last_) continue;
-      auto& kept = cotangents_[k - first_];
-      ct = wanted_[k - first_] ? kept : std::move(kept);
+      if (leads_to(k)) ct = taken(k);
     }
     for (auto j : inputs) xs_.push_back(value_of(j));
     step_.cotangents = cts_, step_.y = ys_, step_.x = xs_;
     step_.wanted.assign(inputs.size(), false), step_.found.assign(inputs.size(), {});
-    for (std::size_t j = 0; j < inputs.size(); ++j)
-      step_.wanted[j] = leads_to(inputs[j]) && operation->differentiable(j);
+    for (std::size_t j = 0; j < inputs.size(); ++j) step_.wanted[j] = leads_to(inputs[j]) && flows(tape_.node(i), j);
     std::optional<typename Tape<T>::GradientScope> scope;
     if (mode_ == Sweep::recorded) scope.emplace(tape_, i);
     operation->pull_back(step_);
     for (std::size_t j = 0; j < inputs.size(); ++j)
-      if (step_.wanted[j]) add(i, *operation, j, inputs[j] - first_, std::move(step_.found[j]));
+      if (step_.wanted[j]) add(i, *operation, j, inputs[j], std::move(step_.found[j]));
   }
 
   void add(std::size_t from, const Primitive<T>& operation, std::size_t argument, std::size_t to, Cotangent<T> found) {
     const Dims expected(xs_[argument].shape());
     if (found.operation) {
-      std::vector<Dims> shapes;
-      for (const auto& input : found.inputs) shapes.emplace_back(input.shape());
+      detail::Few<Dims> shapes(found.inputs.size());
+      for (std::size_t k = 0; k < shapes.size(); ++k) shapes[k] = found.inputs[k].shape();
       check_shape_of(operation, argument, Dims(found.operation->shape(shapes)), expected);
       return mode_ == Sweep::recorded ? add_later(to, std::move(found)) : add_in_place(to, found, expected);
     }
@@ -131,11 +243,7 @@ class Sweeper {
     Variable<T> part = entered(found.value);
     check_shape_of(operation, argument, Dims(part.shape()), expected);
     if (tape_.stops_at_non_finite() && !part.abstract()) require_finite_part(from, operation, part);
-    auto& sum = cotangents_[to];
-    if (sum.alive())
-      sum += part;
-    else
-      sum = std::move(part);
+    add_to(to, std::move(part));
   }
 
   void check_shape_of(const Primitive<T>& operation, std::size_t argument, Dims given, Dims expected) const {
@@ -150,17 +258,20 @@ class Sweeper {
     std::vector<Dims> shapes;
     for (const auto& ct : cts_)
       if (ct.alive()) shapes.emplace_back(ct.shape());
-    require_finite<T>(operation.name(), "the result", operand(part.value()), shapes);
+    require_finite<T>(operation.name(), "the result", part.elements(), shapes);
   }
 
   void add_in_place(std::size_t to, const Cotangent<T>& part, Dims shape) {
-    auto& sum = cotangents_[to];
-    if (!sum.exclusive()) {
-      sum = sum.alive() ? Variable<T>(Array<T>(sum.value())) : Variable<T>(Array<T>(to_shape(shape), T(0)));
+    auto& sum = cotangent_of(to);
+    if (!sum.is_exclusive()) {
+      auto own = Value<T>::uninitialised(shape);
+      sum.alive() ? std::copy_n(sum.elements().data, own.size(), own.data())
+                  : std::fill_n(own.data(), own.size(), T(0));
+      sum = Variable<T>(std::move(own));
     }
-    std::vector<Operand<const T>> from;
-    for (const auto& input : part.inputs) from.push_back(operand(input.value()));
-    part.operation->accumulate(operand(*sum.exclusive()), from, 1, 1);
+    detail::Few<Operand<const T>> from(part.inputs.size());
+    for (std::size_t k = 0; k < from.size(); ++k) from[k] = part.inputs[k].elements();
+    part.operation->accumulate(sum.exclusive_elements(), from, 1, 1);
   }
 
   void add_later(std::size_t to, Cotangent<T> part) {
@@ -168,23 +279,24 @@ class Sweeper {
     parts_[to].push_back(std::move(part));
   }
 
-  /// Puts the parts of a cotangent into one array, now that it is needed.
-  void settle(std::size_t at) {
-    if (parts_.empty()) return;
-    const auto found = parts_.find(at);
-    if (found == parts_.end()) return;
+  /// The cotangent of a node on a path: its parts are put into one array, now that it is needed.
+  Variable<T>& settled(std::size_t i) {
+    auto& sum = cotangent_of(i);
+    if (parts_.empty()) return sum;
+    const auto found = parts_.find(i);
+    if (found == parts_.end()) return sum;
     const auto parts = std::move(found->second);
     parts_.erase(found);
-    auto& sum = cotangents_[at];
-    auto all = entered(assemble(tape_.node(at + first_).value->shape(), parts));
+    auto all = entered(assemble(tape_.node(i).value->shape(), parts));
     sum = sum.alive() ? sum + all : std::move(all);
+    return sum;
   }
 
   const Sweep mode_;
   Tape<T>& tape_;
-  const std::size_t last_;
-  std::size_t first_;
-  std::vector<bool> wanted_, leads_;  // asked for; on a path from one that is
+  const std::size_t last_, first_;
+  Marks marks_;
+  const std::unique_ptr<std::uint32_t[]> places_;  // of those on a path, among the cotangents
   std::vector<Variable<T>> cotangents_;
   std::unordered_map<std::size_t, std::vector<Cotangent<T>>> parts_;  // to be added to them
   std::vector<Variable<T>> cts_, ys_, xs_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "finite.hpp"
+#include "memory.hpp"
 
 namespace autodiff {
 
@@ -20,19 +21,13 @@ struct Anchors {
   }
 };
 
-/// Room on the stack for the inputs of most operations, on the heap for any number.
-template <class E>
-class Few {
- public:
-  explicit Few(std::size_t n) : more_(n > 4 ? n : 0), all_(n > 4 ? more_.data() : here_, n) {}
-  Few(const Few&) = delete;
-  operator std::span<const E>() const { return all_; }
-  E& operator[](std::size_t i) { return all_[i]; }
+using detail::Few;
 
- private:
-  E here_[4] = {};
-  std::vector<E> more_;
-  std::span<E> all_;
+template <Real T>
+struct Pointers : Few<const Variable<T>*> {
+  explicit Pointers(std::span<const Variable<T>> variables) : Few<const Variable<T>*>(variables.size()) {
+    for (std::size_t i = 0; i < variables.size(); ++i) (*this)[i] = &variables[i];
+  }
 };
 
 /// How many functions are being recorded in this thread, one inside the other.
@@ -103,7 +98,7 @@ void Tape<T>::truncate(std::size_t size) {
 }
 
 template <Real T>
-std::uint32_t Tape<T>::append(Node<T> node) {
+std::uint32_t Tape<T>::append(Node<T>&& node) {
   if (nodes_.size() >= UINT32_MAX || inputs_.size() >= UINT32_MAX) fail<TapeError>("tape", "holds 2^32 nodes at most");
   node.first_input = static_cast<std::uint32_t>(inputs_.size());
   node.scope = scope_;
@@ -116,7 +111,7 @@ Variable<T> Tape<T>::leaf(const Variable<T>& value, const std::string& name, boo
   value.check_value();
   if (stop_at_non_finite_) {
     const ErrorScope scope(name);
-    require_finite<T>(constant ? "constant" : "variable", "the value", operand(std::as_const(*value.value_)));
+    require_finite<T>(constant ? "constant" : "variable", "the value", operand(value.value_));
   }
   const bool may_change = abstract() && (!constant || cells.read);
   const auto index = append({.value = value.value_, .constant = constant, .abstract = may_change});
@@ -129,7 +124,7 @@ template <Real T>
 Variable<T> Tape<T>::input(const Shape& shape) {
   if (!abstract()) fail<TapeError>("tape", "only an abstract tape has inputs: ", Dims(shape));
   check_shape("input", shape);
-  const auto index = append({.value = std::make_shared<Array<T>>(without_elements<T>(shape)), .abstract = true});
+  const auto index = append({.value = Value<T>::without_elements(shape), .abstract = true});
   entered_.push_back(index);
   return recorded(index);
 }
@@ -180,18 +175,15 @@ std::string Tape<T>::origins(std::size_t index) const {
 }
 
 template <Real T>
-std::span<const std::uint32_t> Tape<T>::inputs(std::size_t index) const {
-  index -= nodes_[index].result;
-  const std::size_t begin = nodes_[index].first_input;
-  const std::size_t end = index + 1 < nodes_.size() ? nodes_[index + 1].first_input : inputs_.size();
-  return {inputs_.data() + begin, end - begin};
+Tape<T>* Tape<T>::common(std::string_view operation, std::span<const Variable<T>> operands) {
+  return common(operation, Pointers<T>(operands));
 }
 
 template <Real T>
-Tape<T>* Tape<T>::common(std::string_view operation, std::span<const Variable<T>> operands) {
+Tape<T>* Tape<T>::common(std::string_view operation, std::span<const Variable<T>* const> operands) {
   Tape* tape = nullptr;
   for (std::size_t i = 0; i < operands.size(); ++i) {
-    const Variable<T>& x = operands[i];
+    const Variable<T>& x = *operands[i];
     if (!x.value_) fail<TapeError>(operation, "argument ", i + 1, " is an empty variable");
     if (!x.recorded()) continue;
     if (!x.alive())
@@ -199,8 +191,8 @@ Tape<T>* Tape<T>::common(std::string_view operation, std::span<const Variable<T>
                       " belongs to a tape that has been cleared or is gone: ", Dims(x.value_->shape()));
     Tape* const its_tape = x.anchor_->tape;
     if (tape && tape != its_tape && tape->depth_ == its_tape->depth_)
-      fail<TapeError>(operation, "variables of two tapes cannot be mixed: ", Dims(operands[0].value_->shape()), " and ",
-                      Dims(x.value_->shape()));
+      fail<TapeError>(operation, "variables of two tapes cannot be mixed: ", Dims(operands[0]->value_->shape()),
+                      " and ", Dims(x.value_->shape()));
     if (!tape || its_tape->depth_ > tape->depth_) tape = its_tape;  // the innermost function takes the others as inputs
   }
   return tape;
@@ -213,29 +205,87 @@ void Tape<T>::check_operands(std::string_view operation, std::span<const Variabl
 
 template <Real T>
 Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>> inputs) {
+  return record(operation, Pointers<T>(inputs));
+}
+
+template <Real T>
+Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation,
+                            std::span<const Variable<T>* const> inputs) {
   Variable<T> result;
-  record(operation, inputs, std::span(&result, 1));
+  if (!record_at_once(operation, inputs, result)) record(operation, inputs, std::span(&result, 1));
   return result;
 }
 
 template <Real T>
 void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>> inputs,
                      std::span<Variable<T>> results) {
+  record(operation, Pointers<T>(inputs), results);
+}
+
+/// The usual case of a small operation, for which each nanosecond counts: elementwise, of values that are known, on one
+/// tape or none, and of one shape but for single numbers. Tells whether it is one.
+template <Real T>
+bool Tape<T>::record_at_once(const std::shared_ptr<const Primitive<T>>& operation,
+                             std::span<const Variable<T>* const> inputs, Variable<T>& result) {
+  const Loops<T>* const loops = operation->loops();
+  if (!loops || loops->arguments.size() != inputs.size()) return false;
+  const T* from[Loops<T>::most_arguments];
+  unsigned single = 0;
+  const Value<T>* shaped = nullptr;
+  Tape* tape = nullptr;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Variable<T>& x = *inputs[i];
+    if (!x.alive() || x.abstract_) return false;
+    if (x.anchor_ && tape && x.anchor_ != tape->anchor_) return false;
+    if (x.anchor_ && !tape) tape = x.anchor_->tape;
+    from[i] = x.value_.data();
+    if (x.value_.dimension() == 0)
+      single |= 1u << i;
+    else if (!shaped)
+      shaped = &x.value_;
+    else if (!x.value_.same_shape(*shaped))
+      return false;
+  }
+  if (tape && tape->stop_at_non_finite_) return false;
+  Value<T> value = shaped ? Value<T>::like(*shaped) : Value<T>::number(0);
+  if (const std::size_t n = value.size()) loops->forward(operation->self(), value.data(), from, single, n);
+  if (!tape || !tape->recording_) {
+    result = Variable<T>(std::move(value));
+    return true;
+  }
+  std::uint32_t indices[Loops<T>::most_arguments];
+  for (std::size_t i = 0; i < inputs.size(); ++i) indices[i] = tape->entered(*inputs[i]);
+  const auto index = tape->append({.operation = operation, .value = value, .loops = loops});
+  for (std::size_t i = 0; i < inputs.size(); ++i) tape->inputs_.push_back(indices[i]);
+  result = Variable<T>(std::move(value), tape->anchor_, tape->anchor_->life, index);
+  return true;
+}
+
+/// The index of an operand, which becomes a constant if it is a plain value.
+template <Real T>
+std::uint32_t Tape<T>::entered(const Variable<T>& x) {
+  if (x.anchor_ == anchor_) return x.index_;
+  return x.recorded() ? own(x).index_ : append({.value = x.value_, .constant = true});
+}
+
+template <Real T>
+void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>* const> inputs,
+                     std::span<Variable<T>> results) {
   Tape* tape = common(operation->name(), inputs);
   Few<Dims> shapes(inputs.size());
   Few<Operand<const T>> operands(inputs.size());
   bool abstract = false;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    operands[i] = operand(std::as_const(*inputs[i].value_));
+    operands[i] = operand(inputs[i]->value_);
     shapes[i] = operands[i].shape;
-    abstract |= inputs[i].abstract_ || (inputs[i].recorded() && inputs[i].anchor_ != tape->anchor_);
+    abstract |= inputs[i]->abstract_ || (inputs[i]->recorded() && inputs[i]->anchor_ != tape->anchor_);
   }
-  Few<std::shared_ptr<Array<T>>> values(results.size());
+  Few<Value<T>> values(results.size());
   Few<Operand<T>> ys(results.size());
   const auto make = [&](std::size_t k, const Shape& shape) {
     check_shape(operation->name(), shape);
-    values[k] = abstract ? std::make_shared<Array<T>>(without_elements<T>(shape)) : std::make_shared<Array<T>>(shape);
-    ys[k] = operand(*values[k]);
+    values[k] = abstract ? Value<T>::without_elements(shape) : Value<T>::uninitialised(shape);
+    ys[k] = values[k].elements();
   };
   if (results.size() == 1) {
     make(0, operation->shape(shapes));
@@ -246,7 +296,7 @@ void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::
   if (!abstract) results.size() == 1 ? operation->forward(ys[0], operands) : operation->forward(ys, operands);
   if (tape && tape->stop_at_non_finite_ && !abstract)
     for (std::size_t k = 0; k < results.size(); ++k)
-      require_finite<T>(operation->name(), "the result", operand(std::as_const(*values[k])), shapes);
+      require_finite<T>(operation->name(), "the result", operand(values[k]), shapes);
   if (!tape || !(tape->recording_ || abstract)) {
     for (std::size_t k = 0; k < results.size(); ++k)
       results[k] = Variable<T>(std::move(values[k]), nullptr, 0, 0, abstract);
@@ -254,12 +304,11 @@ void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::
   }
   // Plain values become constants here, after all that can fail; then the node's own inputs follow each other.
   Few<std::uint32_t> indices(inputs.size());
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    indices[i] = inputs[i].recorded() ? tape->own(inputs[i]).index_
-                                      : tape->append({.value = inputs[i].value_, .constant = true});
+  for (std::size_t i = 0; i < inputs.size(); ++i) indices[i] = tape->entered(*inputs[i]);
   for (std::uint32_t k = 0; k < results.size(); ++k) {
     const auto index = tape->append({.operation = operation,
                                      .value = std::move(values[k]),
+                                     .loops = operation->loops(),
                                      .result = k,
                                      .constant = !tape->recording_,
                                      .abstract = abstract});
@@ -316,16 +365,14 @@ Tape<T>::Scope::~Scope() {
 // ---- Variable: what it asks its tape ----
 
 template <Real T>
-void Variable<T>::check_alive() const {
+void Variable<T>::fail_dead() const {
   if (!value_) fail<TapeError>("variable", "it is empty: nothing has been assigned to it");
-  if (anchor_ && anchor_->life != life_)
-    fail<TapeError>("variable", "its tape has been cleared or is gone: ", Dims(value_->shape()));
+  fail<TapeError>("variable", "its tape has been cleared or is gone: ", Dims(value_->shape()));
 }
 
 template <Real T>
-void Variable<T>::check_value() const {
+void Variable<T>::fail_valueless() const {
   check_alive();
-  if (!abstract_) return;
   if (!anchor_) fail<TapeError>("variable", "only a run of the program knows the value: ", Dims(value_->shape()));
   fail<TapeError>("variable", "only a run of the program knows the value, which depends on ", tape().origins(index_),
                   ": ", Dims(value_->shape()));
@@ -334,7 +381,7 @@ void Variable<T>::check_value() const {
 template <Real T>
 T Variable<T>::item() const {
   if (size() != 1) fail<ShapeError>("item", "needs exactly one element: ", Dims(shape()));
-  return *value().data();
+  return *elements().data;
 }
 
 template <Real T>

@@ -23,7 +23,8 @@ namespace autodiff {
 template <Real T>
 struct Node {
   std::shared_ptr<const Primitive<T>> operation = nullptr;  // null: a variable or a constant
-  std::shared_ptr<Array<T>> value = nullptr;                // a shape alone where only a run knows more
+  Value<T> value = nullptr;                                 // a shape alone where only a run knows more
+  const Loops<T>* loops = nullptr;                          // of an elementwise operation
   std::uint32_t first_input = 0;  // of the tape's list of inputs; they end where those of the next node begin
   std::uint32_t scope = 0;
   std::uint32_t result = 0;  // its number among those of its operation
@@ -166,8 +167,12 @@ class Tape {
 
   /// Runs an operation, and records it if any input is recorded and the tape is not paused.
   static Variable<T> record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>> inputs);
+  static Variable<T> record(const std::shared_ptr<const Primitive<T>>& operation,
+                            std::span<const Variable<T>* const> inputs);
   /// The same for an operation of several results.
   static void record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>> inputs,
+                     std::span<Variable<T>> results);
+  static void record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>* const> inputs,
                      std::span<Variable<T>> results);
 
   /// The tape on which an operation of these is recorded: that of the innermost function among them, which takes the
@@ -178,7 +183,12 @@ class Tape {
   static void check_operands(std::string_view operation, std::span<const Variable<T>> operands);
 
   const Node<T>& node(std::size_t index) const { return nodes_[index]; }
-  std::span<const std::uint32_t> inputs(std::size_t index) const;
+  std::span<const std::uint32_t> inputs(std::size_t index) const {
+    index -= nodes_[index].result;
+    const std::size_t begin = nodes_[index].first_input;
+    const std::size_t end = index + 1 < nodes_.size() ? nodes_[index + 1].first_input : inputs_.size();
+    return {inputs_.data() + begin, end - begin};
+  }
   /// The variable of a node, and the same value off the tape.
   Variable<T> recorded(std::size_t index) const;
   Variable<T> plain(std::size_t index) const {
@@ -297,9 +307,13 @@ class Tape {
     if (!cell) fail<TapeError>("tape", "there is no cell to enter");
     return *cell;
   }
+  static Tape* common(std::string_view operation, std::span<const Variable<T>* const> operands);
+  static bool record_at_once(const std::shared_ptr<const Primitive<T>>& operation,
+                             std::span<const Variable<T>* const> inputs, Variable<T>& result);
   Variable<T> leaf(const Variable<T>& value, const std::string& name, bool constant, const Cells& cells = {});
   Cells cells_of(std::size_t index) const;
-  std::uint32_t append(Node<T> node);
+  std::uint32_t append(Node<T>&& node);
+  std::uint32_t entered(const Variable<T>& x);
   std::uint32_t open(std::string_view scope, std::string_view also);
   std::uint32_t gradient_scope(std::uint32_t scope);
   std::string scope_path(std::uint32_t scope, bool also = false) const;

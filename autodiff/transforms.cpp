@@ -13,17 +13,16 @@ template <Real T>
 Variable<T> seed(std::string_view caller, const Variable<T>& y) {
   if (y.size() != 1)
     fail<ShapeError>(caller, "y must have one element, or be given a cotangent by vjp: ", Dims(y.shape()));
-  return Variable<T>(Array<T>(xt::ones<T>(y.shape())));
+  auto ones = Value<T>::uninitialised(y.shape());
+  std::fill_n(ones.elements().data, y.size(), T(1));
+  return Variable<T>(std::move(ones));
 }
 
 /// The arrays of plain values that nobody else shares, without copying them.
 template <Real T>
 std::vector<Array<T>> arrays(std::vector<Variable<T>> variables) {
   std::vector<Array<T>> result;
-  for (auto& v : variables) {
-    Array<T>* mine = v.exclusive();
-    result.push_back(mine ? std::move(*mine) : v.value());
-  }
+  for (auto& v : variables) result.push_back(std::move(v).value());
   return result;
 }
 

@@ -11,6 +11,7 @@
 #include "array.hpp"
 #include "error.hpp"
 #include "primitive.hpp"
+#include "value.hpp"
 
 namespace autodiff {
 
@@ -53,7 +54,8 @@ class Variable {
   /// No value: everything but assignment throws TapeError.
   Variable() = default;
   /// A plain value, off any tape.
-  explicit Variable(Array<T> value) : value_(std::make_shared<Array<T>>(std::move(value))) {}
+  explicit Variable(Array<T> value) : value_(std::move(value)) {}
+  explicit Variable(Value<T> value) : value_(std::move(value)) {}
 
   /// The array. Throws TapeError when the variable is empty, its tape has been cleared or is gone, or only a run of a
   /// program knows the value: the error says which inputs and variables it depends on.
@@ -61,10 +63,9 @@ class Variable {
   /// Of a temporary: an array of its own, so that nothing refers to what is about to go.
   Array<T> value() && {
     check_value();
-    if (Array<T>* mine = exclusive()) return std::move(*mine);
-    return *value_;
+    return std::move(value_).take();
   }
-  const Shape& shape() const { return check_alive(), value_->shape(); }
+  const Shape& shape() const { return check_alive(), value_.shape(); }
   /// The length of an axis, from 0. Throws AxisError for one that the array does not have.
   std::size_t shape(std::size_t axis) const {
     const Shape& lengths = shape();
@@ -99,7 +100,12 @@ class Variable {
   Variable named(const std::string& name) &&;
 
   /// The array, to be changed in place: null unless it is a plain value that nobody else shares.
-  Array<T>* exclusive() { return !anchor_ && value_.use_count() == 1 ? value_.get() : nullptr; }
+  Array<T>* exclusive() { return is_exclusive() ? value_.get() : nullptr; }
+  bool is_exclusive() const { return value_ && !anchor_ && !value_.shared(); }
+  /// The elements where they are, which needs no array to be made: throws what value() throws. Those of an exclusive
+  /// one may be changed.
+  Operand<const T> elements() const { return check_value(), value_.elements(); }
+  Operand<T> exclusive_elements() { return value_.elements(); }
 
   /// The element at these indices as a variable, or for fewer indices than axes a part: see at(). x(i, j).
   template <std::integral... Indices>
@@ -116,13 +122,18 @@ class Variable {
 
  private:
   friend class Tape<T>;
-  Variable(std::shared_ptr<Array<T>> value, detail::Anchor<T>* anchor, std::uint64_t life, std::uint32_t index,
-           bool abstract = false)
+  Variable(Value<T> value, detail::Anchor<T>* anchor, std::uint64_t life, std::uint32_t index, bool abstract = false)
       : value_(std::move(value)), anchor_(anchor), life_(life), index_(index), abstract_(abstract) {}
-  void check_alive() const;
-  void check_value() const;
+  void check_alive() const {
+    if (!alive()) fail_dead();
+  }
+  void check_value() const {
+    if (abstract_ || !alive()) fail_valueless();
+  }
+  [[noreturn]] void fail_dead() const;
+  [[noreturn]] void fail_valueless() const;
 
-  std::shared_ptr<Array<T>> value_;
+  Value<T> value_;
   detail::Anchor<T>* anchor_ = nullptr;
   std::uint64_t life_ = 0;
   std::uint32_t index_ = 0;
@@ -195,7 +206,10 @@ decltype(auto) to_variable(A&& a) {
     else
       return Variable<T>();  // so that no other error follows
   } else {
-    return Variable<T>(to_array<T>(std::forward<A>(a)));
+    if constexpr (Number<A>)
+      return Variable<T>(Value<T>::number(static_cast<T>(a)));
+    else
+      return Variable<T>(to_array<T>(std::forward<A>(a)));
   }
 }
 

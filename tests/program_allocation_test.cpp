@@ -71,3 +71,19 @@ TEST_CASE("of large products, oneDNN takes a block a part and gives it back") {
   // dnnl_sgemm packs its operands into memory of its own at each call, and offers no way to hand it any.
   CHECK_LE(allocations_a_step(64, {784, 128, 10}, 1, "gradient-descent"), 5 * 4);
 }
+
+TEST_CASE("a tape that is cleared and recorded again has its memory already") {
+  ad::Tape<double> tape;
+  const auto step = [&] {
+    tape.clear();
+    const auto x = tape.variable(0.5);
+    auto y = x;
+    for (int k = 0; k < 500; ++k) y = tanh(y * x + 1);
+    return gradient(y, x)();
+  };
+  const double first = step();
+  step();
+  const std::size_t before = allocations();
+  CHECK_EQ(step(), first);
+  CHECK(allocations() - before < 30);  // the few of a sweep, whatever is recorded
+}

@@ -1,4 +1,5 @@
 // The tape: what is recorded, under which name, for how long; and the sweep over it.
+#include <cstring>
 #include <optional>
 
 #include "cases.hpp"
@@ -389,4 +390,71 @@ TEST_CASE("what users of NumPy write") {
   CHECK(tape.constant({{1.0}, {2.0}}).shape() == ad::Shape{2, 1});
   CHECK_THROWS_WITH_AS(tape.variable({{1, 2}, {3}}), "[tape] rows must have one length: 2 and 1", ad::ShapeError);
   CHECK_EQ(vjp(x * y, xt::xarray<double>{1, 1}, std::vector{x, y})[1](0), 1);
+}
+
+TEST_CASE_TEMPLATE("small operations go a shorter way than those of a tape that is watched, to the same bits", T, float,
+                   double) {
+  const auto run = [](bool watched, const Array<T>& a, const Array<T>& b) {
+    Tape<T> tape;
+    tape.stop_at_non_finite(watched);
+    const auto x = tape.variable(a), y = tape.variable(b);
+    auto z = x - 0.1 * y;
+    for (int k = 0; k < 3; ++k)
+      z = where(z < y, tanh(z + y) * 0.5 - x / (abs(y) + 2), maximum(-z, x * y)) + exp(-square(z));
+    const auto [dx, dy] = gradient(sum(z), x, y);
+    return std::vector<Array<T>>{z.value(), dx, dy};
+  };
+  const std::pair<Shape, Shape> shapes[] = {{{}, {}},         {{1}, {1}},
+                                            {{}, {3}},        {{3}, {}},
+                                            {{2, 3}, {2, 3}}, {{2, 3}, {3}},
+                                            {{1}, {5}},       {{16}, {16}},
+                                            {{64}, {64}},     {{65}, {65}},
+                                            {{65}, {}},       {{0}, {0}},
+                                            {{0}, {}},        {{1, 2, 1, 2, 1}, {1, 2, 1, 2, 1}}};
+  for (const auto& [a, b] : shapes) {
+    CAPTURE(ad::to_string(a));
+    CAPTURE(ad::to_string(b));
+    const auto x = ad::to_array<T>(sample(a, -1, 1)), y = ad::to_array<T>(sample(b, -1, 1, 2));
+    const auto once = run(false, x, y), watched = run(true, x, y);
+    for (std::size_t k = 0; k < once.size(); ++k) {
+      REQUIRE_EQ(once[k].shape(), watched[k].shape());
+      CHECK_EQ(std::memcmp(once[k].data(), watched[k].data(), once[k].size() * sizeof(T)), 0);
+    }
+  }
+}
+
+TEST_CASE("the array of a small value is made once for all that share it, and holds what is changed") {
+  Tape<double> tape;
+  const auto x = tape.variable(2);
+  const auto y = x * 3, same = y;
+  CHECK_EQ(&y.value(), &same.value());
+  CHECK_EQ(&tape.recorded(y.index()).value(), &y.value());
+  CHECK_EQ(y.value()(), 6);
+
+  ad::Variable<double> plain = ad::Variable<double>(Array<double>{1, 2}) + 1, other = plain;
+  CHECK_EQ(plain.exclusive(), nullptr);
+  plain += 1;
+  REQUIRE(plain.exclusive());
+  plain += 1;
+  plain.exclusive()->data()[0] = 7;
+  CHECK_EQ(is(plain.value(), {7, 5}), "");
+  CHECK_EQ(is((plain * 1).value(), {7, 5}), "");
+  CHECK_EQ(is(std::move(plain).value(), {7, 5}), "");
+  CHECK_EQ(is(other.value(), {2, 3}), "");
+}
+
+TEST_CASE("slopes of many steps on one tape, each of a variable at its beginning and of what lies between") {
+  Tape<double> tape;
+  const auto w = tape.variable({3, 4});
+  auto sum_of_all = sum(w);
+  for (int k = 0; k < 200; ++k) {
+    const auto middle = w * k, first = middle(0), unused = exp(w), loss = square(first - middle(1)) + sum(unused * 0);
+    sum_of_all = sum_of_all + loss;
+    const auto [dw, dm, df] = gradient(loss, w, middle, first);
+    CHECK_EQ(is(dw, {-2. * k * k, 2. * k * k}), "");
+    CHECK_EQ(is(dm, {-2. * k, 2. * k}), "");
+    CHECK_EQ(df(), -2. * k);
+  }
+  const double squares = 199. * 200 * 399 / 6;
+  CHECK_EQ(is(gradient(sum_of_all, w), {1 - 2 * squares, 1 + 2 * squares}), "");
 }

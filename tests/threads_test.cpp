@@ -228,3 +228,32 @@ TEST_CASE("a variable may be asked whether it is alive while its tape goes, in a
     CHECK_FALSE(x.alive());
   }
 }
+
+TEST_CASE("small plain values are read, and become arrays, in several threads at once") {
+  for (int turn = 0; turn < 50; ++turn) {
+    const auto shared = Variable<double>(Array<double>{1, 2}) * 2;
+    std::vector<const Array<double>*> seen(count);
+    std::vector<double> slopes(count);
+    at_once([&](int i) {
+      Tape<double> tape;
+      const auto x = tape.variable(Array<double>{1, 1});
+      slopes[i] = ad::gradient(ad::sum(x * shared * x), x)(1);
+      seen[i] = &shared.value();
+    });
+    for (int i = 0; i < count; ++i) {
+      CHECK_EQ(slopes[i], 8);
+      CHECK_EQ(seen[i], seen[0]);
+    }
+  }
+}
+
+TEST_CASE("what one thread records, another may end") {
+  std::vector<Variable<double>> values;
+  for (int turn = 0; turn < 3; ++turn) {
+    std::thread([&] {
+      for (int i = 0; i < 3000; ++i) values.push_back(Variable<double>(Array<double>(double(i))) + 1);
+    }).join();
+    for (int i = 0; i < 3000; ++i) REQUIRE_EQ(values[i].item(), i + 1);
+    values.clear();
+  }
+}

@@ -80,7 +80,7 @@ class Painter {
     add_edges();
     const auto& node = tape_.node(loss_);
     picture_.title = labels_(loss_);
-    if (has_elements(*node.value)) picture_.title += " = " + number(double(*node.value->data()));
+    if (has_elements(node.value)) picture_.title += " = " + number(double(*node.value->data()));
     for (const auto& n : picture_.nodes)
       if (n.gradient > picture_.largest) picture_.largest = n.gradient;
     return std::move(picture_);
@@ -195,7 +195,7 @@ class Painter {
     shown.name = labels_(i);
     shown.operation += its.operation ? std::string(its.operation->name()) : its.constant ? "constant" : "variable";
     for (auto j : tape_.inputs(i))
-      if (its.operation && inlined_[j] && has_elements(*node(j).value))
+      if (its.operation && inlined_[j] && has_elements(node(j).value))
         shown.numbers += " " + number(double(*node(j).value->data()));
     shown.shape = to_string(Dims(its.value->shape()));
     shown.cost = cost_of(tape_.name(i), false);

@@ -32,6 +32,7 @@ void block_loop(F f, typename L::value_type* y, const typename L::value_type* co
   alignas(64) T repeated[N][L::size];
   const T* from[N];
   std::size_t step[N];
+  if (n == 1) single = 0;  // nothing is repeated
   for (std::size_t i = 0; i < N; ++i) {
     from[i] = x[i], step[i] = 1;
     if (!(single >> i & 1)) continue;

@@ -44,6 +44,7 @@ struct Lanes {
   /// Loads the first `n` < size elements, n > 0; the other lanes repeat the first, so that no lane meets a value
   /// that is not in the data.
   static Lanes load_part(const T* from, std::size_t n) {
+    if (n == 1) return B(*from);
 #ifdef __AVX512F__
     if constexpr (sizeof(B) == 64 && std::is_same_v<T, float>)
       return B(_mm512_mask_loadu_ps(_mm512_set1_ps(*from), __mmask16((1u << n) - 1), from));
@@ -61,6 +62,7 @@ struct Lanes {
   }
   /// Stores the first `n` < size lanes.
   void store_part(T* to, std::size_t n) const {
+    if (n == 1) return void(*to = v.get(0));
 #ifdef __AVX512F__
     if constexpr (sizeof(B) == 64 && std::is_same_v<T, float>)
       return _mm512_mask_storeu_ps(to, __mmask16((1u << n) - 1), v);

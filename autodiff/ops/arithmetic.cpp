@@ -68,11 +68,12 @@ AUTODIFF_DERIVED(double)
 
 template <Real T>
 Variable<T>& accumulate(Variable<T>& a, const Variable<T>& b) {
-  Array<T>* mine = a.exclusive();
-  if (!mine || b.recorded() || !std::ranges::equal(a.shape(), b.shape())) return a = a + b;
-  const T* from[] = {mine->data(), b.value().data()};
+  if (!a.is_exclusive() || b.recorded() || !std::ranges::equal(a.shape(), b.shape())) return a = a + b;
+  const Operand<const T> more = b.elements();  // throws where there are none
+  const Operand<T> mine = a.exclusive_elements();
+  const T* from[] = {mine.data, more.data};
   const auto add = primitive<Add, T>(Add{});
-  add->block()(add->self(), mine->data(), from, 0, mine->size());
+  add->block()(add->self(), mine.data, from, 0, a.size());
   return a;
 }
 template Variable<float>& accumulate(Variable<float>&, const Variable<float>&);

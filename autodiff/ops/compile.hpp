@@ -7,7 +7,7 @@
 namespace autodiff {
 
 template <class Op, Real T>
-typename ResultOf<Op, T>::type listed(const Op& op, std::span<const Variable<T>> inputs) {
+typename ResultOf<Op, T>::type listed(const Op& op, std::span<const Variable<T>* const> inputs) {
   if constexpr (requires { Op::results; }) {
     std::array<Variable<T>, Op::results> results;
     Tape<T>::record(primitive<Op, T>(op), inputs, results);
@@ -17,9 +17,9 @@ typename ResultOf<Op, T>::type listed(const Op& op, std::span<const Variable<T>>
   }
 }
 
-#define AUTODIFF_COMPILE(Op)                                                                       \
-  template typename ResultOf<Op, float>::type listed(const Op&, std::span<const Variable<float>>); \
-  template typename ResultOf<Op, double>::type listed(const Op&, std::span<const Variable<double>>);
+#define AUTODIFF_COMPILE(Op)                                                                              \
+  template typename ResultOf<Op, float>::type listed(const Op&, std::span<const Variable<float>* const>); \
+  template typename ResultOf<Op, double>::type listed(const Op&, std::span<const Variable<double>* const>);
 
 /// The public function of an operation without parameters.
 #define AUTODIFF_FUNCTION(function, Op)                      \

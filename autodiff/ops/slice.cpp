@@ -9,25 +9,26 @@ namespace autodiff {
 std::optional<View> Slice::view(const View& x) const {
   if (ranges.size() > x.shape.size())
     fail<AxisError>(name, ranges.size(), " ranges for ", x.shape.size(), " axes: ", Dims(x.shape));
-  View y = x;
-  for (std::size_t i = 0; i < ranges.size(); ++i) {
-    const auto [start, stop, step] = ranges[i];
-    if (step == 0) fail<ValueError>(name, "the step of axis ", i, " is zero: ", Dims(x.shape));
-    const auto length = static_cast<std::ptrdiff_t>(x.shape[i]);
-    const std::ptrdiff_t low = step > 0 ? 0 : -1, high = step > 0 ? length : length - 1;  // as PySlice_AdjustIndices
-    const auto bound = [&](std::ptrdiff_t b) { return std::clamp(b < 0 ? b + length : b, low, high); };
-    const std::ptrdiff_t first = start ? bound(*start) : (step > 0 ? low : high);
-    const std::ptrdiff_t end = stop ? bound(*stop) : (step > 0 ? high : low);
-    const std::ptrdiff_t reach = step > 0 ? end - first : first - end, stride = step > 0 ? step : -step;
-    y.shape[i] = reach > 0 ? static_cast<std::size_t>(1 + (reach - 1) / stride) : 0;
-    if (y.shape[i]) y.offset += first * x.strides[i];
-    y.strides[i] = step * x.strides[i];
+  View y{{}, {}, x.offset};
+  for (std::size_t i = 0; i < x.shape.size(); ++i) {
+    std::size_t elements = x.shape[i];
+    std::ptrdiff_t stride = x.strides[i];
+    if (i < ranges.size()) {
+      const auto [start, stop, step] = ranges[i];
+      if (step == 0) fail<ValueError>(name, "the step of axis ", i, " is zero: ", Dims(x.shape));
+      const auto length = static_cast<std::ptrdiff_t>(x.shape[i]);
+      const std::ptrdiff_t low = step > 0 ? 0 : -1, high = step > 0 ? length : length - 1;  // as PySlice_AdjustIndices
+      const auto bound = [&](std::ptrdiff_t b) { return std::clamp(b < 0 ? b + length : b, low, high); };
+      const std::ptrdiff_t first = start ? bound(*start) : (step > 0 ? low : high);
+      const std::ptrdiff_t end = stop ? bound(*stop) : (step > 0 ? high : low);
+      const std::ptrdiff_t reach = step > 0 ? end - first : first - end, size = step > 0 ? step : -step;
+      elements = reach > 0 ? static_cast<std::size_t>(1 + (reach - 1) / size) : 0;
+      if (elements) y.offset += first * stride;
+      stride *= step;
+    }
+    if (!(dropped >> i & 1)) y.shape.push_back(elements), y.strides.push_back(stride);
   }
-  if (dropped == 0) return y;
-  View rest{{}, {}, y.offset};
-  for (std::size_t i = 0; i < y.shape.size(); ++i)
-    if (!(dropped >> i & 1)) rest.shape.push_back(y.shape[i]), rest.strides.push_back(y.strides[i]);
-  return rest;
+  return y;
 }
 template <int I, class V>
 CotangentLike<V> Slice::vjp(const V& ct, const V&, const V& x) const {

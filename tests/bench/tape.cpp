@@ -50,8 +50,34 @@ void sweep(benchmark::State& state) {
       double(operations), benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
+/// Recording and sweeping on a tape that is cleared before.
+void again(benchmark::State& state) {
+  const auto operations = state.range(0);
+  ad::Tape<float> tape;
+  for (auto _ : state) {
+    tape.clear();
+    const auto x = tape.variable(0.5f);
+    benchmark::DoNotOptimize(ad::gradient(chain(x, operations), x));
+  }
+  state.counters["seconds_an_operation"] = benchmark::Counter(
+      double(operations), benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+}
+
+/// So many steps on one tape, which keeps them all: of one variable, with a hundred operations each.
+void steps(benchmark::State& state) {
+  for (auto _ : state) {
+    ad::Tape<float> tape;
+    const auto x = tape.variable(0.5f);
+    for (std::int64_t k = 0; k < state.range(0); ++k) benchmark::DoNotOptimize(ad::gradient(chain(x, 100), x));
+  }
+  state.counters["seconds_a_step"] = benchmark::Counter(
+      double(state.range(0)), benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+}
+
 BENCHMARK(record)->RangeMultiplier(10)->Range(1000, 1000000)->Unit(benchmark::kMillisecond);
 BENCHMARK(sweep)->RangeMultiplier(10)->Range(1000, 1000000)->Unit(benchmark::kMillisecond);
+BENCHMARK(again)->RangeMultiplier(10)->Range(1000, 100000)->Unit(benchmark::kMillisecond);
+BENCHMARK(steps)->Arg(100)->Arg(2000)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 

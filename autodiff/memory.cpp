@@ -1,0 +1,133 @@
+#include "memory.hpp"
+
+#include <mutex>
+#include <utility>
+
+namespace autodiff::detail {
+
+namespace {
+
+// Sanitizers look for memory that is used after it was given back.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool pooled = false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+constexpr bool pooled = false;
+#else
+constexpr bool pooled = true;
+#endif
+#else
+constexpr bool pooled = true;
+#endif
+
+constexpr std::size_t grain = 32, most = 1024, sizes = most / grain, slab = 1 << 16;
+constexpr std::size_t batch = 256;  // blocks that change hands between threads at once, 64 kB on average
+
+struct Block {
+  Block *next, *next_batch;
+};
+struct List {
+  Block* first = nullptr;
+  std::size_t count = 0;
+
+  void push(Block* block) { block->next = first, first = block, ++count; }
+  Block* pop() { return --count, std::exchange(first, first->next); }
+};
+
+/// What a thread keeps of one size: a list in use and a full or an empty one, so that a thread that takes and gives at
+/// the edge of a batch does not hand it to and fro; and memory that was never used.
+struct Kept {
+  List list, spare;
+  char *fresh = nullptr, *end = nullptr;
+};
+constinit thread_local Kept kept[sizes];
+constinit thread_local bool entered = false;
+
+/// Batches that threads have left over, or left when they ended. Never freed: values may outlive everything. Whoever
+/// finds it locked does without: after fork() it may stay so.
+struct Shared {
+  std::mutex mutex;
+  Block* batches[sizes] = {};
+  static Shared& all() {
+    static auto* shared = new Shared;
+    return *shared;
+  }
+};
+
+bool hand_over(std::size_t size, List& list) {
+  if (!list.first) return true;
+  auto& shared = Shared::all();
+  const std::unique_lock lock(shared.mutex, std::try_to_lock);
+  if (!lock) return false;
+  list.first->next_batch = std::exchange(shared.batches[size], list.first);
+  list = {};
+  return true;
+}
+
+/// Counted again as it is taken: a thread that ended may have left less than a batch.
+bool take_over(std::size_t size, List& list) {
+  auto& shared = Shared::all();
+  const std::unique_lock lock(shared.mutex, std::try_to_lock);
+  if (!lock || !shared.batches[size]) return false;
+  list.first = std::exchange(shared.batches[size], shared.batches[size]->next_batch);
+  for (Block* block = list.first; block; block = block->next) ++list.count;
+  return true;
+}
+
+/// A thread that ends leaves what it keeps to others.
+struct Leaving {
+  ~Leaving() {
+    for (std::size_t size = 0; size < sizes; ++size) {
+      Kept& mine = kept[size];
+      for (; mine.fresh != mine.end; mine.fresh += (size + 1) * grain)
+        mine.list.push(reinterpret_cast<Block*>(mine.fresh));
+      hand_over(size, mine.list), hand_over(size, mine.spare);
+    }
+  }
+};
+void enter_thread() {
+  static thread_local Leaving leaving;
+  static_cast<void>(leaving);
+  entered = true;
+}
+
+[[gnu::noinline]] void* take_new(std::size_t size) {
+  if (!entered) enter_thread();
+  Kept& mine = kept[size];
+  if (mine.spare.first) {
+    std::swap(mine.list, mine.spare);
+    return mine.list.pop();
+  }
+  if (take_over(size, mine.list)) return mine.list.pop();
+  const std::size_t bytes = (size + 1) * grain;
+  mine.fresh = static_cast<char*>(::operator new(slab / bytes * bytes));
+  mine.end = mine.fresh + slab / bytes * bytes;
+  return std::exchange(mine.fresh, mine.fresh + bytes);
+}
+
+[[gnu::noinline]] void make_room(std::size_t size) {
+  if (!entered) enter_thread();
+  Kept& mine = kept[size];
+  if (mine.list.count >= batch && hand_over(size, mine.spare)) mine.spare = std::exchange(mine.list, {});
+}
+
+}  // namespace
+
+void* take_memory(std::size_t bytes) {
+  if (!pooled || bytes > most) return ::operator new(bytes);
+  const std::size_t size = (bytes - (bytes != 0)) / grain;
+  Kept& mine = kept[size];
+  if (mine.list.first) return mine.list.pop();
+  if (mine.fresh != mine.end) return std::exchange(mine.fresh, mine.fresh + (size + 1) * grain);
+  return take_new(size);
+}
+
+void give_memory(void* memory, std::size_t bytes) noexcept {
+  if (!pooled || bytes > most) return ::operator delete(memory);
+  const std::size_t size = (bytes - (bytes != 0)) / grain;
+  Kept& mine = kept[size];
+  if (mine.list.count >= batch || !entered) make_room(size);
+  mine.list.push(static_cast<Block*>(memory));
+}
+
+}  // namespace autodiff::detail
