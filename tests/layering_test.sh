@@ -53,7 +53,7 @@ forbid "kernels include nothing of the project but kernels" "${include}(\".*/|<a
 forbid "only array.hpp includes xtensor" "${include}[\"<]xt(ensor|l)?[/.]" '^autodiff/array.hpp:' \
   $(find autodiff nn examples -name '*.[hc]pp')
 # The stages of a program, each of which includes nothing of a later one; program.hpp is what users see of them all.
-stages='recording|options|report graph space|passes|pass_[a-z]+ schedule arena|buffers block_code|plan copies|recompute compiled run_blocks|executor'
+stages='recording|options|report|interned graph space|passes|pass_[a-z]+ schedule arena|buffers block_code|plan copies|recompute compiled run_blocks|executor'
 earlier=
 for stage in $stages; do
   earlier="${earlier:+$earlier|}$stage"

@@ -22,9 +22,9 @@ std::size_t Interned::Hash::operator()(const View& view) const {
   return h;
 }
 
-bool Interned::Equal::operator()(Dims a, Dims b) const { return std::ranges::equal(a, b); }
+bool Interned::Same::operator()(Dims a, Dims b) const { return std::ranges::equal(a, b); }
 
-bool Interned::Equal::operator()(const View& a, const View& b) const {
+bool Interned::Same::operator()(const View& a, const View& b) const {
   return a.offset == b.offset && std::ranges::equal(a.shape, b.shape) && std::ranges::equal(a.strides, b.strides);
 }
 

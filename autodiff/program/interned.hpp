@@ -24,17 +24,17 @@ class Interned {
     std::size_t operator()(const View& view) const;
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
   };
-  struct Equal {
+  struct Same {
     using is_transparent = void;
     bool operator()(Dims a, Dims b) const;
     bool operator()(const View& a, const View& b) const;
     bool operator()(std::string_view a, std::string_view b) const { return a == b; }
   };
 
-  std::unordered_map<Shape, View, Hash, Equal> dense_;
-  std::unordered_set<View, Hash, Equal> others_;
+  std::unordered_map<Shape, View, Hash, Same> dense_;
+  std::unordered_set<View, Hash, Same> others_;
   const View* last_dense_ = nullptr;  // most nodes are laid out as the one before
-  std::unordered_set<std::string, Hash, Equal> names_;
+  std::unordered_set<std::string, Hash, Same> names_;
   std::string_view last_name_;
 };
 

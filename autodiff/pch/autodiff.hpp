@@ -1,0 +1,2 @@
+// What most files of the library include, parsed once where meson is told so (-Db_pch=true).
+#include "../autodiff.hpp"
