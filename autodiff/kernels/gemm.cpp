@@ -3,16 +3,14 @@
 #include <dnnl.h>
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cstdlib>
 #include <type_traits>
-#include <utility>
 
 #include "one_thread.hpp"
 #include "packed.hpp"
 #include "threads.hpp"
 #include "tiles.hpp"
+#include "vectors.hpp"
 
 // Eigen's templates are compiled for this machine here: another name keeps the linker from mixing them with those of a
 // user who compiles Eigen otherwise.
@@ -34,7 +32,7 @@ template <class T>
   }
 }
 
-// Larger ones, each on one thread.
+// What libraries compute, on one thread.
 
 void multiply(const Product<float>& p) {
   const OneThread guard;
@@ -69,43 +67,24 @@ void multiply(const Product<double>& p) {
 
 constexpr std::size_t least_work = 1 << 18;  // a part, in multiplications
 
-// C in parts of so many rows or columns.
-struct Parts {
-  bool columns;
-  std::size_t step, count;
-};
-
-// They depend on the shape alone: in what order a library adds up depends on the shape that it is given, and so the
-// bits would depend on who computes what. Every part copies operands into the library's layout again, hence few parts,
-// along the side that spares the larger copy: oneDNN always copies a transposed B, a plain one only where its rows are
-// whole pages apart. It works in strips of 8 rows and 48 columns with AVX-512, and a part has whole ones. For tiles all
-// parts are alike.
-template <class T>
-Parts parts(const Product<T>& p, bool in_tiles) {
-  struct Side {
-    std::size_t granule, shortest, longest;
-  };
-  const bool far_rows = !p.transpose_a && p.ldb % 1024 == 0;
-  const bool columns = !in_tiles && (p.transpose_b ? p.n >= 64 && p.n >= p.m / 4 : p.n > (far_rows ? 2 : 4) * p.m);
-  const Side side = in_tiles        ? Side{8, 16, 16}
-                    : !columns      ? Side{8, p.transpose_b ? 128u : 16u, 384}
-                    : p.transpose_b ? Side{16, 32, 384}
-                                    : Side{48, 48, 384};
-  const std::size_t length = columns ? p.n : p.m;
-  const std::size_t most = std::min(length / side.shortest, std::max<std::size_t>(2, length / side.longest));
-  const std::size_t wanted = std::bit_floor(std::clamp<std::size_t>(most, 1, p.work() / least_work));
-  const std::size_t granules = (length + side.granule - 1) / side.granule;
-  const std::size_t step = (granules + wanted - 1) / wanted * side.granule;
-  return {columns, step, (length + step - 1) / step};
+// C in parts of so many rows or columns, whole strips of a library. They depend on the shape alone: in what order a
+// library adds up depends on the shape that it is given, and so the bits would depend on who computes what.
+template <class T, class F>
+void in_parts(const Product<T>& p, F multiply) {
+  constexpr std::size_t most = 16, strip = 48;
+  const bool columns = p.n > p.m;
+  const std::size_t strips = ((columns ? p.n : p.m) + strip - 1) / strip;
+  const std::size_t wanted = std::clamp<std::size_t>(p.work() / least_work, 1, std::min(strips, most));
+  const std::size_t step = (strips + wanted - 1) / wanted * strip;
+  parallel_for((strips * strip + step - 1) / step,
+               [&](std::size_t i) { multiply(columns ? p.columns(i * step, step) : p.rows(i * step, step)); });
 }
 
+// Where a library is ahead: few terms, so that most of the work is to write C, and few rows, which read B once.
 template <class T>
-[[gnu::noinline]] void multiply_parts(const Product<T>& p, bool in_tiles) {
-  const Parts split = parts(p, in_tiles);
-  parallel_for(split.count, [&](std::size_t i) {
-    const auto part = split.columns ? p.columns(i * split.step, split.step) : p.rows(i * split.step, split.step);
-    in_tiles ? multiply_tiles(part) : multiply(part);
-  });
+bool fits_library(const Product<T>& p) {
+  constexpr std::size_t few_terms = 16, few_rows = 8;
+  return p.k <= few_terms || (p.m > 1 && p.m < few_rows && !p.transpose_b);
 }
 
 }  // namespace
@@ -116,12 +95,12 @@ void gemm(bool transpose_a, bool transpose_b, std::size_t m, std::size_t n, std:
   if (m == 0 || n == 0) return;
   const Product<T> p{transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc};
   if (k == 0 || alpha == 0) return scale(p);
-  const bool in_tiles = fits_tiles(p);
-  static const bool use = std::getenv("PACKED");
-  static const bool all = std::getenv("PACKALL");
-  if (all || (use && !in_tiles)) return multiply_packed(p);
-  if (p.work() >= 2 * least_work) return multiply_parts(p, in_tiles);
-  in_tiles ? multiply_tiles(p) : multiply(p);
+  if (fits_tiles(p)) {
+    if (p.work() < 2 * least_work) return multiply_tiles(p);
+    return in_parts(p, [](const Product<T>& part) { multiply_tiles(part); });
+  }
+  if (fits_library(p)) return in_parts(p, [](const Product<T>& part) { multiply(part); });
+  if (!multiply_vectors(p)) multiply_packed(p);
 }
 
 template <class T>

@@ -1,7 +1,8 @@
 #include "packed.hpp"
 
-#include <cmath>
-#include <cstdlib>
+#include <unistd.h>
+
+#include <limits>
 
 #include "scratch.hpp"
 #include "threads.hpp"
@@ -10,46 +11,64 @@
 namespace autodiff::kernels {
 namespace {
 
-long tune(const char* name, long otherwise) { const char* t = std::getenv(name); return t ? atol(t) : otherwise; }
-const std::size_t deepest = tune("DEEP", 320);      // terms of a block: a panel of b stays in the first cache
-const std::size_t block_rows = tune("ROWS", 256);   // of a, which stay in the second one
-const std::size_t pack_a_panels = tune("PA", 4), pack_b_tiles = tune("PB", 3);
+// Copies pay where they are read as often as that, in panels and tiles.
+constexpr std::size_t readers_of_a = 7, readers_of_b = 7;
+constexpr std::size_t group = 2;  // panels that are copied at once, since they share the pages of stored rows
 
-// Where whole rows lie pages apart they meet in the same few places of the first cache.
-template <class T>
-bool far_apart(std::size_t distance) {
-  return distance * sizeof(T) % 1024 == 0;
+/// Every element of c is the sum of these pieces of its terms, in tiles of at most so many rows. Only what depends on
+/// the shape of the whole product may be said here.
+struct Order {
+  Pieces depths;
+  std::size_t most;
+  template <class T>
+  explicit Order(const Product<T>& p) : depths(p.k, 512), most(most_rows<T>(p.n)) {}
+};
+
+std::size_t second_cache() {
+  static const long found = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  return static_cast<std::size_t>(std::clamp(found, 1l << 18, 1l << 22));
 }
 
 template <class T>
-void multiply_part(const Product<T>& p, std::size_t most) {
+void multiply_panels(const Product<T>& columns, RowsOfA rows, std::size_t most, const T* packed) {
+  constexpr std::size_t width = tile_columns<T>;
+  for (std::size_t j = 0; j < columns.n; j += width) {
+    Product<T> panel = columns.columns(j, width);
+    if (packed) panel.b = packed + j * panel.k, panel.ldb = width;
+    multiply_panel(panel, rows, most);
+  }
+}
+
+// Blocks of rows of a stay in the second cache, panels of b in the first one as far as they fit.
+template <class T>
+void multiply_part(const Product<T>& p, const Order& order) {
   constexpr std::size_t width = tile_columns<T>;
   static thread_local Scratch<T> memory;
-  const Pieces depths(p.k, deepest);
-  const std::size_t depth = (p.k + depths.count - 1) / depths.count, tiles = (p.m + most - 1) / most;
-  const std::size_t rows = (block_rows + most - 1) / most;
-  const std::size_t panels = (p.n + width - 1) / width;
-  const bool packs_a = panels >= pack_a_panels || (far_apart<T>(p.lda) && (panels > 1 || !p.transpose_a)), packs_b = p.transpose_b || tiles >= pack_b_tiles;
-  T* const to_b = memory.get(depth * width + (packs_a ? rows * most * depth : 0) + width);
-  T* const to_a = to_b + depth * width;
-  const Pieces all(p.m, most);
+  const Pieces &depths = order.depths, tiles(p.m, order.most);
+  const std::size_t depth = (p.k + depths.count - 1) / depths.count, panels = (p.n + width - 1) / width;
+  const std::size_t block =
+      std::clamp<std::size_t>(second_cache() / 2 / (depth * sizeof(T)), order.most, 512) / order.most;
+  // Stored rows that lie pages apart meet in the same few places of the first cache.
+  const bool far = p.lda * sizeof(T) % 4096 == 0 && (panels > 1 || !p.transpose_a);
+  const bool wide = p.transpose_a && p.lda * sizeof(T) >= 4096 && p.k >= 256;
+  const bool packs_a = panels >= readers_of_a || far || wide, packs_b = p.transpose_b || tiles.count >= readers_of_b;
+  const std::size_t room = depth * width * group, slack = NativeLanes<T>::size;
+  T* const to_b = memory.get(room + slack + (packs_a ? std::min(block, tiles.count) * order.most * depth : 0));
+  T* const to_a = to_b + room;
   for (std::size_t d = 0; d < depths.count; ++d) {
     const Product<T> slab = p.terms(depths.begin(d), depths.begin(d + 1) - depths.begin(d));
-    for (std::size_t t = 0; t < tiles; t += rows) {
-      const std::size_t begin = all.begin(t), end = all.begin(std::min(t + rows, tiles));
-      Product<T> block = slab.rows(begin, end - begin);
+    for (std::size_t t = 0; t < tiles.count; t += block) {
+      const std::size_t top = tiles.begin(t), end = tiles.begin(std::min(t + block, tiles.count));
+      Product<T> rows = slab.rows(top, end - top);
       RowsOfA stored = p.transpose_a ? RowsOfA::transposed : RowsOfA::stored;
       if (packs_a) {
-        pack_a(block, most, to_a);
-        block.a = to_a, stored = RowsOfA::packed;
+        pack_a(rows, order.most, to_a);
+        rows.a = to_a, stored = RowsOfA::packed;
       }
-      for (std::size_t j = 0; j < p.n; j += width) {
-        Product<T> panel = block.columns(j, width);
-        if (packs_b) {
-          pack_b(panel, to_b);
-          panel.b = to_b, panel.ldb = width;
-        }
-        multiply_panel(panel, stored, most);
+      for (std::size_t j = 0; j < p.n; j += group * width) {
+        const Product<T> columns = rows.columns(j, group * width);
+        if (packs_b) pack_b(columns, to_b);
+        multiply_panels(columns, stored, order.most, packs_b ? to_b : nullptr);
       }
     }
   }
@@ -59,20 +78,19 @@ struct Grid {
   std::size_t rows, columns;
 };
 
-// Each part packs its rows and columns: what makes the longest path of copies and tiles shortest.
+// Each part copies its rows and columns: the grid whose longest path of copies and tiles is the shortest.
 template <class T>
-Grid grid(const Product<T>& p, std::size_t tiles, std::size_t panels) {
-  constexpr std::size_t least_work = 1 << 18;
-  const std::size_t threads = std::min<std::size_t>(kernels::threads(), p.work() / least_work);
-  if (threads <= 1) return {1, 1};
+Grid grid(const Product<T>& p, std::size_t tiles, std::size_t panels, std::size_t most) {
+  constexpr std::size_t least_work = 1 << 18;  // a part, in multiplications
+  const std::size_t team = std::min<std::size_t>(threads(), p.work() / least_work);
   Grid best{1, 1};
-  double least = INFINITY;
-  for (std::size_t r = 1; r <= std::min(threads, tiles); ++r)
-    for (std::size_t c = 1; c <= std::min((threads + r - 1) / r, panels); ++c) {
-      const double turns = double((r * c + threads - 1) / threads);
-      const double m = double((tiles + r - 1) / r) * double(most_rows<T>(p.n)), n = double((panels + c - 1) / c) * tile_columns<T>;
-      const double cost = turns * (m * n / 16 + 0.5 * m + (p.transpose_b ? 0.5 : 0.15) * n);
-      if (cost < least) least = cost, best = {r, c};
+  double least = std::numeric_limits<double>::infinity();
+  for (std::size_t r = 1; r <= std::min(team, tiles); ++r)
+    for (std::size_t c = 1; c <= std::min((team + r - 1) / r, panels); ++c) {
+      const auto turns = double((r * c + team - 1) / team);
+      const auto m = double((tiles + r - 1) / r * most), n = double((panels + c - 1) / c * tile_columns<T>);
+      const double copies = 0.5 * m + (p.transpose_b ? 0.5 : 0.25) * n, products = m * n / NativeLanes<T>::size;
+      if (turns * (products + copies) < least) least = turns * (products + copies), best = {r, c};
     }
   return best;
 }
@@ -82,15 +100,17 @@ Grid grid(const Product<T>& p, std::size_t tiles, std::size_t panels) {
 template <class T>
 void multiply_packed(const Product<T>& p) {
   constexpr std::size_t width = tile_columns<T>;
-  const std::size_t most = most_rows<T>(p.n);
-  const Pieces tiles(p.m, most);
+  const Order order(p);
+  const Pieces tiles(p.m, order.most);
   const std::size_t panels = (p.n + width - 1) / width;
-  const Grid split = grid(p, tiles.count, panels);
+  const Grid split = grid(p, tiles.count, panels, order.most);
   parallel_for(split.rows * split.columns, [&](std::size_t i) {
+    const auto cut = [](std::size_t n, std::size_t count, std::size_t which) { return which * n / count; };
     const std::size_t r = i / split.columns, c = i % split.columns;
-    const std::size_t top = tiles.begin(r * tiles.count / split.rows), end = tiles.begin((r + 1) * tiles.count / split.rows);
-    const std::size_t left = c * panels / split.columns * width, right = (c + 1) * panels / split.columns * width;
-    multiply_part(p.rows(top, end - top).columns(left, right - left), most);
+    const std::size_t top = tiles.begin(cut(tiles.count, split.rows, r)), left = cut(panels, split.columns, c) * width,
+                      bottom = tiles.begin(cut(tiles.count, split.rows, r + 1)),
+                      right = cut(panels, split.columns, c + 1) * width;
+    multiply_part(p.rows(top, bottom - top).columns(left, right - left), order);
   });
 }
 

@@ -40,6 +40,7 @@ void multiply_tile(const Product<T>& p, std::size_t first, FirstLanes<NativeLane
       for (std::size_t v = 0; v < V; ++v) total[r][v] = xsimd::fma(element, row[v], total[r][v]);
     }
   };
+  if (p.k >= 64) each([&](std::size_t r, std::size_t v) { __builtin_prefetch(c + r * p.ldc + v * L::size, 1); });
   B total[sums][R][V];
   each([&](std::size_t r, std::size_t v) { total[0][r][v] = B(T(0)); });
   std::size_t i = 0;
@@ -79,14 +80,14 @@ void multiply_panel(const Product<T>& p, std::size_t most) {
   const FirstLanes<L> last(ragged ? p.n - (V - 1) * L::size : 0);
   if (p.m <= most && rows_of_a != RowsOfA::packed) return tile[p.m - 1](p, 0, last);
   std::size_t i = 0;
+  Product<T> rest = p;
   for (std::size_t tiles = (p.m + most - 1) / most; tiles > 0; --tiles) {
     const std::size_t rows = (p.m - i + tiles - 1) / tiles;  // even tiles rather than a last one of few rows
     if constexpr (rows_of_a == RowsOfA::packed) {
-      Product<T> part = p.rows(0, rows);
-      part.a = p.a + i * p.k, part.lda = rows, part.c = p.c + i * p.ldc;
-      tile[rows - 1](part, 0, last);
+      rest.a = p.a + i * p.k, rest.lda = rows, rest.c = p.c + i * p.ldc;
+      tile[rows - 1](rest, 0, last);
     } else {
-      tile[rows - 1](p, i, last);
+      tile[rows - 1](rest, i, last);
     }
     i += rows;
   }
@@ -103,6 +104,7 @@ void transpose_panel(const Product<T>& p, T* to) {
       const FirstLanes<L> first(rows % L::size);
       const T* from = p.b + j * p.ldb + i;
       L square[side];
+#pragma GCC unroll 16
       for (std::size_t s = 0; s < side; ++s)
         square[s] = s >= columns ? L(0) : rows == L::size ? L::load(from + s * p.ldb) : first.load(from + s * p.ldb);
       transpose<side>(square);
@@ -154,10 +156,6 @@ template <class T, RowsOfA rows>
 }
 
 // A column times a row, where nearly all is writing C: row by row, which tiles are not.
-template <class T>
-bool is_outer(const Product<T>& p) {
-  return p.k == 1 && p.n > tile_columns<T> && !p.transpose_b;
-}
 template <class T, bool adds>
 [[gnu::noinline]] void multiply_outer(const Product<T>& p) {
   using L = NativeLanes<T>;
@@ -188,24 +186,35 @@ void multiply_tiles(const Product<T>& p) {
     multiply_panels<T, rows>(p);
 }
 
+// A row of a tile; a register reaches past its end unless it is the `last` one: into what is written next.
+template <class T>
+void copy_row(const T* from, std::size_t n, bool last, T* to) {
+  using L = NativeLanes<T>;
+  std::size_t i = n / L::size * L::size;
+  if (i < n) {
+    const FirstLanes<L> rest(n - i);
+    const L end = rest.load(from + i);
+    last ? rest.store(end, to + i) : end.store(to + i);
+  }
+  while (i > 0) i -= L::size, L::load(from + i).store(to + i);
+}
+
 // Columns of op(a), of which a row of registers holds `rows`, go to `to` one after the other.
 template <class T>
 void pack_tile(const Product<T>& p, T* to) {
   using L = NativeLanes<T>;
   constexpr std::size_t side = L::size;
   const std::size_t rows = p.m;
-  if (p.transpose_a) {
-    for (std::size_t k = 0; k < p.k; ++k) std::copy_n(p.a + k * p.lda, rows, to + k * rows);
-    return;
-  }
   // Registers reach into what is written next: the last rows of a square therefore go first.
   for (std::size_t k = 0; k < p.k; k += side) {
     const std::size_t columns = std::min(side, p.k - k);
     const FirstLanes<L> first(columns % side);
     for (std::size_t i = (rows - 1) / side * side;; i -= side) {
       L square[side];
+#pragma GCC unroll 16
       for (std::size_t r = 0; r < side; ++r) {
         const T* from = p.a + std::min(i + r, rows - 1) * p.lda + k;
+        __builtin_prefetch(from + 64);
         square[r] = columns == side ? L::load(from) : first.load(from);
       }
       transpose<side>(square);
@@ -238,42 +247,67 @@ template <class T>
 void pack_b(const Product<T>& p, T* to) {
   using L = NativeLanes<T>;
   constexpr std::size_t width = tile_columns<T>;
-  if (p.transpose_b) return transpose_panel(p, to);
-  if (p.n == width) {
-    for (std::size_t k = 0; k < p.k; ++k)
-      for (std::size_t j = 0; j < width; j += L::size) L::load(p.b + k * p.ldb + j).store(to + k * width + j);
+  if (p.transpose_b) {
+    for (std::size_t j = 0; j < p.n; j += width) transpose_panel(p.columns(j, width), to + j * p.k);
     return;
   }
-  for (std::size_t k = 0; k < p.k; ++k) std::copy_n(p.b + k * p.ldb, p.n, to + k * width);
+  const std::size_t whole = p.n / L::size;
+  const FirstLanes<L> last(p.n % L::size);
+  for (std::size_t k = 0; k < p.k; ++k) {
+    const T* from = p.b + k * p.ldb;
+    const auto place = [&](std::size_t v) { return to + (v / 2 * p.k + k) * width + v % 2 * L::size; };
+    for (std::size_t v = 0; v < whole; ++v) {
+      __builtin_prefetch(from + 8 * p.ldb + v * L::size);
+      L::load(from + v * L::size).store(place(v));
+    }
+    if (p.n % L::size > 0) last.load(from + whole * L::size).store(place(whole));
+  }
 }
 
 template <class T>
 void pack_a(const Product<T>& p, std::size_t most, T* to) {
   const Pieces tiles(p.m, most);
-  for (std::size_t i = 0; i < tiles.count; ++i) {
-    const std::size_t first = tiles.begin(i);
-    pack_tile(p.rows(first, tiles.begin(i + 1) - first), to + first * p.k);
+  constexpr std::size_t together = 4;  // tiles that share the pages of stored rows
+  for (std::size_t i = 0; i < tiles.count; i += together) {
+    const std::size_t end = std::min(i + together, tiles.count);
+    if (p.transpose_a)
+      for (std::size_t k = 0; k < p.k; ++k)
+        for (std::size_t t = i; t < end; ++t) {
+          const std::size_t first = tiles.begin(t), rows = tiles.begin(t + 1) - first;
+          copy_row(p.a + k * p.lda + first, rows, k + 1 == p.k, to + first * p.k + k * rows);
+        }
+    else
+      for (std::size_t t = i; t < end; ++t) {
+        const std::size_t first = tiles.begin(t);
+        pack_tile(p.rows(first, tiles.begin(t + 1) - first), to + first * p.k);
+      }
   }
 }
 
-// Where the tiles win. One column wastes their lanes, one row reads B in large steps, and a transposed B has to be
-// worth its copy.
+template <class T>
+bool is_outer(const Product<T>& p) {
+  return p.k == 1 && p.n > tile_columns<T> && !p.transpose_b;
+}
+
+// One column wastes their lanes, one row reads B in large steps, and a transposed B has to be worth its copy.
 template <class T>
 bool fits_tiles(const Product<T>& p) {
-  constexpr std::size_t column_work = 1 << 9, tiny_work = 1 << 15, small_work = 1 << 17;
+  constexpr std::size_t column_work = 1 << 9, tiny_work = 1 << 15, small_work = 1 << 17, few = 8, long_rows = 64;
   const std::size_t work = p.work();
   if (is_outer(p)) return true;
   if (p.n == 1) return work <= column_work;
-  if (work <= small_work) return work <= tiny_work || p.m >= (p.transpose_b ? 16 : 2);
-  return p.m > 1 && p.n <= tile_columns<T> && !p.transpose_b;
+  if (work <= tiny_work) return true;
+  if (p.n <= few && p.k >= long_rows && !p.transpose_a) return false;
+  return work <= small_work && p.m >= (p.transpose_b ? 16 : 2);
 }
 
-#define INSTANTIATE(T)                                                     \
-  template void multiply_tiles(const Product<T>&);                         \
-  template void multiply_in_cache(const Product<T>&);                      \
-  template bool fits_tiles(const Product<T>&);                             \
-  template void multiply_panel(const Product<T>&, RowsOfA, std::size_t);   \
-  template void pack_b(const Product<T>&, T*);                             \
+#define INSTANTIATE(T)                                                   \
+  template void multiply_tiles(const Product<T>&);                       \
+  template void multiply_in_cache(const Product<T>&);                    \
+  template bool is_outer(const Product<T>&);                             \
+  template bool fits_tiles(const Product<T>&);                           \
+  template void multiply_panel(const Product<T>&, RowsOfA, std::size_t); \
+  template void pack_b(const Product<T>&, T*);                           \
   template void pack_a(const Product<T>&, std::size_t, T*);
 INSTANTIATE(float)
 INSTANTIATE(double)

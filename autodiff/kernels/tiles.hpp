@@ -26,8 +26,8 @@ constexpr std::size_t most_rows(std::size_t n) {
   return n <= L::size ? tile_rows<L, 1> : tile_rows<L, 2>;
 }
 
-/// `length` in `count` pieces, of which the first ones may have one more. Any run of such pieces, cut into as many again,
-/// is cut in the same places.
+/// `length` in `count` pieces, of which the first ones may have one more. Any run of such pieces, cut into as many
+/// again, is cut in the same places.
 struct Pieces {
   std::size_t length, count;
   Pieces(std::size_t all, std::size_t longest) : length(all), count((all + longest - 1) / longest) {}
@@ -42,18 +42,22 @@ void multiply_tiles(const Product<T>& p);
 template <class T>
 void multiply_in_cache(const Product<T>& p);
 
+/// Whether multiply_tiles computes row by row: a column times a row.
+template <class T>
+bool is_outer(const Product<T>& p);
+
 /// Whether multiply_tiles is the fastest way.
 template <class T>
 bool fits_tiles(const Product<T>& p);
 
 enum class RowsOfA { stored, transposed, packed };
 
-/// A panel of at most tile_columns with an untransposed b, in tiles of at most `most` rows. Packed rows of a lie tile by
-/// tile as pack_a puts them.
+/// A panel of at most tile_columns with an untransposed b, in tiles of at most `most` rows. Packed rows of a lie tile
+/// by tile as pack_a puts them.
 template <class T>
 void multiply_panel(const Product<T>& p, RowsOfA rows, std::size_t most);
 
-/// Copies op(b) of a panel, row by row of tile_columns elements.
+/// Copies op(b) panel by panel, each in rows of tile_columns.
 template <class T>
 void pack_b(const Product<T>& p, T* to);
 

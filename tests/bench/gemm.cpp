@@ -1,6 +1,6 @@
 // Matrix products as the engine calls them, beside oneDNN (float alone) and Eigen called directly, over the shapes that
-// models are made of. One line of JSON a shape, then the speed of ours over that of the better library in each family of
-// shapes: the geometric mean and the worst.
+// models are made of. One line of JSON a shape, then the speed of ours over that of the better library in each family
+// of shapes: the geometric mean and the worst.
 #include <dnnl.h>
 #include <omp.h>
 
@@ -59,8 +59,8 @@ std::vector<Shape> grid() {
   for (const std::size_t n : {17, 33, 65, 97, 129, 257, 389, 513})
     for (const char* form : {"nn", "tn", "nt"}) shapes.push_back({"odd", form, n, n + 2, n - 2});
   for (const std::size_t n : {32, 64, 96, 192, 384, 768, 1024}) shapes.push_back({"square", "nn", n, n, n});
-  const std::size_t thin[][3] = {{2000, 10, 300}, {2000, 2, 300},   {5000, 64, 20}, {1000, 64, 1600}, {20, 3000, 64},
-                                 {4, 1024, 1024}, {1024, 4, 1024},  {12, 500, 500}, {3000, 16, 16},   {16, 16, 3000},
+  const std::size_t thin[][3] = {{2000, 10, 300}, {2000, 2, 300},  {5000, 64, 20},  {1000, 64, 1600}, {20, 3000, 64},
+                                 {4, 1024, 1024}, {1024, 4, 1024}, {12, 500, 500},  {3000, 16, 16},   {16, 16, 3000},
                                  {40, 40, 4000},  {1000, 1000, 4}, {2000, 30, 2000}};
   for (const auto& [m, n, k] : thin)
     for (const char* form : {"nn", "tn", "nt"}) shapes.push_back({"thin", form, m, n, k});
@@ -86,9 +86,7 @@ struct Product {
   std::size_t lda() const { return ta ? m : k; }
   std::size_t ldb() const { return tb ? k : n; }
 
-  void ours() {
-    autodiff::kernels::gemm<T>(ta, tb, m, n, k, 1, a.data(), lda(), b.data(), ldb(), 0, c.data(), n);
-  }
+  void ours() { autodiff::kernels::gemm<T>(ta, tb, m, n, k, 1, a.data(), lda(), b.data(), ldb(), 0, c.data(), n); }
   void onednn() {
     const auto size = [](std::size_t x) { return dnnl_dim_t(x); };
     if constexpr (std::is_same_v<T, float>)
@@ -141,13 +139,12 @@ template <class T>
 void measure(const std::string& type, const std::string& only, double seconds, bool quiet) {
   std::map<std::string, Speeds> families;
   for (const auto& s : grid()) {
-    const std::string name =
-        s.form + " " + std::to_string(s.m) + "x" + std::to_string(s.n) + "x" + std::to_string(s.k);
+    const std::string name = s.form + " " + std::to_string(s.m) + "x" + std::to_string(s.n) + "x" + std::to_string(s.k);
     if ((s.family + (" " + name)).find(only) == std::string::npos) continue;
     Product<T> p(s);
     std::vector<std::function<void()>> runs{[&] { p.ours(); }, [&] { p.eigen(); }};
     if (std::is_same_v<T, float>) runs.push_back([&] { p.onednn(); });
-    const auto t = bench::side_by_side(runs, seconds);
+    const auto t = bench::side_by_side(runs, seconds, autodiff::kernels::threads() == 1);
     const double best = *std::min_element(t.begin() + 1, t.end()), flops = 2.0 * double(s.m * s.n * s.k);
     families[s.family].add(best / t[0], name), families["all"].add(best / t[0], name);
     if (quiet) continue;
