@@ -65,7 +65,7 @@ void multiply(const Product<double>& p) {
   }
 }
 
-constexpr std::size_t least_work = 1 << 18;  // a part, in multiplications
+constexpr std::size_t least_work = 1 << 19;  // a part, in multiplications
 
 // C in parts of so many rows or columns, whole strips of a library. They depend on the shape alone: in what order a
 // library adds up depends on the shape that it is given, and so the bits would depend on who computes what.
@@ -96,7 +96,7 @@ void gemm(bool transpose_a, bool transpose_b, std::size_t m, std::size_t n, std:
   const Product<T> p{transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc};
   if (k == 0 || alpha == 0) return scale(p);
   if (fits_tiles(p)) {
-    if (p.work() < 2 * least_work) return multiply_tiles(p);
+    if (p.work() < least_work) return multiply_tiles(p);
     return in_parts(p, [](const Product<T>& part) { multiply_tiles(part); });
   }
   if (fits_library(p)) return in_parts(p, [](const Product<T>& part) { multiply(part); });

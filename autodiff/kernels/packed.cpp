@@ -15,13 +15,22 @@ namespace {
 constexpr std::size_t readers_of_a = 7, readers_of_b = 7;
 constexpr std::size_t group = 2;  // panels that are copied at once, since they share the pages of stored rows
 
+/// Stored rows that lie pages apart meet in the same few places of the first cache.
+template <class T>
+bool far_apart(const Product<T>& p) {
+  return p.lda * sizeof(T) % 4096 == 0 && !p.transpose_a;
+}
+
 /// Every element of c is the sum of these pieces of its terms, in tiles of at most so many rows. Only what depends on
-/// the shape of the whole product may be said here.
+/// the whole product may be said here.
 struct Order {
   Pieces depths;
   std::size_t most;
   template <class T>
-  explicit Order(const Product<T>& p) : depths(p.k, 512), most(most_rows<T>(p.n)) {}
+  explicit Order(const Product<T>& p) : depths(p.k, 512), most(most_rows<T>(p.n)) {
+    // A single panel reads a where it lies: no more rows than the cache has ways.
+    if (far_apart(p) && p.n <= tile_columns<T>) most = std::min<std::size_t>(most, 8);
+  }
 };
 
 std::size_t second_cache() {
@@ -48,10 +57,8 @@ void multiply_part(const Product<T>& p, const Order& order) {
   const std::size_t depth = (p.k + depths.count - 1) / depths.count, panels = (p.n + width - 1) / width;
   const std::size_t block =
       std::clamp<std::size_t>(second_cache() / 2 / (depth * sizeof(T)), order.most, 512) / order.most;
-  // Stored rows that lie pages apart meet in the same few places of the first cache.
-  const bool far = p.lda * sizeof(T) % 4096 == 0 && (panels > 1 || !p.transpose_a);
-  const bool wide = p.transpose_a && p.lda * sizeof(T) >= 4096 && p.k >= 256;
-  const bool packs_a = panels >= readers_of_a || far || wide, packs_b = p.transpose_b || tiles.count >= readers_of_b;
+  const bool packs_a = panels >= readers_of_a || (far_apart(p) && panels > 1);
+  const bool packs_b = p.transpose_b || tiles.count >= readers_of_b;
   const std::size_t room = depth * width * group, slack = NativeLanes<T>::size;
   T* const to_b = memory.get(room + slack + (packs_a ? std::min(block, tiles.count) * order.most * depth : 0));
   T* const to_a = to_b + room;

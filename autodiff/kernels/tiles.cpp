@@ -295,7 +295,7 @@ bool fits_tiles(const Product<T>& p) {
   constexpr std::size_t column_work = 1 << 9, tiny_work = 1 << 15, small_work = 1 << 17, few = 8, long_rows = 64;
   const std::size_t work = p.work();
   if (is_outer(p)) return true;
-  if (p.n == 1) return work <= column_work;
+  if (p.n == 1 || (p.m == 1 && p.transpose_b)) return work <= column_work;
   if (work <= tiny_work) return true;
   if (p.n <= few && p.k >= long_rows && !p.transpose_a) return false;
   return work <= small_work && p.m >= (p.transpose_b ? 16 : 2);
