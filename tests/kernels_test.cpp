@@ -1,5 +1,6 @@
 // The kernels against naive loops in long double, over the shapes where their paths change.
 #include <doctest/doctest.h>
+#include <sched.h>
 #include <autodiff/kernels/copy.hpp>
 #include <autodiff/kernels/gemm.hpp>
 #include <autodiff/kernels/reduce.hpp>
@@ -36,18 +37,20 @@ struct Product {
 
 TEST_CASE_TEMPLATE("gemm agrees with three loops, transposed or not, with room between rows", T, float, double) {
   std::mt19937 random(1);
-  constexpr Product products[] = {{1, 1, 1},     {1, 3, 2},      {16, 10, 10}, {6, 16, 40},  {7, 17, 33},
-                                  {5, 1, 300},   {1, 70, 400},   {32, 32, 32}, {33, 65, 20}, {40, 30, 28},
-                                  {32, 30, 784}, {64, 128, 100}, {1, 784, 10}, {300, 7, 90}, {130, 257, 64},
-                                  {700, 1, 900}, {2, 31, 600},   {3, 10, 50},  {50, 15, 1},  {20, 90, 1},
-                                  {9, 40, 600},  {3, 0, 4},      {3, 4, 0}};
+  constexpr Product products[] = {
+      {1, 1, 1},      {1, 3, 2},      {16, 10, 10},  {6, 16, 40},    {7, 17, 33},    {5, 1, 300},    {1, 70, 400},
+      {32, 32, 32},   {33, 65, 20},   {40, 30, 28},  {32, 30, 784},  {64, 128, 100}, {1, 784, 10},   {300, 7, 90},
+      {130, 257, 64}, {700, 1, 900},  {2, 31, 600},  {3, 10, 50},    {50, 15, 1},    {20, 90, 1},    {9, 40, 600},
+      {3, 0, 4},      {3, 4, 0},      {90, 2, 700},  {40, 7, 513},   {3, 90, 1030},  {8, 40, 300},   {1, 1, 5000},
+      {30, 5, 1024},  {60, 17, 1024}, {61, 70, 512}, {100, 300, 70}, {5, 300, 90},   {150, 150, 14}, {600, 40, 1100}};
   const T tolerance = 8 * std::numeric_limits<T>::epsilon();
   for (const auto& p : products)
     for (int flags = 0; flags < 4; ++flags)
       for (const T beta : {T(0), T(1), T(0.5)}) {
         const std::size_t m = p.m, n = p.n, k = p.k;
         const bool ta = flags & 1, tb = flags & 2;
-        const std::size_t lda = (ta ? m : k) + 3, ldb = (tb ? k : n) + 5, ldc = n + 2;
+        const bool dense = k % 512 == 0;  // rows of a whole pages apart
+        const std::size_t lda = (ta ? m : k) + (dense ? 0 : 3), ldb = (tb ? k : n) + 5, ldc = n + 2;
         const T alpha = T(-0.75);
         const auto a = random_vector<T>((ta ? k : m) * lda, random), b = random_vector<T>((tb ? n : k) * ldb, random);
         const auto before = random_vector<T>(m * ldc, random);
@@ -80,14 +83,34 @@ TEST_CASE_TEMPLATE("gemm agrees with three loops, transposed or not, with room b
       }
 }
 
-TEST_CASE_TEMPLATE("gemm gives the same bits for any number of threads", T, float, double) {
+// What this thread and those that it starts may use: its first processor alone, while this lives.
+class OneProcessor {
+ public:
+  OneProcessor() {
+    sched_getaffinity(0, sizeof before_, &before_);
+    cpu_set_t first;
+    CPU_ZERO(&first);
+    for (int i = 0; i < CPU_SETSIZE && CPU_COUNT(&first) == 0; ++i)
+      if (CPU_ISSET(i, &before_)) CPU_SET(i, &first);
+    sched_setaffinity(0, sizeof first, &first);
+  }
+  ~OneProcessor() { sched_setaffinity(0, sizeof before_, &before_); }
+  OneProcessor(const OneProcessor&) = delete;
+  OneProcessor& operator=(const OneProcessor&) = delete;
+
+ private:
+  cpu_set_t before_;
+};
+
+TEST_CASE_TEMPLATE("gemm gives the same bits for any number of threads and processors", T, float, double) {
   std::mt19937 random(2);
-  constexpr Product products[] = {{1, 3, 2},       {1, 30, 784},   {1, 784, 10},     {1, 512, 784},    {512, 784, 1},
-                                  {784, 1, 900},   {32, 30, 784},  {784, 30, 32},    {32, 784, 30},    {1000, 10, 70},
-                                  {64, 128, 784},  {784, 128, 64}, {128, 512, 784},  {784, 512, 128},  {128, 10, 512},
-                                  {512, 10, 128},  {7, 900, 300},  {257, 900, 130},  {130, 257, 1000}, {300, 30, 900},
-                                  {300, 900, 30},  {77, 555, 333}, {100, 2000, 300}, {256, 1024, 300}, {1024, 512, 64},
-                                  {1000, 1100, 70}};
+  constexpr Product products[] = {
+      {1, 3, 2},        {1, 30, 784},     {1, 784, 10},    {1, 512, 784},  {512, 784, 1},    {784, 1, 900},
+      {32, 30, 784},    {784, 30, 32},    {32, 784, 30},   {1000, 10, 70}, {64, 128, 784},   {784, 128, 64},
+      {128, 512, 784},  {784, 512, 128},  {128, 10, 512},  {512, 10, 128}, {7, 900, 300},    {257, 900, 130},
+      {130, 257, 1000}, {300, 30, 900},   {300, 900, 30},  {77, 555, 333}, {100, 2000, 300}, {256, 1024, 300},
+      {1024, 512, 64},  {1000, 1100, 70}, {700, 2, 900},   {6, 900, 700},  {2000, 8, 1024},  {5, 700, 600},
+      {600, 700, 9},    {1, 1500, 1500},  {1500, 1, 1500}, {30, 30, 5000}};
   for (const auto& p : products)
     for (int flags = 0; flags < 4; ++flags)
       for (const T beta : {T(0), T(1)}) {
@@ -101,7 +124,11 @@ TEST_CASE_TEMPLATE("gemm gives the same bits for any number of threads", T, floa
           return c;
         };
         const auto one = product(1);
-        for (int count : {2, 3, 8}) {
+        {
+          const OneProcessor guard;
+          CHECK(std::memcmp(one.data(), product(3).data(), m * n * sizeof(T)) == 0);
+        }
+        for (int count : {2, 3, 5, 8, 16}) {
           CAPTURE(m);
           CAPTURE(n);
           CAPTURE(k);

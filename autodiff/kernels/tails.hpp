@@ -178,16 +178,28 @@ L fold_rows(const L (&row)[L::size], Op op) {
   return fold_rows<L::size / 2>(static_cast<const L*>(row), op);
 }
 
+/// The lanes of `a` whose index lacks the bit `distance`, each followed, `distance` further, by the same lane of `b`; or,
+/// with `upper`, the others likewise.
+template <std::size_t distance, bool upper, class L>
+L interleave_lanes(L a, L b) {
+  return [&]<std::size_t... i>(std::index_sequence<i...>) {
+    return L(decltype(a.v)(__builtin_shufflevector(
+        a.v.data, b.v.data,
+        ((i & distance ? L::size + (upper ? i : i - distance) : (upper ? i + distance : i)))...)));
+  }
+  (std::make_index_sequence<L::size>());
+}
+
 /// Element j of row i changes places with element i of row j, in the first `side` rows, a power of two.
 template <std::size_t side, std::size_t distance = 1, class L>
-void transpose(L* row) {
+[[gnu::always_inline]] inline void transpose(L* row) {
   if constexpr (distance < side) {
 #pragma GCC unroll 16
     for (std::size_t i = 0; i < side; ++i) {
       if (i & distance) continue;
       const L a = row[i], b = row[i + distance];
-      row[i] = blend_lanes<distance>(a, exchange_lanes<distance>(b));
-      row[i + distance] = blend_lanes<distance>(exchange_lanes<distance>(a), b);
+      row[i] = interleave_lanes<distance, false>(a, b);
+      row[i + distance] = interleave_lanes<distance, true>(a, b);
     }
     transpose<side, 2 * distance>(row);
   }

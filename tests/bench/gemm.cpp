@@ -1,146 +1,178 @@
-// Matrix products as the engine calls them, float and double, beside oneDNN called directly: single ones on one thread,
-// and those of training steps on one and two.
-#include <benchmark/benchmark.h>
+// Matrix products as the engine calls them, beside oneDNN (float alone) and Eigen called directly, over the shapes that
+// models are made of. One line of JSON a shape, then the speed of ours over that of the better library in each family
+// of shapes: the geometric mean and the worst.
 #include <dnnl.h>
 #include <omp.h>
+
+#define EIGEN_DONT_PARALLELIZE
+#include <CLI/CLI.hpp>
+#include <Eigen/Core>
 #include <autodiff/kernels/gemm.hpp>
 #include <autodiff/kernels/threads.hpp>
-
-#include <algorithm>
-#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <random>
+#include <string>
+#include <type_traits>
 #include <vector>
+
+#include "timing.hpp"
 
 namespace {
 
-struct Product {
+/// c (m, n) = op(a) op(b), where form says which operand is transposed: "nn", "tn" or "nt".
+struct Shape {
+  const char* family;
+  std::string form;
   std::size_t m, n, k;
 };
 
-template <class T, class Multiply>
-void run(benchmark::State& state, Multiply multiply) {
-  const Product p{std::size_t(state.range(0)), std::size_t(state.range(1)), std::size_t(state.range(2))};
-  const std::vector<T> a(p.m * p.k, T(0.5)), b(p.k * p.n, T(0.25));
-  std::vector<T> c(p.m * p.n);
-  autodiff::kernels::set_threads(1);
-  omp_set_num_threads(1);
-  for (auto _ : state) {
-    multiply(p, a.data(), b.data(), c.data());
-    benchmark::DoNotOptimize(c.data());
+/// The three products of a layer: its output, and the gradients of its weights and of its input.
+void add_layer(std::vector<Shape>& to, const char* family, std::size_t rows, std::size_t in, std::size_t out) {
+  to.push_back({family, "nn", rows, out, in});
+  to.push_back({family, "tn", in, out, rows});
+  to.push_back({family, "nt", rows, in, out});
+}
+
+std::vector<Shape> grid() {
+  std::vector<Shape> shapes;
+  const std::size_t layers[][3] = {{16, 10, 10},      {32, 784, 30},   {32, 30, 10},      {64, 784, 128},
+                                   {64, 128, 10},     {128, 784, 512}, {128, 512, 512},   {128, 512, 10},
+                                   {256, 1024, 1024}, {256, 1024, 10}, {128, 2048, 2048}, {128, 64, 64},
+                                   {1000, 30, 100},   {256, 256, 256}, {512, 768, 3072}};
+  for (const auto& [rows, in, out] : layers) add_layer(shapes, "mlp", rows, in, out);
+  for (const std::size_t length : {64, 128, 256, 512})
+    for (const std::size_t width : {32, 64, 128}) {
+      shapes.push_back({"attention", "nt", length, length, width});
+      shapes.push_back({"attention", "nn", length, width, length});
+      shapes.push_back({"attention", "tn", length, width, length});
+    }
+  for (const std::size_t batch : {8, 32, 128})
+    for (const std::size_t hidden : {32, 100, 128, 256, 512}) add_layer(shapes, "lstm", batch, hidden, 4 * hidden);
+  const std::size_t images[][3] = {{9, 16, 784}, {144, 32, 784}, {288, 64, 196}, {576, 128, 49}, {147, 64, 3136}};
+  for (const auto& [patch, filters, places] : images) {
+    shapes.push_back({"im2col", "nn", filters, places, patch});
+    shapes.push_back({"im2col", "nt", filters, patch, places});
+    shapes.push_back({"im2col", "tn", patch, places, filters});
   }
-  state.counters["flops"] =
-      benchmark::Counter(2.0 * double(p.m * p.n * p.k), benchmark::Counter::kIsIterationInvariantRate);
+  for (const std::size_t n : {17, 33, 65, 97, 129, 257, 389, 513})
+    for (const char* form : {"nn", "tn", "nt"}) shapes.push_back({"odd", form, n, n + 2, n - 2});
+  for (const std::size_t n : {32, 64, 96, 192, 384, 768, 1024}) shapes.push_back({"square", "nn", n, n, n});
+  const std::size_t thin[][3] = {{2000, 10, 300}, {2000, 2, 300},  {5000, 64, 20},  {1000, 64, 1600}, {20, 3000, 64},
+                                 {4, 1024, 1024}, {1024, 4, 1024}, {12, 500, 500},  {3000, 16, 16},   {16, 16, 3000},
+                                 {40, 40, 4000},  {1000, 1000, 4}, {2000, 30, 2000}};
+  for (const auto& [m, n, k] : thin)
+    for (const char* form : {"nn", "tn", "nt"}) shapes.push_back({"thin", form, m, n, k});
+  for (const auto& [in, out] : {std::pair{64, 64}, {784, 30}, {1024, 1024}, {2000, 300}})
+    add_layer(shapes, "vector", 1, std::size_t(in), std::size_t(out));
+  for (const auto& [m, k] : {std::pair{64, 64}, {784, 128}, {1024, 1024}, {300, 2000}})
+    for (const char* form : {"nn", "tn"}) shapes.push_back({"vector", form, std::size_t(m), 1, std::size_t(k)});
+  return shapes;
 }
 
 template <class T>
-void ours(benchmark::State& state) {
-  run<T>(state, [](const Product& p, const T* a, const T* b, T* c) {
-    autodiff::kernels::gemm<T>(false, false, p.m, p.n, p.k, 1, a, p.k, b, p.n, 0, c, p.n);
-  });
-}
-
-void onednn(benchmark::State& state) {
-  run<float>(state, [](const Product& p, const float* a, const float* b, float* c) {
-    dnnl_sgemm('N', 'N', dnnl_dim_t(p.m), dnnl_dim_t(p.n), dnnl_dim_t(p.k), 1, a, dnnl_dim_t(p.k), b, dnnl_dim_t(p.n),
-               0, c, dnnl_dim_t(p.n));
-  });
-}
-
-void shapes(benchmark::internal::Benchmark* b) {
-  for (const auto [m, n, k] : {Product{1, 3, 2},
-                               {16, 10, 10},
-                               {32, 32, 32},
-                               {32, 30, 784},
-                               {64, 128, 784},
-                               {128, 512, 784},
-                               {512, 512, 512},
-                               {1024, 1024, 1024}})
-    b->Args({std::int64_t(m), std::int64_t(n), std::int64_t(k)});
-}
-
-BENCHMARK(ours<float>)->Apply(shapes);
-BENCHMARK(onednn)->Apply(shapes);
-BENCHMARK(ours<double>)->Apply(shapes);
-
-// The products of a training step. What it prints is a ratio, best time of ours to best time of oneDNN's, since others
-// use the machine, too: of all products, and of forward, weight gradient (ours straight into the weights, oneDNN's not)
-// and input gradient alone.
-struct Step {
-  std::size_t batch;
-  std::vector<std::size_t> sizes;
-};
-
-const Step steps[] = {{1, {2, 3, 2}},
-                      {16, {10, 10, 10, 10}},
-                      {32, {784, 30, 10}},
-                      {64, {784, 128, 10}},
-                      {128, {784, 512, 512, 10}},
-                      {256, {1024, 1024, 1024, 1024, 10}},
-                      {128, {2048, 2048, 2048, 10}}};
-
-double seconds_of(auto f) {
-  const auto start = std::chrono::steady_clock::now();
-  f();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-struct StepProduct {
-  std::size_t form, m, n, k, repeats;  // forms: neither operand transposed, the left one, the right one
-  std::vector<float> a, b, c;
-  double ours = 1e9, onednn = 1e9;
-
-  StepProduct(std::size_t which, std::size_t rows, std::size_t columns, std::size_t depth)
-      : form(which), m(rows), n(columns), k(depth), repeats(std::max<std::size_t>(1, 100'000 / (m * n * k))) {
-    a.assign(m * k, 0.5f), b.assign(k * n, 0.25f), c.assign(m * n, 0.f);
+struct Product {
+  explicit Product(const Shape& s)
+      : ta(s.form[0] == 't'), tb(s.form[1] == 't'), m(s.m), n(s.n), k(s.k), a(m * k), b(k * n), c(m * n) {
+    std::mt19937 random(1);
+    std::uniform_real_distribution<T> uniform(-1, 1);
+    for (auto* x : {&a, &b})
+      for (T& v : *x) v = uniform(random);
   }
-  std::size_t lda() const { return form == 1 ? m : k; }
-  std::size_t ldb() const { return form == 2 ? k : n; }
+  bool ta, tb;
+  std::size_t m, n, k;
+  std::vector<T> a, b, c;
+  std::size_t lda() const { return ta ? m : k; }
+  std::size_t ldb() const { return tb ? k : n; }
 
-  void run_ours() {
-    const bool update = form == 1;
-    ours =
-        std::min(ours, seconds_of([&] {
-                         for (std::size_t i = 0; i < repeats; ++i)
-                           autodiff::kernels::gemm<float>(form == 1, form == 2, m, n, k, update ? -0.1f : 1.f, a.data(),
-                                                          lda(), b.data(), ldb(), update ? 1.f : 0.f, c.data(), n);
-                       }) / double(repeats));
-  }
-  void run_onednn() {
+  void ours() { autodiff::kernels::gemm<T>(ta, tb, m, n, k, 1, a.data(), lda(), b.data(), ldb(), 0, c.data(), n); }
+  void onednn() {
     const auto size = [](std::size_t x) { return dnnl_dim_t(x); };
-    onednn = std::min(onednn, seconds_of([&] {
-                                for (std::size_t i = 0; i < repeats; ++i)
-                                  dnnl_sgemm(form == 1 ? 'T' : 'N', form == 2 ? 'T' : 'N', size(m), size(n), size(k), 1,
-                                             a.data(), size(lda()), b.data(), size(ldb()), 0, c.data(), size(n));
-                              }) / double(repeats));
+    if constexpr (std::is_same_v<T, float>)
+      dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', size(m), size(n), size(k), 1, a.data(), size(lda()), b.data(),
+                 size(ldb()), 0, c.data(), size(n));
+  }
+  void eigen() {
+    using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+    using Column = Eigen::Matrix<T, Eigen::Dynamic, 1>;
+    using Row = Eigen::Matrix<T, 1, Eigen::Dynamic>;
+    const auto size = [](std::size_t x) { return Eigen::Index(x); };
+    const Eigen::Map<const Matrix> left(a.data(), size(ta ? k : m), size(lda())),
+        right(b.data(), size(tb ? n : k), size(ldb()));
+    if (n == 1) {  // it has other kernels for vectors, chosen by type
+      const Eigen::Map<const Column> x(b.data(), size(k));
+      Eigen::Map<Column> y(c.data(), size(m));
+      ta ? void(y.noalias() = left.transpose() * x) : void(y.noalias() = left * x);
+    } else if (m == 1) {
+      const Eigen::Map<const Row> x(a.data(), size(k));
+      Eigen::Map<Row> y(c.data(), size(n));
+      tb ? void(y.noalias() = x * right.transpose()) : void(y.noalias() = x * right);
+    } else {
+      Eigen::Map<Matrix> y(c.data(), size(m), size(n));
+      if (ta)
+        y.noalias() = left.transpose() * right;
+      else if (tb)
+        y.noalias() = left * right.transpose();
+      else
+        y.noalias() = left * right;
+    }
   }
 };
 
-void step(benchmark::State& state) {
-  const auto& [batch, sizes] = steps[state.range(0)];
-  const int threads = int(state.range(1));
-  std::vector<StepProduct> products;
-  for (std::size_t i = 0; i + 1 < sizes.size(); ++i) {
-    products.emplace_back(0, batch, sizes[i + 1], sizes[i]);
-    products.emplace_back(1, sizes[i], sizes[i + 1], batch);
-    if (i > 0) products.emplace_back(2, batch, sizes[i], sizes[i + 1]);
+struct Speeds {
+  double logarithms = 0, worst = 1e9;
+  std::size_t count = 0;
+  std::string worst_shape;
+  void add(double speed, const std::string& shape) {
+    logarithms += std::log(speed), ++count;
+    if (speed < worst) worst = speed, worst_shape = shape;
   }
-  autodiff::kernels::set_threads(threads);
-  omp_set_num_threads(threads);
-  for (auto _ : state) {
-    for (auto& p : products) p.run_ours();
-    for (auto& p : products) p.run_onednn();
+  void print(const std::string& type, const std::string& family) const {
+    std::printf(R"({"type": "%s", "family": "%s", "shapes": %zu, "mean": %.3f, "worst": %.3f, "of": "%s"})"
+                "\n",
+                type.c_str(), family.c_str(), count, std::exp(logarithms / double(count)), worst, worst_shape.c_str());
   }
-  double ours[3] = {}, onednn[3] = {};
-  for (const auto& p : products) ours[p.form] += p.ours, onednn[p.form] += p.onednn;
-  state.counters["ratio"] = (ours[0] + ours[1] + ours[2]) / (onednn[0] + onednn[1] + onednn[2]);
-  state.counters["forward"] = ours[0] / onednn[0];
-  state.counters["weights"] = ours[1] / onednn[1];
-  state.counters["inputs"] = ours[2] / onednn[2];
+};
+
+template <class T>
+void measure(const std::string& type, const std::string& only, double seconds, bool quiet) {
+  std::map<std::string, Speeds> families;
+  for (const auto& s : grid()) {
+    const std::string name = s.form + " " + std::to_string(s.m) + "x" + std::to_string(s.n) + "x" + std::to_string(s.k);
+    if ((s.family + (" " + name)).find(only) == std::string::npos) continue;
+    Product<T> p(s);
+    std::vector<std::function<void()>> runs{[&] { p.ours(); }, [&] { p.eigen(); }};
+    if (std::is_same_v<T, float>) runs.push_back([&] { p.onednn(); });
+    const auto t = bench::side_by_side(runs, seconds, autodiff::kernels::threads() == 1);
+    const double best = *std::min_element(t.begin() + 1, t.end()), flops = 2.0 * double(s.m * s.n * s.k);
+    families[s.family].add(best / t[0], name), families["all"].add(best / t[0], name);
+    if (quiet) continue;
+    std::printf(R"({"type": "%s", "family": "%s", "shape": "%s", "us": %.2f, "gflops": %.1f, "eigen": %.2f, )",
+                type.c_str(), s.family, name.c_str(), 1e6 * t[0], 1e-9 * flops / t[0], t[1] / t[0]);
+    if (t.size() > 2) std::printf(R"("onednn": %.2f, )", t[2] / t[0]);
+    std::printf("\"speed\": %.3f}\n", best / t[0]);
+    std::fflush(stdout);
+  }
+  for (const auto& [family, speeds] : families) speeds.print(type, family);
 }
-BENCHMARK(step)
-    ->ArgNames({"step", "threads"})
-    ->ArgsProduct({benchmark::CreateDenseRange(0, std::size(steps) - 1, 1), {1, 2}})
-    ->UseRealTime();
 
 }  // namespace
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  std::string only, type;
+  double seconds = 0.1;
+  int threads = 1;
+  bool quiet = false;
+  CLI::App app("Times matrix products beside oneDNN and Eigen; JSON, one line a shape.");
+  app.add_option("--only", only, "Only shapes whose family, form and sizes hold this text, such as \"mlp nt\"");
+  app.add_option("--type", type, "float or double; both if not given");
+  app.add_option("--threads", threads, "Of ours and of oneDNN's; Eigen has one");
+  app.add_option("--seconds", seconds, "For each shape");
+  app.add_flag("--quiet", quiet, "Print means and worst speeds alone");
+  CLI11_PARSE(app, argc, argv);
+  autodiff::kernels::set_threads(threads);
+  omp_set_num_threads(threads);
+  if (type != "double") measure<float>("float", only, seconds, quiet);
+  if (type != "float") measure<double>("double", only, seconds, quiet);
+}
