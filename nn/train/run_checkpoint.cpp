@@ -31,6 +31,7 @@ std::string averaging_text(const AveragingOptions& options) {
 template <Real T>
 void Run<T>::save() {
   saved_ = true;
+  if (ranks_.rank() > 0) return;
   Checkpoint checkpoint;
   checkpoint.put(model_, optimiser_);
   RunState now = state_;
@@ -42,6 +43,7 @@ void Run<T>::save() {
   checkpoint.set("fit.batch", options_.batch);
   checkpoint.set("fit.seed", options_.seed);
   if (options_.drop_last) checkpoint.set("fit.drop_last", 1);
+  if (options_.step.shards > 0) checkpoint.set("fit.shards", options_.step.shards);
   checkpoint.set("fit.columns", columns_text());
   for (const auto& [name, text] : options_.identity) checkpoint.set(identity_prefix + name, text);
   if (plateau_) {
@@ -85,6 +87,10 @@ void Run<T>::load() {
     if (theirs != mine) refuse("is of a run with another ", name, ": ", theirs, " and not ", mine);
   };
   compare("samples", data_.size()), compare("batch", options_.batch), compare("seed", options_.seed);
+  if (checkpoint.contains("fit.shards"))
+    compare("shards", options_.step.shards);
+  else if (options_.step.shards > 0)
+    refuse("is of a run without shards, which one process goes on with alone");
   if (checkpoint.contains("fit.drop_last") != options_.drop_last) refuse("is of a run with another drop_last");
   if (checkpoint.contains("average.updates") != options_.average.has_value())
     refuse(options_.average ? "is of a run without" : "is of a run with", " means of the weights");

@@ -1,0 +1,177 @@
+// What ranks have to do with each other in a run of fit, besides steps.
+#include <algorithm>
+#include <cstring>
+#include <iomanip>
+#include <nn/parallel/agreement.hpp>
+#include <sstream>
+
+#include "checkpoint.hpp"
+#include "named_arrays.hpp"
+#include "run.hpp"
+
+namespace nn::detail {
+
+using autodiff::fail;
+using autodiff::ValueError;
+
+namespace {
+
+constexpr std::size_t usual_shards = 4, most_usual_shards = 16, samples_of_shard = 64;
+constexpr std::size_t looked_at = 64;  // samples by which data is compared
+
+/// What is fixed by the batch alone: shards that matrix products are worth their while for.
+std::size_t default_shards(std::size_t batch) {
+  return std::min(batch, std::clamp(batch / samples_of_shard, usual_shards, most_usual_shards));
+}
+
+template <Real T>
+std::string fingerprint(const std::vector<NamedArray<T>>& arrays) {
+  Fingerprint result;
+  for (const auto& array : arrays) {
+    const auto value = array.value();
+    result.add(value.data(), value.size());
+  }
+  return result.text();
+}
+
+/// Some samples, evenly from the first to the last.
+template <Real T>
+std::string fingerprint(Source<T>& data) {
+  std::vector<std::size_t> numbers(std::min(looked_at, data.size()));
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    numbers[i] = numbers.size() == 1 ? 0 : i * (data.size() - 1) / (numbers.size() - 1);
+  Fingerprint result;
+  if (numbers.empty()) return result.text();
+  const auto batch = data.batch(numbers);
+  for (const auto* array : batch.arrays()) result.add(array->data(), array->size());
+  return result.text();
+}
+
+}  // namespace
+
+/// Who takes part, in how many shards, and what is left to rank 0.
+template <Real T>
+FitOptions<T> Run<T>::of_this_rank(FitOptions<T> options) {
+  auto& step = options.step;
+  const bool by_itself = !step.ranks && !Ranks::of_session();
+  if (by_itself && autodiff::copies_started() > 1)
+    fail<ValueError>("fit", "mpirun has started ", autodiff::copies_started(),
+                     " copies of this program, which know nothing of each other: have main() begin with an "
+                     "autodiff::mpi::Session (library xtensor-autodiff-mpi) to train together, or set "
+                     "FitOptions::step.ranks to &autodiff::Ranks::alone() to train apart");
+  if (!step.ranks) step.ranks = by_itself ? &Ranks::alone() : Ranks::of_session();
+  if (step.shards == 0 && options.resume && !options.checkpoint.empty()) {
+    const auto checkpoint = load_checkpoint(options.checkpoint);
+    if (checkpoint.contains("fit.shards")) step.shards = checkpoint.template number<std::size_t>("fit.shards");
+  } else if (step.shards == 0 && step.ranks != &Ranks::alone()) {
+    step.shards = default_shards(options.batch);
+  }
+  if (step.ranks->rank() == 0) return options;
+  options.history.clear();
+  options.progress = nullptr, options.report = nullptr;
+  return options;
+}
+
+/// Throws, on all ranks and before the first step, unless all of them train the same.
+template <Real T>
+void Run<T>::check_alike() {
+  if (ranks_.size() == 1) return;
+  const auto text = [](auto number) { return digits(number); };
+  std::map<std::string, std::string> all{
+      {"the build", build_text()},
+      {"the precision", sizeof(T) == sizeof(float) ? "float" : "double"},
+      {"epochs", text(options_.epochs)},
+      {"batch", text(options_.batch)},
+      {"shards", text(options_.step.shards)},
+      {"seed", text(options_.seed)},
+      {"drop_last", text(int(options_.drop_last))},
+      {"clip_norm", text(options_.step.clip_norm)},
+      {"clip_value", text(options_.step.clip_value)},
+      {"patience", text(options_.patience)},
+      {"min_delta", text(options_.min_delta)},
+      {"keep_best", text(int(options_.keep_best))},
+      {"watch", watched_},
+      {"columns", columns_text()},
+      {"a checkpoint", options_.checkpoint.empty() ? "no" : "yes"},
+      {"checkpoint_epochs", text(options_.checkpoint_epochs)},
+      {"checkpoint_steps", text(options_.checkpoint_steps)},
+      {"means of the weights", text(int(options_.average.has_value()))},
+      {"the learning rate", text(options_.schedule ? options_.schedule(state_.steps) : optimiser_.learning_rate())},
+      {"steps that are done", text(state_.steps)},
+      {"samples", text(data_.size())},
+      {"the data", fingerprint(data_)},
+      {"the weights", fingerprint(named_arrays(model_))},
+      {"the optimiser", fingerprint(named_arrays(optimiser_, model_))},
+      {"validation samples", text(options_.validation ? options_.validation->size() : 0)}};
+  if (options_.validation) all["the validation data"] = fingerprint(*options_.validation);
+  for (const auto& array : named_arrays(model_))
+    all["the model"] += array.name + ' ' + autodiff::to_string(autodiff::Dims(array.shape)) + ' ';
+  for (const auto& [name, mine] : options_.identity) all[name] = mine;
+  check_agreement(ranks_, all);
+}
+
+/// All take the row of rank 0, whose seconds and quantities may be its own; weights must still be the same.
+template <Real T>
+void Run<T>::agree_on(std::vector<double>& row) {
+  if (ranks_.size() == 1) return;
+  check_agreement(
+      ranks_, {{"the weights after epoch " + digits(state_.epochs) + " (processors of other kinds may round otherwise)",
+                fingerprint(named_arrays(model_))}});
+  const auto bytes = std::as_bytes(std::span(row));
+  const auto first = ranks_.gather({reinterpret_cast<const char*>(bytes.data()), bytes.size()})[0];
+  std::ranges::copy(std::as_bytes(std::span(first)), std::as_writable_bytes(std::span(row)).begin());
+}
+
+/// Says which of the next batch this rank will ask for.
+template <Real T>
+void Run<T>::expect(std::span<const std::size_t> next) {
+  if (next.empty()) return;
+  const ShardTree tree(std::min(options_.step.shards, next.size()));
+  const auto mine = tree.part_of(ranks_.rank(), ranks_.size());
+  const auto begin = tree.samples_of(mine.begin, next.size()).begin, end = tree.samples_of(mine.end, next.size()).begin;
+  data_.expect(next.subspan(begin, end - begin));
+}
+
+/// What each rank has done so far.
+template <Real T>
+std::vector<RankReport> Run<T>::reports_of_ranks() {
+  const auto traffic = step_.traffic();
+  const RankReport mine{seconds(), traffic.waited, traffic.exchanging, traffic.bytes};
+  std::vector<RankReport> all;
+  for (const auto& text : ranks_.gather({reinterpret_cast<const char*>(&mine), sizeof mine}))
+    std::memcpy(&all.emplace_back(), text.data(), sizeof mine);
+  return all;
+}
+
+template <Real T>
+void Run<T>::say(const std::vector<RankReport>& ranks) const {
+  if (!options_.progress || ranks.size() == 1) return;
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(1);
+  for (std::size_t r = 0; r < ranks.size(); ++r)
+    text << (r ? "; " : "ranks: ") << r << " waited " << ranks[r].waited << " of " << ranks[r].seconds << " s, sent "
+         << ranks[r].bytes / 1e6 << " MB in " << ranks[r].exchanging << " s";
+  if (const auto slow = slow_rank(ranks)) text << "; the others wait for rank " << *slow;
+  *options_.progress << text.str() << std::endl;
+}
+
+#define NN_RUN_RANKS(T)                                            \
+  template FitOptions<T> Run<T>::of_this_rank(FitOptions<T>);      \
+  template void Run<T>::check_alike();                             \
+  template void Run<T>::agree_on(std::vector<double>&);            \
+  template std::vector<RankReport> Run<T>::reports_of_ranks();     \
+  template void Run<T>::say(const std::vector<RankReport>&) const; \
+  template void Run<T>::expect(std::span<const std::size_t>);
+NN_RUN_RANKS(float)
+NN_RUN_RANKS(double)
+
+}  // namespace nn::detail
+
+std::optional<std::size_t> nn::slow_rank(const std::vector<RankReport>& ranks) {
+  constexpr double share = 0.2;  // of its time that somebody waits for it
+  if (ranks.size() < 2) return {};
+  const auto by_wait = [](const RankReport& a, const RankReport& b) { return a.waited < b.waited; };
+  const auto [least, most] = std::ranges::minmax_element(ranks, by_wait);
+  if (!(most->waited - least->waited > share * most->seconds)) return {};
+  return static_cast<std::size_t>(least - ranks.begin());
+}
