@@ -61,7 +61,7 @@ void check_agreement(autodiff::Ranks& ranks, const std::map<std::string, std::st
     for (const auto& [name, text] : first) note(name);
     for (const auto& [name, text] : other)
       if (!first.contains(name)) note(name);
-    autodiff::fail<autodiff::ValueError>("fit", "rank ", r, " is not like rank 0: ", differences);
+    autodiff::fail<Unlike>("fit", "ranks 0 and ", r, " must be alike, and differ in ", differences);
   }
 }
 
