@@ -25,6 +25,8 @@ class Session {
   /// Waits for all ranks; but where an exception ends its life, or this rank has failed, all of them end.
   ~Session();
   Session(const Session&) = delete;
+  /// Whether all ranks before this one have ended: who should say what has gone wrong for all.
+  bool first_alive() const;
   /// This rank has failed: see above.
   void give_up() noexcept { ranks_->give_up(); }
 

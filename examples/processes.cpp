@@ -36,9 +36,8 @@ Processes::Processes(int& argc, char**& argv) {
 
 int Processes::failed(const std::string& what, int code) {
   if (others_) {
-    // Most often all have failed alike: whoever says so first ends the others.
-    const auto rank = static_cast<int>(autodiff::Ranks::of_session()->rank());
-    std::this_thread::sleep_for(std::chrono::milliseconds(300 * std::min(rank, 3)));
+    // Most often all have failed alike: whoever says so ends the others.
+    if (!others_->session.first_alive()) std::this_thread::sleep_for(std::chrono::seconds(2));
     if (autodiff::Ranks::of_session()->size() > 1) others_->session.give_up();
   }
   std::cerr << "train_mlp: " << what << std::endl;

@@ -191,9 +191,9 @@ TEST_CASE("rank 0 alone writes, and the report counts what was sent") {
   CHECK(shown.str().empty() == (world().rank() != 0));
   if (world().rank() == 0) CHECK((shown.str().find("ranks: 0 waited") != std::string::npos) == (world().size() > 1));
   using R = nn::RankReport;
-  CHECK(nn::slow_rank({R{10, 3}, R{10, 0.5}, R{10, 4}}) == 1);
-  CHECK(!nn::slow_rank({R{10, 1}, R{10, 0.5}}));
-  CHECK(!nn::slow_rank({R{10, 1}}));
+  CHECK(nn::slow_rank({R{10, {3}}, R{10, {0.5}}, R{10, {4}}}) == 1);
+  CHECK(!nn::slow_rank({R{10, {1}}, R{10, {0.5}}}));
+  CHECK(!nn::slow_rank({R{10, {1}}}));
 }
 
 TEST_CASE("ranks that do not train the same are refused before the first step, and what differs is named") {

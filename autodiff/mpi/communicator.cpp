@@ -66,6 +66,8 @@ Session::~Session() {
   MPI_Finalize();
 }
 
+bool Session::first_alive() const { return detail::is_first_alive(*ranks_); }
+
 const Communicator& Communicator::world() {
   auto& world = world_of_session();
   int started = 0, ended = 0;

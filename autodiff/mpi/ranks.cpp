@@ -60,6 +60,10 @@ class MpiRanks : public Ranks {
   std::size_t rank() const override { return group_->rank; }
   std::size_t size() const override { return group_->size; }
   void give_up() noexcept override { given_up = true; }
+  bool is_first_alive() const {
+    return std::all_of(homes_.begin(), homes_.begin() + std::ptrdiff_t(rank()),
+                       [](auto& home) { return home.is_gone(); });
+  }
 
   void exchange(std::span<const Sent> to, std::span<const Received> from) override {
     requests_.clear(), peers_.clear();
@@ -125,6 +129,8 @@ class MpiRanks : public Ranks {
 namespace detail {
 
 std::unique_ptr<Ranks> make_ranks(const Communicator& communicator) { return std::make_unique<MpiRanks>(communicator); }
+
+bool is_first_alive(const Ranks& ranks) { return static_cast<const MpiRanks&>(ranks).is_first_alive(); }
 
 bool gave_up() { return given_up; }
 

@@ -11,18 +11,13 @@
 #include <vector>
 
 #include "shard_tree.hpp"
+#include "traffic.hpp"
 
 namespace nn::detail {
 
 using autodiff::Array;
 using autodiff::Ranks;
 using autodiff::Real;
-
-/// What communication has cost a rank so far.
-struct Traffic {
-  double waited = 0, exchanging = 0;  // seconds that nothing was computed meanwhile, and all
-  double bytes = 0;                   // that were sent
-};
 
 /// Arrays of fixed sizes, the items, each added up over all shards in the order of ShardTree: the same bits whatever
 /// rank has which shards. Neighbouring items make a bucket, which a thread exchanges as soon as this rank has given all

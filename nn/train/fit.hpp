@@ -101,10 +101,10 @@ struct FitOptions {
   std::map<std::string, std::string> identity = {};
 };
 
-/// What a run was for one of its ranks: how long it took, how much of that it waited for others with nothing to
-/// compute, how long it exchanged gradients, mostly while it computed, and how many bytes of them it sent.
+/// What a run was for one of its ranks: how long it took, and what communication took of that.
 struct RankReport {
-  double seconds = 0, waited = 0, exchanging = 0, bytes = 0;
+  double seconds = 0;
+  Traffic traffic = {};
 };
 /// The rank that others wait for: who waited least, where another one waited a fifth of its time longer.
 std::optional<std::size_t> slow_rank(const std::vector<RankReport>& ranks);

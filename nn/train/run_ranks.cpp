@@ -135,8 +135,7 @@ void Run<T>::expect(std::span<const std::size_t> next) {
 /// What each rank has done so far.
 template <Real T>
 std::vector<RankReport> Run<T>::reports_of_ranks() {
-  const auto traffic = step_.traffic();
-  const RankReport mine{seconds(), traffic.waited, traffic.exchanging, traffic.bytes};
+  const RankReport mine{seconds(), step_.traffic()};
   std::vector<RankReport> all;
   for (const auto& text : ranks_.gather({reinterpret_cast<const char*>(&mine), sizeof mine}))
     std::memcpy(&all.emplace_back(), text.data(), sizeof mine);
@@ -149,8 +148,8 @@ void Run<T>::say(const std::vector<RankReport>& ranks) const {
   std::ostringstream text;
   text << std::fixed << std::setprecision(1);
   for (std::size_t r = 0; r < ranks.size(); ++r)
-    text << (r ? "; " : "ranks: ") << r << " waited " << ranks[r].waited << " of " << ranks[r].seconds << " s, sent "
-         << ranks[r].bytes / 1e6 << " MB in " << ranks[r].exchanging << " s";
+    text << (r ? "; " : "ranks: ") << r << " waited " << ranks[r].traffic.waited << " of " << ranks[r].seconds
+         << " s, sent " << ranks[r].traffic.bytes / 1e6 << " MB in " << ranks[r].traffic.exchanging << " s";
   if (const auto slow = slow_rank(ranks)) text << "; the others wait for rank " << *slow;
   *options_.progress << text.str() << std::endl;
 }
@@ -170,8 +169,8 @@ NN_RUN_RANKS(double)
 std::optional<std::size_t> nn::slow_rank(const std::vector<RankReport>& ranks) {
   constexpr double share = 0.2;  // of its time that somebody waits for it
   if (ranks.size() < 2) return {};
-  const auto by_wait = [](const RankReport& a, const RankReport& b) { return a.waited < b.waited; };
+  const auto by_wait = [](const RankReport& a, const RankReport& b) { return a.traffic.waited < b.traffic.waited; };
   const auto [least, most] = std::ranges::minmax_element(ranks, by_wait);
-  if (!(most->waited - least->waited > share * most->seconds)) return {};
+  if (!(most->traffic.waited - least->traffic.waited > share * most->seconds)) return {};
   return static_cast<std::size_t>(least - ranks.begin());
 }

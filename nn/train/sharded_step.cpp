@@ -216,8 +216,8 @@ T TrainingStep<T>::update() {
 }
 
 template <Real T>
-detail::Traffic TrainingStep<T>::traffic() const {
-  return sums_ ? sums_->traffic() : detail::Traffic{};
+Traffic TrainingStep<T>::traffic() const {
+  return sums_ ? sums_->traffic() : Traffic{};
 }
 
 #define NN_SHARDED_STEP(T)                                                                              \
@@ -231,7 +231,7 @@ detail::Traffic TrainingStep<T>::traffic() const {
   template void TrainingStep<T>::mix_states(const std::vector<T>&, std::size_t);                        \
   template T TrainingStep<T>::update();                                                                 \
   template T TrainingStep<T>::operator()(std::size_t, const Rows##T&);                                  \
-  template detail::Traffic TrainingStep<T>::traffic() const;
+  template Traffic TrainingStep<T>::traffic() const;
 NN_SHARDED_STEP(float)
 NN_SHARDED_STEP(double)
 

@@ -6,6 +6,7 @@
 #include <nn/data/batch.hpp>
 #include <nn/model/losses.hpp>
 #include <nn/optim/optimisers.hpp>
+#include <nn/parallel/traffic.hpp>
 
 namespace nn {
 
@@ -15,7 +16,6 @@ class Everything;
 template <Real T>
 class ShardSums;
 class ShardTree;
-struct Traffic;
 }  // namespace detail
 
 struct StepOptions {
@@ -62,7 +62,7 @@ class TrainingStep {
   /// By how much the loss of the last batch counts: its samples, or their weights.
   double weight() const { return weight_; }
   /// What communication has cost so far.
-  detail::Traffic traffic() const;
+  Traffic traffic() const;
   ~TrainingStep();
   /// The parts of the loss that the last batch had, in the order of loss.parts(); none before the first step.
   const std::vector<T>& parts() const { return parts_; }
