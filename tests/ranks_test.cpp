@@ -110,6 +110,7 @@ TEST_CASE("all ranks together train to the bits of one process alone") {
       {"dropout", true, [](auto& o) { o.step.clip_norm = 0.5, o.step.clip_value = 0.3; }},
       {"plain", false, [](auto& o) { o.step.shards = 7, o.batch = 11; }},
       {"plain", false, [](auto& o) { o.average.emplace(), o.keep_best = true, o.patience = 1; }},
+      {"dropout", false, [](auto& o) { o.step.split_slots = true, o.step.clip_norm = 0.5; }},
       {"plain", false, [](auto& o) { o.plateau.emplace(), o.batch = 45; }},
   };
   for (std::size_t k = 0; k < cases.size(); ++k) {
@@ -162,6 +163,7 @@ TEST_CASE("a run goes on from its checkpoint on any number of ranks") {
   const auto whole = train("dropout", Ranks::alone());
   const auto part = [&](Ranks& ranks, bool resume, std::size_t steps) {
     return train("dropout", ranks, [&](auto& o) {
+      o.step.split_slots = true;
       o.checkpoint = folder / "run.safetensors", o.resume = resume;
       if (resume) o.step.shards = 0;  // which the checkpoint knows
       o.after_step = [steps, done = std::size_t(0)](nn::Moment& moment) mutable { moment.stop = ++done == steps; };
@@ -194,6 +196,29 @@ TEST_CASE("rank 0 alone writes, and the report counts what was sent") {
   CHECK(nn::slow_rank({R{10, {3}}, R{10, {0.5}}, R{10, {4}}}) == 1);
   CHECK(!nn::slow_rank({R{10, {1}}, R{10, {0.5}}}));
   CHECK(!nn::slow_rank({R{10, {1}}}));
+}
+
+TEST_CASE("split slots are the same, and each rank keeps its part of them") {
+  for (const bool clips : {false, true}) {
+    const auto change = [&](bool split) {
+      return [=](nn::FitOptions<float>& o) {
+        o.step.split_slots = split, o.step.clip_value = clips ? 0.02 : 0, o.step.clip_norm = clips ? 0.1 : 0;
+      };
+    };
+    CHECK(train("plain", world(), change(true)) == train("plain", world(), change(false)));
+  }
+  auto model = network("plain");
+  nn::Adam<float> adam;
+  nn::BatchSource<float> data(numbers(false));
+  nn::FitOptions<float> options;
+  options.step.split_slots = true, options.epochs = 1;
+  const auto report = nn::fit(model, adam, nn::loss<float>("cross-entropy"), data, options);
+  double all = 0, most = 0;
+  for (const auto& rank : report.ranks) all += rank.slot_bytes, most = std::max(most, rank.slot_bytes);
+  std::size_t parameters = model.parameter_count();
+  CHECK(all >= double(2 * parameters * sizeof(float)));  // two moments, and counts of steps
+  CHECK(all <= double((2 * parameters + 8) * sizeof(float)));
+  if (world().size() > 1) CHECK(most < all);
 }
 
 TEST_CASE("ranks that do not train the same are refused before the first step, and what differs is named") {

@@ -22,12 +22,18 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }  // namespace
 
 template <Real T>
-ShardSums<T>::ShardSums(Ranks& ranks, const std::vector<std::size_t>& sizes) : ranks_(ranks), stacks_(sizes.size()) {
-  for (const std::size_t size : sizes) {
-    if (buckets_.empty() || buckets_.back().size * sizeof(T) >= bucket_bytes) buckets_.emplace_back();
+ShardSums<T>::ShardSums(Ranks& ranks, const std::vector<std::size_t>& sizes, const std::vector<std::size_t>& owners)
+    : ranks_(ranks), stacks_(sizes.size()) {
+  for (std::size_t item = 0; item < sizes.size(); ++item) {
+    const bool owned = item < owners.size();
+    if (buckets_.empty() || buckets_.back().size * sizeof(T) >= bucket_bytes || owned == buckets_.back().ends.empty())
+      buckets_.emplace_back();
     auto& bucket = buckets_.back();
-    places_.push_back({buckets_.size() - 1, bucket.size, size});
-    bucket.size += size, ++bucket.items;
+    places_.push_back({buckets_.size() - 1, bucket.size, sizes[item]});
+    bucket.size += sizes[item], ++bucket.items;
+    if (!owned) continue;
+    bucket.ends.resize(ranks.size());
+    std::fill(bucket.ends.begin() + static_cast<std::ptrdiff_t>(owners[item]), bucket.ends.end(), bucket.size);
   }
   for (auto& bucket : buckets_) bucket.sums = Array<T>(autodiff::Shape{bucket.size});
   exchanged_ = buckets_.size();
@@ -122,21 +128,28 @@ void ShardSums<T>::work() {
   }
 }
 
-/// Each rank adds up an even part of the bucket, of which it gets the sums that the others have so far, and sends the
-/// others what came of it.
+/// Which of its elements a rank adds up.
+template <Real T>
+Node ShardSums<T>::part_of(const Bucket& bucket, std::size_t rank) const {
+  const std::size_t ranks = ranks_.size();
+  if (bucket.ends.empty()) return {bucket.size * rank / ranks, bucket.size * (rank + 1) / ranks};
+  return {rank == 0 ? 0 : bucket.ends[rank - 1], bucket.ends[rank]};
+}
+
+/// Each rank adds up its part of the bucket, of which it gets the sums that the others have so far, and sends the
+/// others what came of it, unless it owns that.
 template <Real T>
 void ShardSums<T>::exchange(Bucket& bucket) {
   const auto start = std::chrono::steady_clock::now();
   const std::size_t ranks = ranks_.size(), rank = ranks_.rank();
-  const auto part = [&](std::size_t r) { return Node{bucket.size * r / ranks, bucket.size * (r + 1) / ranks}; };
-  const Node here = part(rank);
+  const Node here = part_of(bucket, rank);
   const std::size_t length = here.end - here.begin, nodes = tree_.nodes_of(mine_).size();
 
   std::vector<Ranks::Sent> to(ranks);
   std::vector<Ranks::Received> from(ranks);
   sent_.clear(), sent_.reserve(nodes * bucket.size);
   for (std::size_t r = 0; r < ranks; ++r) {
-    const Node there = part(r);
+    const Node there = part_of(bucket, r);
     const auto begin = sent_.end();
     for (std::size_t k = 0; k < nodes; ++k) {
       const T* slot = bucket.slots[k].data();
@@ -165,10 +178,15 @@ void ShardSums<T>::exchange(Bucket& bucket) {
     rows.resize(stack.size()), rows.push_back(rows_.data() + k * length);
     tree_.push(stack, all[k], [&](std::size_t below) { add_to(rows[below], rows[below + 1], length); });
   }
+  if (!bucket.ends.empty()) {
+    std::copy_n(rows[0], length, bucket.sums.data() + here.begin);
+    traffic_.exchanging += seconds_since(start);
+    return;
+  }
   const auto sum = std::as_bytes(std::span(rows[0], length));
   const auto bytes = std::as_writable_bytes(std::span(bucket.sums.data(), bucket.size));
   for (std::size_t r = 0; r < ranks; ++r) {
-    const Node there = part(r);
+    const Node there = part_of(bucket, r);
     to[r] = sum;
     from[r] = bytes.subspan(there.begin * sizeof(T), (there.end - there.begin) * sizeof(T));
   }

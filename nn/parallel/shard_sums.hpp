@@ -25,8 +25,9 @@ using autodiff::Real;
 template <Real T>
 class ShardSums {
  public:
-  /// Items in the order in which they come, as far as that is known. `ranks` must outlive this.
-  ShardSums(Ranks& ranks, const std::vector<std::size_t>& sizes);
+  /// Items in the order in which they come, as far as that is known. Of the first ones, each may have an owner, in
+  /// ascending order: who alone gets their sums. `ranks` must outlive this.
+  ShardSums(Ranks& ranks, const std::vector<std::size_t>& sizes, const std::vector<std::size_t>& owners = {});
   /// Where a batch is not finished, the rank gives up.
   ~ShardSums();
   ShardSums(const ShardSums&) = delete;
@@ -51,10 +52,12 @@ class ShardSums {
  private:
   struct Bucket {
     std::size_t size = 0, items = 0;
-    std::size_t left = 0;         // items of which shards are to come
-    std::vector<Array<T>> slots;  // sums over nodes of the tree
+    std::vector<std::size_t> ends;  // where what each rank owns ends; none where all get all
+    std::size_t left = 0;           // items of which shards are to come
+    std::vector<Array<T>> slots;    // sums over nodes of the tree
     Array<T> sums;
   };
+  Node part_of(const Bucket& bucket, std::size_t rank) const;
   void exchange(Bucket& bucket);
   void work();
   void given(std::size_t bucket);

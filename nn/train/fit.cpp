@@ -148,8 +148,8 @@ void Run<T>::guard(F&& f) try {
 } catch (...) {
   try {
     check_finite();
-    save_rest();
-  } catch (...) {  // that of f comes first
+    if (!splits_slots()) save_rest();  // which would need the others
+  } catch (...) {                      // that of f comes first
   }
   take_best();
   throw;

@@ -101,10 +101,12 @@ struct FitOptions {
   std::map<std::string, std::string> identity = {};
 };
 
-/// What a run was for one of its ranks: how long it took, and what communication took of that.
+/// What a run was for one of its ranks: how long it took, what communication took of that, and what it
+/// keeps.
 struct RankReport {
   double seconds = 0;
   Traffic traffic = {};
+  double slot_bytes = 0;  // of the optimiser, that it keeps
 };
 /// The rank that others wait for: who waited least, where another one waited a fifth of its time longer.
 std::optional<std::size_t> slow_rank(const std::vector<RankReport>& ranks);

@@ -54,6 +54,8 @@ class Run {
   bool any_rank(bool mine) { return ranks_.size() > 1 ? ranks_.any(mine) : mine; }
   void agree_on(std::vector<double>& row);
   void expect(std::span<const std::size_t> next);
+  bool splits_slots() const { return options_.step.split_slots && ranks_.size() > 1; }
+  std::map<std::string, Array<T>> slots_of_others();
   std::vector<RankReport> reports_of_ranks();
   void say(const std::vector<RankReport>& ranks) const;
 

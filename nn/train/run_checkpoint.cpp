@@ -31,9 +31,11 @@ std::string averaging_text(const AveragingOptions& options) {
 template <Real T>
 void Run<T>::save() {
   saved_ = true;
+  const auto of_others = slots_of_others();
   if (ranks_.rank() > 0) return;
   Checkpoint checkpoint;
   checkpoint.put(model_, optimiser_);
+  for (const auto& [name, value] : of_others) checkpoint.arrays.insert_or_assign("optimiser." + name, Tensor(value));
   RunState now = state_;
   now.seconds += seconds();
   const auto set = [&](const char* name, auto number) { checkpoint.set(name, number); };

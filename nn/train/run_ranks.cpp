@@ -85,6 +85,7 @@ void Run<T>::check_alike() {
       {"shards", text(options_.step.shards)},
       {"seed", text(options_.seed)},
       {"drop_last", text(int(options_.drop_last))},
+      {"split_slots", text(int(options_.step.split_slots))},
       {"clip_norm", text(options_.step.clip_norm)},
       {"clip_value", text(options_.step.clip_value)},
       {"patience", text(options_.patience)},
@@ -132,10 +133,34 @@ void Run<T>::expect(std::span<const std::size_t> next) {
   data_.expect(next.subspan(begin, end - begin));
 }
 
+/// On rank 0, the slots that other ranks keep, by full name, for a checkpoint. Called by all ranks.
+template <Real T>
+std::map<std::string, Array<T>> Run<T>::slots_of_others() {
+  std::map<std::string, Array<T>> result;
+  if (!splits_slots()) return result;
+  for (const auto& named : model_.parameters()) {
+    const std::size_t keeper = step_.keeper(named.name);
+    if (keeper == 0) continue;
+    for (const auto& slot : named_arrays(optimiser_, named)) {
+      auto value = ranks_.rank() == keeper ? slot.value() : autodiff::uninitialised<T>(autodiff::Dims(slot.shape));
+      const auto bytes = std::as_writable_bytes(std::span(value.data(), value.size()));
+      std::vector<Ranks::Sent> to(ranks_.size());
+      std::vector<Ranks::Received> from(ranks_.size());
+      if (ranks_.rank() == keeper) to[0] = bytes;
+      if (ranks_.rank() == 0) from[keeper] = bytes;
+      ranks_.exchange(to, from);
+      if (ranks_.rank() == 0) result.emplace(slot.name, std::move(value));
+    }
+  }
+  return result;
+}
+
 /// What each rank has done so far.
 template <Real T>
 std::vector<RankReport> Run<T>::reports_of_ranks() {
-  const RankReport mine{seconds(), step_.traffic()};
+  RankReport mine{seconds(), step_.traffic()};
+  for (const auto& [parameter, slots] : optimiser_.slots())
+    for (const auto& [name, slot] : slots) mine.slot_bytes += static_cast<double>(slot.size() * sizeof(T));
   std::vector<RankReport> all;
   for (const auto& text : ranks_.gather({reinterpret_cast<const char*>(&mine), sizeof mine}))
     std::memcpy(&all.emplace_back(), text.data(), sizeof mine);
@@ -154,12 +179,13 @@ void Run<T>::say(const std::vector<RankReport>& ranks) const {
   *options_.progress << text.str() << std::endl;
 }
 
-#define NN_RUN_RANKS(T)                                            \
-  template FitOptions<T> Run<T>::of_this_rank(FitOptions<T>);      \
-  template void Run<T>::check_alike();                             \
-  template void Run<T>::agree_on(std::vector<double>&);            \
-  template std::vector<RankReport> Run<T>::reports_of_ranks();     \
-  template void Run<T>::say(const std::vector<RankReport>&) const; \
+#define NN_RUN_RANKS(T)                                               \
+  template FitOptions<T> Run<T>::of_this_rank(FitOptions<T>);         \
+  template void Run<T>::check_alike();                                \
+  template void Run<T>::agree_on(std::vector<double>&);               \
+  template std::vector<RankReport> Run<T>::reports_of_ranks();        \
+  template void Run<T>::say(const std::vector<RankReport>&) const;    \
+  template std::map<std::string, Array<T>> Run<T>::slots_of_others(); \
   template void Run<T>::expect(std::span<const std::size_t>);
 NN_RUN_RANKS(float)
 NN_RUN_RANKS(double)

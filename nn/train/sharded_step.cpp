@@ -2,6 +2,8 @@
 // the update of their sums.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <limits>
 #include <nn/model/shard.hpp>
 #include <nn/optim/record_step.hpp>
 #include <nn/parallel/hand_over.hpp>
@@ -71,29 +73,113 @@ autodiff::Recording<T> TrainingStep<T>::record_shard(const std::vector<Variable<
   return result;
 }
 
+/// Of the sums, and the factor that holds their norm to its limit: the updates that this rank makes.
 template <Real T>
-autodiff::Recording<T> TrainingStep<T>::record_update(const std::vector<Variable<T>>& sums) {
-  const auto parameters = trained(sums[0]);
-  std::vector<Variable<T>> gradients;
-  for (std::size_t k = 0; k < parameters.size(); ++k) {
-    const auto& shape = parameters[k].shape();
-    const auto& place = sums_->place(backwards(k, parameters.size()));
+autodiff::Recording<T> TrainingStep<T>::record_update(const std::vector<Variable<T>>& given) {
+  const auto all = trained(given[0]);
+  std::vector<Variable<T>> parameters, gradients;
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    const std::size_t item = backwards(k, all.size());
+    if (!is_mine(item)) continue;
+    const auto& shape = all[k].shape();
+    const auto& place = sums_->place(item);
     const auto at = static_cast<std::ptrdiff_t>(place.offset), size = static_cast<std::ptrdiff_t>(place.size);
-    gradients.push_back(used_[k] ? reshape(take_range(sums[place.bucket], 0, at, at + size),
-                                           std::vector<std::ptrdiff_t>(shape.begin(), shape.end()))
-                                 : sums[0].tape().constant(Array<T>(xt::zeros<T>(shape))));
+    parameters.push_back(all[k]);
+    if (!used_[k]) {
+      gradients.push_back(given[0].tape().constant(Array<T>(xt::zeros<T>(shape))));
+      continue;
+    }
+    auto gradient = reshape(take_range(given[place.bucket], 0, at, at + size),
+                            std::vector<std::ptrdiff_t>(shape.begin(), shape.end()));
+    if (options_.clip_value > 0) gradient = clip(gradient, -options_.clip_value, options_.clip_value);
+    if (options_.clip_norm > 0) gradient = gradient * given.back();
+    gradients.push_back(gradient);
   }
-  return {{}, record_updates(parameters, gradients)};
+  return {{}, record_step(optimiser_, parameters, gradients)};
 }
 
 template <Real T>
 void TrainingStep<T>::begin_shards() {
   std::vector<std::size_t> sizes;
-  std::size_t k = 0;
-  for (const auto& [name, parameter] : model_.parameters())
-    if (trains_[k++].second) sizes.insert(sizes.begin(), parameter.size());
+  std::vector<std::string> names;
+  for (std::size_t k = 0; const auto& [name, parameter] : model_.parameters())
+    if (trains_[k++].second) sizes.insert(sizes.begin(), parameter.size()), names.insert(names.begin(), name);
+  if (options_.split_slots) {
+    std::size_t all = 0, before = 0;
+    for (const std::size_t size : sizes) all += size;
+    for (const std::size_t size : sizes) {
+      owners_.push_back((before + size / 2) * ranks().size() / std::max<std::size_t>(all, 1));
+      before += size;
+    }
+    for (std::size_t item = 0; item < names.size(); ++item)
+      if (!is_mine(item)) optimiser_.slots().erase(names[item]);
+  }
   sizes.insert(sizes.end(), 1 + loss_.parts().size(), 1);
-  sums_ = std::make_unique<detail::ShardSums<T>>(ranks(), sizes);
+  sums_ = std::make_unique<detail::ShardSums<T>>(ranks(), sizes, owners_);
+}
+
+template <Real T>
+std::size_t TrainingStep<T>::keeper(const std::string& parameter) const {
+  std::size_t item = owners_.size();
+  for (const auto& [name, is_trained] : trains_) {
+    item -= item > 0 && is_trained;
+    if (name == parameter && is_trained) return owners_.empty() ? 0 : owners_[item];
+  }
+  return 0;
+}
+
+/// By which all gradients are multiplied, as clip_norm does: the squares of each are added up in double precision by
+/// who has its sum.
+template <Real T>
+T TrainingStep<T>::norm_factor() const {
+  const double limit = options_.clip_value > 0 ? options_.clip_value : std::numeric_limits<double>::infinity();
+  std::vector<double> squares(used_.size());
+  for (std::size_t item = 0; item < squares.size(); ++item) {
+    const auto& place = sums_->place(item);
+    if (!is_mine(item) || !used_[backwards(item, used_.size())]) continue;
+    const T* x = sums_->sums(place.bucket).data() + place.offset;
+    for (std::size_t i = 0; i < place.size; ++i) {
+      const double held = std::clamp(static_cast<double>(x[i]), -limit, limit);
+      squares[item] += held * held;
+    }
+  }
+  if (!owners_.empty() && ranks().size() > 1) {
+    const auto bytes = std::as_bytes(std::span(squares));
+    const auto all = ranks().gather({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    for (std::size_t item = 0; item < squares.size(); ++item)
+      std::memcpy(&squares[item], all[owners_[item]].data() + item * sizeof(double), sizeof(double));
+  }
+  double sum = 0;
+  for (const double square : squares) sum += square;
+  return static_cast<T>(std::min(1.0, options_.clip_norm / (std::sqrt(sum) + 1e-6)));
+}
+
+/// To all ranks, what their owners have made of the parameters.
+template <Real T>
+void TrainingStep<T>::send_parameters() {
+  const std::size_t ranks = this->ranks().size(), rank = this->ranks().rank();
+  std::vector<std::vector<T>> values(ranks);
+  const auto for_all = [&](auto f) {
+    std::size_t item = owners_.size();
+    for (std::size_t k = 0; auto& [name, parameter] : model_.parameters())
+      if (trains_[k++].second) --item, f(owners_[item], parameter);
+  };
+  for_all([&](std::size_t owner, Parameter<T>& parameter) {
+    auto& of_owner = values[owner];
+    if (owner == rank)
+      of_owner.insert(of_owner.end(), parameter.value().begin(), parameter.value().end());
+    else
+      of_owner.resize(of_owner.size() + parameter.size());
+  });
+  std::vector<autodiff::Ranks::Received> from;
+  for (auto& of_owner : values) from.push_back(std::as_writable_bytes(std::span(of_owner)));
+  const auto mine = values[rank];
+  this->ranks().exchange(std::vector(ranks, std::as_bytes(std::span(mine))), from);
+  std::vector<std::size_t> done(ranks);
+  for_all([&](std::size_t owner, Parameter<T>& parameter) {
+    if (owner != rank) assign<T>({{"", parameter}}, values[owner].data() + done[owner]);
+    done[owner] += parameter.size();
+  });
 }
 
 template <Real T>
@@ -205,7 +291,10 @@ T TrainingStep<T>::update() {
   if (!update_) update_.emplace([this](Tape&, const auto& sums) { return record_update(sums); }, options_.compile);
   std::vector<const Array<T>*> given;
   for (std::size_t bucket = 0; bucket < sums_->buckets(); ++bucket) given.push_back(&sums_->sums(bucket));
+  Array<T> factor(autodiff::Shape{});
+  if (options_.clip_norm > 0) factor() = norm_factor(), given.push_back(&factor);
   update_->run(given);
+  if (!owners_.empty() && ranks().size() > 1) send_parameters();
   std::vector<T> losses;
   for (std::size_t k = 0; k <= loss_.parts().size(); ++k) {
     const auto& place = sums_->place(used_.size() + k);
@@ -229,6 +318,9 @@ Traffic TrainingStep<T>::traffic() const {
   template double TrainingStep<T>::total_weight(const detail::ShardTree&, std::size_t, const Rows##T&); \
   template void TrainingStep<T>::run_shards(std::size_t, const Rows##T&);                               \
   template void TrainingStep<T>::mix_states(const std::vector<T>&, std::size_t);                        \
+  template std::size_t TrainingStep<T>::keeper(const std::string&) const;                               \
+  template T TrainingStep<T>::norm_factor() const;                                                      \
+  template void TrainingStep<T>::send_parameters();                                                     \
   template T TrainingStep<T>::update();                                                                 \
   template T TrainingStep<T>::operator()(std::size_t, const Rows##T&);                                  \
   template Traffic TrainingStep<T>::traffic() const;

@@ -32,6 +32,8 @@ TrainingStep<T>::TrainingStep(Module<T>& model, Optimiser<T>& optimiser, Loss<T>
       fail<ValueError>("training_step", "limits of gradients must be finite and not negative: ", limit);
   if (options.shards > 0 && options.parts > 1)
     fail<ValueError>("training_step", "a batch has parts or shards, not both");
+  if (options.split_slots && options.shards == 0)
+    fail<ValueError>("training_step", "slots are split where batches have shards only");
   if (ranks().size() > std::max<std::size_t>(options.shards, 1))
     fail<ValueError>("training_step", "each of ", ranks().size(),
                      " ranks needs a shard of the batch at least (option shards): there are ", options.shards);
@@ -46,18 +48,6 @@ std::vector<Variable<T>> TrainingStep<T>::trained(const Variable<T>& beside) {
   for (std::size_t k = 0; const auto& variable : model_.variables(beside))
     if (trains_[k++].second) parameters.push_back(variable);
   return parameters;
-}
-
-/// What gradients, held to their limits, make of parameters and slots.
-template <Real T>
-std::vector<autodiff::Update<T>> TrainingStep<T>::record_updates(const std::vector<Variable<T>>& parameters,
-                                                                 const std::vector<Variable<T>>& gradients) {
-  auto clipped = gradients;
-  if (options_.clip_value > 0) clipped = clip_value(clipped, options_.clip_value);
-  if (options_.clip_norm > 0) clipped = clip_norm(clipped, options_.clip_norm);
-  for (std::size_t k = 0; k < gradients.size(); ++k)
-    if (detail::is_of_unused(gradients[k])) clipped[k] = gradients[k];
-  return record_step(optimiser_, parameters, clipped);
 }
 
 template <Real T>
@@ -84,7 +74,13 @@ autodiff::Recording<T> TrainingStep<T>::record(const std::vector<Variable<T>>& g
     add(losses, shares);
     add(gradients, recorded_gradient(shares[0], parameters));
   }
-  autodiff::Recording<T> result{losses, record_updates(parameters, gradients)};
+  auto clipped = gradients;
+  if (options_.clip_value > 0) clipped = clip_value(clipped, options_.clip_value);
+  if (options_.clip_norm > 0) clipped = clip_norm(clipped, options_.clip_norm);
+  for (std::size_t k = 0; k < gradients.size(); ++k)
+    if (detail::is_of_unused(gradients[k])) clipped[k] = gradients[k];
+
+  autodiff::Recording<T> result{losses, record_step(optimiser_, parameters, clipped)};
   const auto next = model_.state_variables(given[0]);
   for (std::size_t k = 0; k < states.size(); ++k) result.updates.push_back({states[k], next[k]});
   return result;

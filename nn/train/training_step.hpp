@@ -32,6 +32,11 @@ struct StepOptions {
   /// same states of layers, and what comes of these is the mean over the samples: BatchNorm takes statistics by shard.
   /// 0: the batch is one whole. Needed for several ranks, at most as many as shards.
   std::size_t shards = 0;
+  /// Each rank keeps the slots of the optimiser, and makes the update, of some of the parameters alone, whose new
+  /// values it sends to the others: less memory, and the same bits for any number of ranks. S. Rajbhandari et al.,
+  /// "ZeRO: memory optimizations toward training trillion parameter models", SC 2020, stage 1. Needs shards. What the
+  /// optimiser of a rank remembers is then of its own parameters; a checkpoint has all of it.
+  bool split_slots = false;
   /// Who shares the batch; null: this process alone. A step that throws gives up, and all ranks end.
   autodiff::Ranks* ranks = nullptr;
 };
@@ -61,6 +66,8 @@ class TrainingStep {
   T operator()(std::size_t samples, const Rows& rows);
   /// By how much the loss of the last batch counts: its samples, or their weights.
   double weight() const { return weight_; }
+  /// Which rank keeps the slots of a parameter, by full name: 0 for all where they are not split.
+  std::size_t keeper(const std::string& parameter) const;
   /// What communication has cost so far.
   Traffic traffic() const;
   ~TrainingStep();
@@ -80,8 +87,6 @@ class TrainingStep {
   T run(std::size_t inputs, bool weighted, std::span<const Array<T>* const> given);
   autodiff::ShapedProgram<T> program();
   std::vector<Variable<T>> trained(const Variable<T>& beside);
-  std::vector<autodiff::Update<T>> record_updates(const std::vector<Variable<T>>& parameters,
-                                                  const std::vector<Variable<T>>& gradients);
   void look_at_model();
 
   // sharded_step.cpp
@@ -93,6 +98,9 @@ class TrainingStep {
   void mix_states(const std::vector<T>& of_shards, std::size_t samples);
   double total_weight(const detail::ShardTree& tree, std::size_t samples, const Rows& rows);
   T update();
+  bool is_mine(std::size_t item) const { return owners_.empty() || owners_[item] == ranks().rank(); }
+  T norm_factor() const;
+  void send_parameters();
   autodiff::Ranks& ranks() const { return options_.ranks ? *options_.ranks : autodiff::Ranks::alone(); }
   [[noreturn]] void refuse_model();
 
@@ -112,8 +120,9 @@ class TrainingStep {
 
   // Of steps with shards: what becomes of the sums of their gradients.
   std::unique_ptr<detail::ShardSums<T>> sums_;
-  std::vector<bool> used_;  // by parameter: whether the loss depends on it
-  std::size_t shard_ = 0;   // that runs
+  std::vector<bool> used_;           // by parameter: whether the loss depends on it
+  std::vector<std::size_t> owners_;  // of items, where slots are split
+  std::size_t shard_ = 0;            // that runs
   std::optional<autodiff::ShapedProgram<T>> update_;
 };
 
