@@ -194,6 +194,8 @@ void declare_training(CLI::App& app, Options& options) {
       ->type_name("N")
       ->default_str("1 in one process, else 4, or for more than 319 samples one for each 64, up to 16")
       ->check(count(1, 100'000));
+  app.add_flag("--split-slots", options.split_slots,
+               "Each process keeps what the optimiser remembers of some of the weights alone: less memory");
   choice(app, "--precision", options.precision, "Of all numbers", {"float", "double"});
 }
 

@@ -39,7 +39,7 @@ struct Options {
   /// Runs whose curves the report shows, too; and height and width of samples that are images.
   std::vector<std::string> compare;
   std::vector<std::size_t> image;
-  bool resume = false, quiet = false, importance = false, average = false;
+  bool resume = false, quiet = false, importance = false, average = false, split_slots = false;
 
   bool mnist() const { return data == "mnist"; }
   bool shipped() const { return data == "digits" || data == "iris"; }

@@ -11,8 +11,9 @@ class Processes {
   Processes(int& argc, char**& argv);
   ~Processes();
   bool first() const { return first_; }
-  /// Says what went wrong, on the standard error and once, and gives the exit code; all processes end.
-  int failed(const std::string& what, int code);
+  /// Says what went wrong, on the standard error and once, and gives the exit code; all processes end. Where another
+  /// one should say more, that one comes first.
+  int failed(const std::string& what, int code, bool others_say_more = false);
 
  private:
   struct Others;

@@ -157,7 +157,7 @@ int main(int argc, char** argv) {
     if (!options.describe.empty()) return describe(options);
     return options.precision == "float" ? train<float>(options) : train<double>(options);
   } catch (const autodiff::RankLost& error) {
-    return processes.failed(error.what(), 1);
+    return processes.failed(error.what(), 1, true);
   } catch (const autodiff::Error& error) {  // the file, or what it leaves of the options
     return processes.failed(error.what(), 2);
   } catch (const std::exception& error) {

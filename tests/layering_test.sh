@@ -101,7 +101,7 @@ for header in $(grep -oE '"[a-z]+/[a-z_]+\.hpp"' nn/nn.hpp | tr -d '"'); do
   grep -qF "'${header#*/}'" nn/meson.build || { echo "nn.hpp includes $header, which is not installed"; broken=1; }
 done
 forbid "examples include public headers only" "${include}[\"<][^\">]*(\.\./|autodiff/|nn/)" \
-  '<autodiff/(autodiff|op|check|mpi)\.hpp>|<nn/nn\.hpp>|<nlohmann/json\.hpp>' $(find examples -name '*.[hc]pp')
+  '<autodiff/(autodiff|op|check|mpi|ranks)\.hpp>|<nn/nn\.hpp>|<nlohmann/json\.hpp>' $(find examples -name '*.[hc]pp')
 
 [ "$broken" = 0 ] && echo "all arrows run one way"
 exit "$broken"

@@ -276,7 +276,7 @@ void Run<T>::finish_epoch() {
   guard([&] {
     const auto means = averaged();
     if (options_.validation) {
-      result = evaluator_(*options_.validation);
+      result = evaluate();
       numbers.push_back(result.loss);
       numbers.insert(numbers.end(), result.parts.begin(), result.parts.end());
       for (const auto& metric : options_.metrics) numbers.push_back(metric(result.predictions, result.targets));

@@ -56,6 +56,7 @@ class Run {
   void expect(std::span<const std::size_t> next);
   bool splits_slots() const { return options_.step.split_slots && ranks_.size() > 1; }
   std::map<std::string, Array<T>> slots_of_others();
+  Evaluation<T> evaluate();
   std::vector<RankReport> reports_of_ranks();
   void say(const std::vector<RankReport>& ranks) const;
 

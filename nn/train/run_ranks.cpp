@@ -3,6 +3,7 @@
 #include <cstring>
 #include <iomanip>
 #include <nn/parallel/agreement.hpp>
+#include <numeric>
 #include <sstream>
 
 #include "checkpoint.hpp"
@@ -17,6 +18,7 @@ using autodiff::ValueError;
 namespace {
 
 constexpr std::size_t usual_shards = 4, most_usual_shards = 16, samples_of_shard = 64;
+constexpr std::size_t piece = 256;     // of validation data, in samples
 constexpr std::size_t looked_at = 64;  // samples by which data is compared
 
 /// What is fixed by the batch alone: shards that matrix products are worth their while for.
@@ -33,6 +35,37 @@ std::string fingerprint(const std::vector<NamedArray<T>>& arrays) {
   }
   return result.text();
 }
+
+template <class N>
+std::string bytes_of(const N& number) {
+  return {reinterpret_cast<const char*>(&number), sizeof number};
+}
+
+/// Rows of arrays, which all ranks have some of.
+class Collected {
+ public:
+  template <Real T>
+  void add(const Array<T>& rows) {
+    bytes_.append(reinterpret_cast<const char*>(rows.data()), rows.size() * sizeof(T));
+    shape_.clear();
+    for (const std::size_t length : rows.shape()) shape_ += bytes_of(length);
+  }
+  /// Those of all ranks, in their order: of so many samples.
+  template <Real T>
+  Array<T> all(Ranks& ranks, std::size_t samples) const {
+    const std::string shape = ranks.gather(shape_)[0];  // which has the first rows
+    Shape of_all(shape.size() / sizeof(std::size_t));
+    std::memcpy(of_all.data(), shape.data(), shape.size());
+    of_all[0] = samples;
+    auto result = autodiff::uninitialised<T>(autodiff::Dims(of_all));
+    auto* to = reinterpret_cast<char*>(result.data());
+    for (const auto& bytes : ranks.gather(bytes_)) to = std::copy(bytes.begin(), bytes.end(), to);
+    return result;
+  }
+
+ private:
+  std::string bytes_, shape_;
+};
 
 /// Some samples, evenly from the first to the last.
 template <Real T>
@@ -123,6 +156,43 @@ void Run<T>::agree_on(std::vector<double>& row) {
   std::ranges::copy(std::as_bytes(std::span(first)), std::as_writable_bytes(std::span(row)).begin());
 }
 
+/// Looks at the validation data: each rank at some of it, in pieces that are the same for any number of ranks. (Pieces
+/// may be without weight, so that weighted data is looked at by all.)
+template <Real T>
+Evaluation<T> Run<T>::evaluate() {
+  auto& data = *options_.validation;
+  if (options_.step.shards == 0 || data.weighted()) return evaluator_(data);
+  const std::size_t samples = data.size(), pieces = (samples + piece - 1) / piece, ranks = ranks_.size();
+  const auto begin_of = [&](std::size_t rank) { return (pieces * rank + ranks - 1) / ranks; };
+  Collected predictions, targets;
+  std::string losses;
+  for (std::size_t k = begin_of(ranks_.rank()); k < begin_of(ranks_.rank() + 1); ++k) {
+    std::vector<std::size_t> numbers(std::min(piece, samples - k * piece));
+    std::iota(numbers.begin(), numbers.end(), k * piece);
+    Subset<T> part(data, numbers);
+    const auto found = evaluator_(part, piece);
+    predictions.add(found.predictions), targets.add(found.targets);
+    const auto add = [&, n = static_cast<double>(numbers.size())](double loss) { losses += bytes_of(loss * n); };
+    add(found.loss);
+    for (const double each : found.parts) add(each);
+  }
+  Evaluation<T> result;
+  result.predictions = predictions.template all<T>(ranks_, samples),
+  result.targets = targets.template all<T>(ranks_, samples);
+  std::vector<double> sums(1 + parts_.size());
+  std::string all;
+  for (const auto& of_rank : ranks_.gather(losses)) all += of_rank;
+  for (std::size_t i = 0; i < all.size() / sizeof(double); ++i) {
+    double loss = 0;
+    std::memcpy(&loss, all.data() + i * sizeof loss, sizeof loss);
+    sums[i % sums.size()] += loss;
+  }
+  for (double& sum : sums) sum /= static_cast<double>(samples);
+  result.loss = sums[0];
+  result.parts.assign(sums.begin() + 1, sums.end());
+  return result;
+}
+
 /// Says which of the next batch this rank will ask for.
 template <Real T>
 void Run<T>::expect(std::span<const std::size_t> next) {
@@ -186,6 +256,7 @@ void Run<T>::say(const std::vector<RankReport>& ranks) const {
   template std::vector<RankReport> Run<T>::reports_of_ranks();        \
   template void Run<T>::say(const std::vector<RankReport>&) const;    \
   template std::map<std::string, Array<T>> Run<T>::slots_of_others(); \
+  template Evaluation<T> Run<T>::evaluate();                          \
   template void Run<T>::expect(std::span<const std::size_t>);
 NN_RUN_RANKS(float)
 NN_RUN_RANKS(double)

@@ -30,6 +30,11 @@ def stamp(path):
 
 
 def children(process):
+    """Those of the children of mpirun: each has one that does its work."""
+    return sorted(child for parent in list_children(process) for child in list_children(parent))
+
+
+def list_children(process):
     found = []
     for entry in os.listdir("/proc"):
         try:
@@ -39,7 +44,7 @@ def children(process):
             continue
         if rest.split()[1] == str(process) and name.endswith("(train_mlp"):
             found.append(int(entry))
-    return sorted(found)
+    return found
 
 
 with tempfile.TemporaryDirectory() as folder:
@@ -80,7 +85,7 @@ with tempfile.TemporaryDirectory() as folder:
             if len(lines) > 1:
                 sys.exit("more than one line says what happened:\n" + errors)
             if lines:
-                if "has ended" not in lines[0] or "goes on, with resume" not in lines[0]:
+                if "has ended" not in lines[0] or "--resume" not in lines[0]:
                     sys.exit("the line says nothing of the rank or of how to go on: " + lines[0])
                 said += 1
         if not os.path.exists(checkpoint):
