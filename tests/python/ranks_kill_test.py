@@ -58,6 +58,7 @@ with tempfile.TemporaryDirectory() as folder:
         command = [mpirun, "--oversubscribe", "-n", str(ranks), *common]
         command += ["--checkpoint", checkpoint, "--checkpoint-steps", "1", "--save", network]
         command += ["--resume"] if os.path.exists(checkpoint) else []
+        was_killed = False
         run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         if done < kills:
             before = stamp(checkpoint)
@@ -69,12 +70,13 @@ with tempfile.TemporaryDirectory() as folder:
             if len(alive) == ranks:
                 try:
                     os.kill(random.choice(alive), signal.SIGKILL)
+                    was_killed = True
+                    done += 1
                 except ProcessLookupError:
                     pass
-                done += 1
         killed = time.monotonic()
         try:
-            errors = run.communicate(timeout=10 if done < kills else 120)[1]
+            errors = run.communicate(timeout=10 if was_killed else 120)[1]
         except subprocess.TimeoutExpired:
             run.kill()
             sys.exit("the ranks have not ended within ten seconds")
