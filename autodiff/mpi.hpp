@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ranks.hpp"
 #include "tape.hpp"
 
 namespace autodiff::mpi {
@@ -14,13 +15,23 @@ namespace detail {
 struct Group;
 }
 
-/// MPI from here to the end of its life, for main(): what every program that communicates starts with. Throws
-/// ValueError where MPI was started before or does not let threads take turns.
+/// MPI from here to the end of its life, for main(): what every program that communicates starts with. Cores of a host
+/// are divided among its ranks, but for those that mpirun has bound to some of their own, and unless
+/// AUTODIFF_NUM_THREADS or OMP_NUM_THREADS says how many threads each has. While it lives, nn::fit trains on all ranks.
+/// Throws ValueError where MPI was started before or does not let threads take turns.
 class Session {
  public:
   Session(int& argc, char**& argv);
+  /// Waits for all ranks; but where an exception ends its life, or this rank has failed, all of them end.
   ~Session();
   Session(const Session&) = delete;
+  /// Whether all ranks before this one have ended: who should say what has gone wrong for all.
+  bool first_alive() const;
+  /// This rank has failed: see above.
+  void give_up() noexcept { ranks_->give_up(); }
+
+ private:
+  std::unique_ptr<Ranks> ranks_;
 };
 
 /// Ranks that communicate. Cheap to copy; copies are the same ranks. All of them must ask for the same communication in
@@ -45,6 +56,9 @@ class Communicator {
   explicit Communicator(std::shared_ptr<const detail::Group> group) : group_(std::move(group)) {}
   std::shared_ptr<const detail::Group> group_;
 };
+
+/// The same ranks for FitOptions::ranks, with messages of their own. Called by all of them.
+std::unique_ptr<Ranks> ranks_of(const Communicator& ranks);
 
 enum class Reduce { sum, mean, max };
 

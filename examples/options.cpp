@@ -188,6 +188,14 @@ void declare_training(CLI::App& app, Options& options) {
   app.add_option("--threads", options.threads, "That training uses, with the same results; 0: one a core")
       ->type_name("N")
       ->check(count(0, 256));
+  app.add_option("--shards", options.shards,
+                 "Parts that a batch is made of, which processes started by mpirun have some of each: their number "
+                 "changes nothing, that of the shards rounds otherwise")
+      ->type_name("N")
+      ->default_str("1 in one process, else 4, or for more than 319 samples one for each 64, up to 16")
+      ->check(count(1, 100'000));
+  app.add_flag("--split-slots", options.split_slots,
+               "Each process keeps what the optimiser remembers of some of the weights alone: less memory");
   choice(app, "--precision", options.precision, "Of all numbers", {"float", "double"});
 }
 

@@ -35,14 +35,19 @@ struct Options {
   std::string save, checkpoint, history, plot, report, describe, fine_tune;
   /// Parts of cross-validation and trials of a search; 0: none.
   std::size_t folds = 0, search = 0;
-  std::size_t checkpoint_steps = 0;
+  std::size_t checkpoint_steps = 0, shards = 0;
   /// Runs whose curves the report shows, too; and height and width of samples that are images.
   std::vector<std::string> compare;
   std::vector<std::size_t> image;
-  bool resume = false, quiet = false, importance = false, average = false;
+  bool resume = false, quiet = false, importance = false, average = false, split_slots = false;
 
   bool mnist() const { return data == "mnist"; }
   bool shipped() const { return data == "digits" || data == "iris"; }
+  /// To another process, which writes them.
+  void leave_files() {
+    quiet = true;
+    save.clear(), history.clear(), plot.clear(), report.clear(), compare.clear();
+  }
 };
 
 /// "128,64" as numbers; none if any part of it is not a number of units.

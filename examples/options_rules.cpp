@@ -1,4 +1,6 @@
 // Which options go together, and what follows from them.
+#include <autodiff/ranks.hpp>
+
 #include "files.hpp"
 #include "network.hpp"
 #include "options.hpp"
@@ -65,6 +67,8 @@ void settle(const CLI::App& app, Options& options) {
   if (app.count("--patience") == 0 && options.validation > 0 && !options.epochs && !scheduled(options))
     options.patience = usual_patience;
   need(!options.resume || !options.checkpoint.empty(), "--resume", "needs --checkpoint");
+  need(!options.split_slots || options.shards > 0 || autodiff::copies_started() > 0, "--split-slots",
+       "needs --shards or mpirun");
   need(options.checkpoint_steps == 0 || !options.checkpoint.empty(), "--checkpoint-steps", "needs --checkpoint");
   // What cannot be written in the end is better known at the beginning.
   const std::vector<NamedFile> outputs{{"--save", options.save},

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <nn/nn.hpp>
 
+#include "processes.hpp"
 #include "results.hpp"
 #include "trials.hpp"
 
@@ -137,6 +138,7 @@ int describe(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  Processes processes(argc, argv);
   try {
     Options options;
     CLI::App app(
@@ -149,16 +151,16 @@ int main(int argc, char** argv) {
     } catch (const CLI::Success& asked) {  // for help or the version
       return app.exit(asked);
     } catch (const CLI::ParseError& error) {
-      std::cerr << "train_mlp: " << error.what() << '\n';
-      return 2;
+      return processes.failed(error.what(), 2);
     }
+    if (!processes.first()) options.leave_files();
     if (!options.describe.empty()) return describe(options);
     return options.precision == "float" ? train<float>(options) : train<double>(options);
+  } catch (const autodiff::RankLost& error) {
+    return processes.failed(error.what(), 1, true);
   } catch (const autodiff::Error& error) {  // the file, or what it leaves of the options
-    std::cerr << "train_mlp: " << error.what() << '\n';
-    return 2;
+    return processes.failed(error.what(), 2);
   } catch (const std::exception& error) {
-    std::cerr << "train_mlp: " << error.what() << '\n';
-    return 1;
+    return processes.failed(error.what(), 1);
   }
 }

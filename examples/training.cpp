@@ -54,7 +54,8 @@ template <Real T>
 nn::FitOptions<T> fit_options(const Options& options, std::size_t samples, bool classes) {
   nn::FitOptions<T> result;
   result.epochs = *options.epochs, result.batch = options.batch, result.seed = options.seed;
-  result.step.compile.threads = options.threads;
+  result.step.compile.threads = options.threads, result.step.shards = options.shards;
+  result.step.split_slots = options.split_slots;
   const std::size_t steps = *options.epochs * ((samples + options.batch - 1) / options.batch);
   if (options.schedule == "plateau")
     result.plateau.emplace();

@@ -37,6 +37,7 @@
 #include "optim/record_step.hpp"
 #include "optim/schedules.hpp"
 #include "optim/slots.hpp"
+#include "parallel/traffic.hpp"
 #include "report/history.hpp"
 #include "report/metrics.hpp"
 #include "report/plot.hpp"

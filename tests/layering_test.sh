@@ -65,7 +65,7 @@ done
 staged=$(find autodiff/program -name '*.[hc]pp' | grep -vE "/($earlier)\.[hc]pp$") || true
 [ -z "$staged" ] || { echo "of no stage: $staged"; broken=1; }
 forbid "nn includes public headers of the engine only" "${include}[\"<](\.\./)*autodiff/" \
-  '<autodiff/(autodiff|array|axes|check|error|tape|transforms|variable)\.hpp>' $(find nn -name '*.[hc]pp')
+  '<autodiff/(autodiff|array|axes|check|error|ranks|tape|transforms|variable)\.hpp>' $(find nn -name '*.[hc]pp')
 forbid "nn leaves only through <autodiff/...>" "${include}\"[^\"]*\.\./" '' $(find nn -name '*.[hc]pp')
 # The rooms of nn, each with those that it may include:
 #
@@ -73,6 +73,7 @@ forbid "nn leaves only through <autodiff/...>" "${include}\"[^\"]*\.\./" '' $(fi
 #   base <- io    <- data   <- observe <- train
 #           io    <- report <- observe
 #           model <- observe
+#        parallel <- train
 while read -r room others; do
   files=$(find "nn/$room" -name '*.[hc]pp')
   [ -n "$files" ] || { echo "there are no files in nn/$room"; exit 1; }
@@ -88,9 +89,10 @@ io base
 data base io
 report base io
 observe base model io data report
-train base model layers optim io data report observe
+parallel base
+train base model layers optim io data report observe parallel
 ROOMS
-in_rooms=$(find nn -name '*.[hc]pp' | grep -vE '^nn/(base|model|layers|optim|io|data|report|observe|train)/[a-z_]+\.[hc]pp$|^nn/(pch/)?nn\.hpp$') || true
+in_rooms=$(find nn -name '*.[hc]pp' | grep -vE '^nn/(base|model|layers|optim|io|data|report|observe|parallel|train)/[a-z_]+\.[hc]pp$|^nn/(pch/)?nn\.hpp$') || true
 [ -z "$in_rooms" ] || { printf 'in no room of nn:\n%s\n' "$in_rooms"; broken=1; }
 long=$(wc -l $(find nn -name '*.[hc]pp') | awk '$1 > 400 && $2 != "total"')
 [ -z "$long" ] || { printf 'more than 400 lines:\n%s\n' "$long"; broken=1; }
@@ -99,7 +101,7 @@ for header in $(grep -oE '"[a-z]+/[a-z_]+\.hpp"' nn/nn.hpp | tr -d '"'); do
   grep -qF "'${header#*/}'" nn/meson.build || { echo "nn.hpp includes $header, which is not installed"; broken=1; }
 done
 forbid "examples include public headers only" "${include}[\"<][^\">]*(\.\./|autodiff/|nn/)" \
-  '<autodiff/(autodiff|op|check|mpi)\.hpp>|<nn/nn\.hpp>|<nlohmann/json\.hpp>' $(find examples -name '*.[hc]pp')
+  '<autodiff/(autodiff|op|check|mpi|ranks)\.hpp>|<nn/nn\.hpp>|<nlohmann/json\.hpp>' $(find examples -name '*.[hc]pp')
 
 [ "$broken" = 0 ] && echo "all arrows run one way"
 exit "$broken"

@@ -1,6 +1,7 @@
 #include "../mpi.hpp"
 #include "exchange.hpp"
 #include "group.hpp"
+#include "ranks.hpp"
 
 namespace autodiff::mpi {
 
@@ -51,15 +52,21 @@ Session::Session(int& argc, char**& argv) {
   if (started) fail<ValueError>("mpi", "MPI was started before: there is one session in a process");
   detail::check(MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &provided), "mpi");
   if (provided < MPI_THREAD_SERIALIZED) fail<ValueError>("mpi", "this MPI does not let threads take turns");
-  Communicator::world();
+  detail::divide_cores(Communicator::world());
+  ranks_ = detail::make_ranks(Communicator::world());
+  autodiff::detail::set_ranks(ranks_.get());
 }
 
 Session::~Session() {
+  autodiff::detail::set_ranks(nullptr);
+  // A rank that has failed ends the others, too: they would wait for it.
+  if (std::uncaught_exceptions() > 0 || detail::gave_up()) MPI_Abort(MPI_COMM_WORLD, 1);
+  ranks_.reset();
   world_of_session().reset();
-  // A rank that leaves by an exception ends the others, too: they would wait for it.
-  if (std::uncaught_exceptions() > 0) MPI_Abort(MPI_COMM_WORLD, 1);
   MPI_Finalize();
 }
+
+bool Session::first_alive() const { return detail::is_first_alive(*ranks_); }
 
 const Communicator& Communicator::world() {
   auto& world = world_of_session();
@@ -81,6 +88,8 @@ Communicator Communicator::split(int color) const {
 }
 
 void Communicator::barrier() const { detail::check_agreement(*group_, "barrier", "barrier"); }
+
+std::unique_ptr<Ranks> ranks_of(const Communicator& ranks) { return detail::make_ranks(ranks); }
 
 std::pair<std::size_t, std::size_t> part_of(std::size_t n, const Communicator& ranks) {
   const std::size_t each = n / ranks.size(), more = n % ranks.size(), rank = ranks.rank();

@@ -1,5 +1,7 @@
 #include "dropout.hpp"
 
+#include <nn/model/shard.hpp>
+
 namespace nn {
 
 namespace {
@@ -32,7 +34,12 @@ Variable<T> Dropout<T>::draw(
     const Variable<T>& x,
     const std::function<Variable<T>(double rate, const Variable<T>& key, const Variable<T>& step)>& draws) {
   const auto now = step.beside(x);
-  const auto y = draws(rate_, key.beside(x), now);
+  auto by = key.beside(x);
+  if (const auto* shard = detail::ShardScope<T>::number()) {
+    by = by + *shard;
+    by = where(by < limit, by, by - limit);
+  }
+  const auto y = draws(rate_, by, now);
   const auto next = now + 1;
   step.assign(where(next < limit, next, 0));
   return y;

@@ -11,7 +11,8 @@ namespace nn {
 ///
 /// Which units are dropped follows from two states: `key`, drawn when the model is initialised, and `step`, which
 /// counts the forward passes in training. So a program drops others at each run, and a run that goes on from a saved
-/// state drops what it would have dropped. Throws ValueError unless 0 <= rate < 1.
+/// state drops what it would have dropped. Shards of a batch (StepOptions::shards) drop by other keys each. Throws
+/// ValueError unless 0 <= rate < 1.
 template <Real T = float>
 class Dropout : public Module<T> {
  public:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nn/parallel/agreement.hpp>
 
 #include "judge.hpp"
 #include "named_arrays.hpp"
@@ -10,6 +11,7 @@
 namespace nn {
 
 using autodiff::fail;
+using autodiff::Ranks;
 using autodiff::ValueError;
 
 namespace detail {
@@ -20,14 +22,16 @@ Run<T>::Run(Module<T>& model, Optimiser<T>& optimiser, const Loss<T>& loss, Sour
     : model_(model),
       optimiser_(optimiser),
       data_(data),
-      options_(options),
+      options_(of_this_rank(options)),
       loss_(loss),
       steps_(options.batch == 0 ? 0 : (data.size() + (options.drop_last ? 0 : options.batch - 1)) / options.batch),
       samples_(std::min(steps_ * options.batch, data.size())),
       parts_(loss.parts()),
-      step_(model, optimiser, loss, options.step),
+      step_(model, optimiser, loss, options_.step),
       evaluator_(model, loss, options.step.compile),
-      arrays_(data) {
+      arrays_(data),
+      ranks_(*options_.step.ranks),
+      interrupt_(ranks_.size() > 1) {
   check();
   state_.parts.resize(parts_.size());
   name_columns();
@@ -39,8 +43,9 @@ Run<T>::Run(Module<T>& model, Optimiser<T>& optimiser, const Loss<T>& loss, Sour
   }
   if (options.average) average_.emplace(model, *options.average);
   if (options.resume) load();
+  check_alike();
   write_history(true);
-  if (options.progress) progress_.emplace(*options.progress, is_terminal(*options.progress), options.epochs, samples_);
+  if (auto* stream = options_.progress) progress_.emplace(*stream, is_terminal(*stream), options.epochs, samples_);
 }
 
 template <Real T>
@@ -143,8 +148,8 @@ void Run<T>::guard(F&& f) try {
 } catch (...) {
   try {
     check_finite();
-    save_rest();
-  } catch (...) {  // that of f comes first
+    if (!splits_slots()) save_rest();  // which would need the others
+  } catch (...) {                      // that of f comes first
   }
   take_best();
   throw;
@@ -182,10 +187,21 @@ void Run<T>::take_best() {
 
 /// One step, but for a batch in which no sample counts.
 template <Real T>
-double Run<T>::step(const Batch<T>& batch) {
-  const double weight = batch.weight();
+double Run<T>::step(std::span<const std::size_t> numbers, std::span<const std::size_t> next) {
+  double loss = 0, weight = 0;
+  if (options_.step.shards > 0) {
+    expect(next);
+    loss = step_(numbers.size(), [&](std::size_t begin, std::size_t end) -> const Batch<T>& {
+      return arrays_(numbers.subspan(begin, end - begin));
+    });
+    weight = step_.weight();
+  } else {
+    const auto& batch = arrays_(numbers);
+    data_.expect(next);
+    weight = batch.weight();
+    if (weight > 0) loss = step_(batch);
+  }
   if (weight == 0) return 0;
-  const double loss = step_(batch);
   if (average_) average_->update();
   state_.total += loss * weight, state_.weight += weight;
   for (std::size_t k = 0; k < parts_.size(); ++k) state_.parts[k] += static_cast<double>(step_.parts()[k]) * weight;
@@ -201,19 +217,15 @@ void Run<T>::run_steps() {
   while (state_.step < steps_ && !end_) {
     if (options_.schedule) optimiser_.learning_rate(options_.schedule(state_.steps));
     const auto& numbers = order[state_.step];
-    const auto& batch = arrays_(numbers);
-    if (state_.step + 1 < steps_) data_.expect(order[state_.step + 1]);
-    const double loss = step(batch);
+    const bool last = state_.step + 1 == steps_;
+    const double loss = step(numbers, last ? std::span<const std::size_t>() : order[state_.step + 1]);
     ++state_.step, ++state_.steps, done += numbers.size();
     saved_ = false;
     if (!std::isfinite(loss)) end_ = End::not_finite;
     if (progress_) progress_->advance(numbers.size(), epoch, done);
-    if (options_.after_step && !end_) {
-      auto now = moment(epoch, loss);
-      call(options_.after_step, now);
-      if (now.stop) end_ = End::stopped;
-    }
-    if (!end_ && interrupt_.interrupted()) end_ = End::interrupted;
+    auto now = moment(epoch, loss);
+    if (!end_) call(options_.after_step, now);
+    look_for_end(now.stop);
     const bool due = options_.checkpoint_steps > 0 && state_.step % options_.checkpoint_steps == 0;
     if (!end_ && due && state_.step < steps_ && !options_.checkpoint.empty()) {
       check_finite();
@@ -221,6 +233,14 @@ void Run<T>::run_steps() {
     }
   }
   check_finite();
+}
+
+/// Whether somebody wants training to end, which all ranks must know alike.
+template <Real T>
+void Run<T>::look_for_end(bool stop) {
+  const bool interrupted = interrupt_.interrupted();
+  if (end_ || !any_rank(stop || interrupted)) return;
+  end_ = any_rank(stop) ? End::stopped : End::interrupted;
 }
 
 /// Ends training where parameters are not finite: the loss of a step says nothing of the update that follows it.
@@ -256,7 +276,7 @@ void Run<T>::finish_epoch() {
   guard([&] {
     const auto means = averaged();
     if (options_.validation) {
-      result = evaluator_(*options_.validation);
+      result = evaluate();
       numbers.push_back(result.loss);
       numbers.insert(numbers.end(), result.parts.begin(), result.parts.end());
       for (const auto& metric : options_.metrics) numbers.push_back(metric(result.predictions, result.targets));
@@ -265,6 +285,7 @@ void Run<T>::finish_epoch() {
   });
   ++state_.epochs;
   numbers.insert(numbers.end(), {optimiser_.learning_rate(), state_.seconds + seconds()});
+  agree_on(numbers);
   history_.append(row(numbers));
   watch(history_.column(watched_).back());
   state_.step = 0, state_.total = 0, state_.weight = 0;
@@ -279,8 +300,7 @@ void Run<T>::finish_epoch() {
     });
   call(options_.after_epoch, now);
   end_ = over();
-  if (!end_ && now.stop) end_ = End::stopped;
-  if (!end_ && interrupt_.interrupted()) end_ = End::interrupted;
+  look_for_end(now.stop);
   if (progress_) progress_->line(history_, end_.has_value());
   const bool due = options_.checkpoint_epochs > 0 && state_.epochs % options_.checkpoint_epochs == 0;
   if (!end_ && due && !options_.checkpoint.empty()) save();
@@ -303,7 +323,9 @@ FitReport Run<T>::operator()() {
   }
   save_rest();
   take_best();
-  return {*end_, std::move(history_), state_.epochs, state_.steps, state_.best_epoch, state_.best};
+  auto ranks = reports_of_ranks();
+  say(ranks);
+  return {*end_, std::move(history_), state_.epochs, state_.steps, state_.best_epoch, state_.best, std::move(ranks)};
 }
 
 template class Run<float>;  // but for what run_checkpoint.cpp defines
@@ -314,7 +336,20 @@ template class Run<double>;
 template <Real T>
 FitReport fit(Module<T>& model, Optimiser<T>& optimiser, std::type_identity_t<Loss<T>> loss, Source<T>& data,
               const std::type_identity_t<FitOptions<T>>& options) {
-  return detail::Run<T>(model, optimiser, loss, data, options)();
+  try {
+    return detail::Run<T>(model, optimiser, loss, data, options)();
+  } catch (const detail::Unlike&) {
+    throw;  // as all ranks do
+  } catch (const autodiff::RankLost& lost) {
+    fail<autodiff::RankLost>("fit", lost.what(),
+                             options.checkpoint.empty()
+                                 ? "; it has to begin anew, as there is no checkpoint"
+                                 : "; it goes on, with resume, from " + options.checkpoint.string());
+  } catch (...) {
+    if (auto* ranks = options.step.ranks ? options.step.ranks : Ranks::of_session())
+      if (ranks->size() > 1) ranks->give_up();  // or the others would wait
+    throw;
+  }
 }
 
 template FitReport fit(Module<float>&, Optimiser<float>&, Loss<float>, Source<float>&, const FitOptions<float>&);

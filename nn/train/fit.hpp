@@ -44,7 +44,7 @@ struct FitOptions {
   bool drop_last = false;
   /// Of the order of the samples in every epoch.
   std::uint64_t seed = 0;
-  /// Parts of a batch, limits of gradients, threads.
+  /// Parts and shards of a batch, ranks, limits of gradients, threads.
   StepOptions step = {};
 
   /// The learning rate of every step, counted over all epochs; by default the optimiser's. A schedule in epochs is one
@@ -101,6 +101,16 @@ struct FitOptions {
   std::map<std::string, std::string> identity = {};
 };
 
+/// What a run was for one of its ranks: how long it took, what communication took of that, and what it
+/// keeps.
+struct RankReport {
+  double seconds = 0;
+  Traffic traffic = {};
+  double slot_bytes = 0;  // of the optimiser, that it keeps
+};
+/// The rank that others wait for: who waited least, where another one waited a fifth of its time longer.
+std::optional<std::size_t> slow_rank(const std::vector<RankReport>& ranks);
+
 struct FitReport {
   /// Why training ended: all epochs are done; nothing got better; a callback wanted it; Ctrl-C; or a loss was not
   /// finite, after which the parameters are worth nothing but those of the best epoch, and nothing is saved.
@@ -111,11 +121,20 @@ struct FitReport {
   /// The best epoch, from 1, and its watched number; 0 without any.
   std::size_t best_epoch = 0;
   double best = 0;
+  std::vector<RankReport> ranks = {};
 };
 
 /// Trains a model: batches of the data, in an order that seed and epoch choose, go through a TrainingStep. At the end
 /// model and optimiser hold what was learnt. Meanwhile Ctrl-C ends training after the current step, saving first. The
-/// same bits for any number of threads. Throws ValueError for options out of range, before anything was changed;
+/// same bits for any number of threads.
+///
+/// Within an mpi::Session, all ranks call it alike, and share each batch: a shard is computed by one of them, and the
+/// result is the same bits for any number of ranks; by default 4 shards, or for more than 319 samples one for each 64,
+/// up to 16. Rank 0 alone shows progress and writes history, report and checkpoint, which all read to resume. Callbacks
+/// and quantities are called on all ranks; the number of a quantity is that of rank 0, and who stops, stops all. Throws
+/// ValueError where a rank has another build, other options or data, and autodiff::RankLost where one has ended.
+///
+/// Throws ValueError for options out of range, before anything was changed;
 /// DataError for a file that cannot be written, and for a checkpoint that is not of such a run; and what model, loss,
 /// metrics, callbacks and sources throw.
 template <Real T>

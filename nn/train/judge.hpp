@@ -4,8 +4,46 @@
 #include <nn/data/batch.hpp>
 #include <nn/model/losses.hpp>
 #include <nn/model/module.hpp>
+#include <nn/model/visit.hpp>
 
 namespace nn::detail {
+
+/// While it lives, the model works as in training. In the end its states are what they were: recording a step takes
+/// none.
+template <Real T>
+class Recorded {
+ public:
+  explicit Recorded(Module<T>& model) : states_(model.states()), mode_(model, true) {
+    for (const auto& [name, state] : states_) values_.push_back(state.plain());
+  }
+  ~Recorded() {
+    for (std::size_t i = 0; i < states_.size(); ++i) states_[i].parameter.assign(values_[i]);
+  }
+  Recorded(const Recorded&) = delete;
+
+ private:
+  std::vector<Named<T>> states_;
+  std::vector<Variable<T>> values_;
+  InMode<T> mode_;
+};
+
+/// Some of the samples of a batch.
+template <Real T>
+Batch<T> rows_of(const Batch<T>& batch, std::size_t begin, std::size_t end) {
+  const auto part = [&](const Array<T>& all) {
+    auto shape = all.shape();
+    shape[0] = end - begin;
+    auto rows = autodiff::uninitialised<T>(autodiff::Dims(shape));
+    const std::size_t each = all.size() / all.shape(0);
+    std::copy_n(all.data() + begin * each, rows.size(), rows.data());
+    return rows;
+  };
+  Batch<T> result;
+  for (const auto& input : batch.inputs) result.inputs.push_back(part(input));
+  for (const auto& target : batch.targets) result.targets.push_back(part(target));
+  if (batch.weights) result.weights = part(*batch.weights);
+  return result;
+}
 
 /// What the model gives for all that is given, inputs first, then targets, then weights if there are any.
 template <Real T, class Part = std::identity>

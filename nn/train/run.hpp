@@ -2,15 +2,16 @@
 #pragma once
 
 #include <chrono>
+#include <nn/base/interrupt.hpp>
 #include <nn/data/batch_arrays.hpp>
 #include <nn/observe/observer.hpp>
+#include <nn/parallel/shard_sums.hpp>
 #include <nn/report/progress.hpp>
 #include <optional>
 #include <span>
 
 #include "evaluate.hpp"
 #include "fit.hpp"
-#include "interrupt.hpp"
 
 namespace nn::detail {
 
@@ -47,15 +48,28 @@ class Run {
   void load();
   void save();
 
+  // run_ranks.cpp
+  static FitOptions<T> of_this_rank(FitOptions<T> options);
+  void check_alike();
+  bool any_rank(bool mine) { return ranks_.size() > 1 ? ranks_.any(mine) : mine; }
+  void agree_on(std::vector<double>& row);
+  void expect(std::span<const std::size_t> next);
+  bool splits_slots() const { return options_.step.split_slots && ranks_.size() > 1; }
+  std::map<std::string, Array<T>> slots_of_others();
+  Evaluation<T> evaluate();
+  std::vector<RankReport> reports_of_ranks();
+  void say(const std::vector<RankReport>& ranks) const;
+
   // fit.cpp
   void check() const;
   void name_columns();
   void check_metrics();
   void write_history(bool first) const;
   void check_finite();
+  void look_for_end(bool stop);
   std::optional<End> over() const;
   void run_steps();
-  double step(const Batch<T>& batch);
+  double step(std::span<const std::size_t> numbers, std::span<const std::size_t> next);
   void finish_epoch();
   void watch(double watched);
   Moment moment(std::size_t epoch, double loss);
@@ -72,7 +86,7 @@ class Run {
   Module<T>& model_;
   Optimiser<T>& optimiser_;
   Source<T>& data_;
-  const FitOptions<T>& options_;
+  const FitOptions<T> options_;  // those of this rank
   const Loss<T> loss_;
   const std::size_t steps_, samples_;     // that an epoch has
   const std::vector<std::string> parts_;  // of the loss
@@ -82,6 +96,7 @@ class Run {
   std::optional<ReduceOnPlateau> plateau_;
   std::optional<WeightAverage<T>> average_;
   std::optional<Progress> progress_;
+  Ranks& ranks_;
   InterruptGuard interrupt_;
 
   std::vector<std::string> columns_;  // of the history

@@ -31,8 +31,11 @@ std::string averaging_text(const AveragingOptions& options) {
 template <Real T>
 void Run<T>::save() {
   saved_ = true;
+  const auto of_others = slots_of_others();
+  if (ranks_.rank() > 0) return;
   Checkpoint checkpoint;
   checkpoint.put(model_, optimiser_);
+  for (const auto& [name, value] : of_others) checkpoint.arrays.insert_or_assign("optimiser." + name, Tensor(value));
   RunState now = state_;
   now.seconds += seconds();
   const auto set = [&](const char* name, auto number) { checkpoint.set(name, number); };
@@ -42,6 +45,7 @@ void Run<T>::save() {
   checkpoint.set("fit.batch", options_.batch);
   checkpoint.set("fit.seed", options_.seed);
   if (options_.drop_last) checkpoint.set("fit.drop_last", 1);
+  if (options_.step.shards > 0) checkpoint.set("fit.shards", options_.step.shards);
   checkpoint.set("fit.columns", columns_text());
   for (const auto& [name, text] : options_.identity) checkpoint.set(identity_prefix + name, text);
   if (plateau_) {
@@ -85,6 +89,10 @@ void Run<T>::load() {
     if (theirs != mine) refuse("is of a run with another ", name, ": ", theirs, " and not ", mine);
   };
   compare("samples", data_.size()), compare("batch", options_.batch), compare("seed", options_.seed);
+  if (checkpoint.contains("fit.shards"))
+    compare("shards", options_.step.shards);
+  else if (options_.step.shards > 0)
+    refuse("is of a run without shards, which one process goes on with alone");
   if (checkpoint.contains("fit.drop_last") != options_.drop_last) refuse("is of a run with another drop_last");
   if (checkpoint.contains("average.updates") != options_.average.has_value())
     refuse(options_.average ? "is of a run without" : "is of a run with", " means of the weights");

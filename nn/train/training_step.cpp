@@ -6,6 +6,7 @@
 #include <nn/model/visit.hpp>
 #include <nn/optim/clipping.hpp>
 #include <nn/optim/record_step.hpp>
+#include <nn/parallel/shard_sums.hpp>
 
 #include "judge.hpp"
 
@@ -13,29 +14,6 @@ namespace nn {
 
 using autodiff::fail;
 using autodiff::ValueError;
-
-namespace {
-
-/// While it lives, the model works as in training. In the end its states are what they were: recording a step takes
-/// none.
-template <Real T>
-class Recorded {
- public:
-  explicit Recorded(Module<T>& model) : states_(model.states()), mode_(model, true) {
-    for (const auto& [name, state] : states_) values_.push_back(state.plain());
-  }
-  ~Recorded() {
-    for (std::size_t i = 0; i < states_.size(); ++i) states_[i].parameter.assign(values_[i]);
-  }
-  Recorded(const Recorded&) = delete;
-
- private:
-  std::vector<Named<T>> states_;
-  std::vector<Variable<T>> values_;
-  detail::InMode<T> mode_;
-};
-
-}  // namespace
 
 template <Real T>
 TrainingStep<T>::TrainingStep(Module<T>& model, Optimiser<T>& optimiser, Loss<T> loss, const StepOptions& options)
@@ -52,15 +30,31 @@ TrainingStep<T>::TrainingStep(Module<T>& model, Optimiser<T>& optimiser, Loss<T>
   for (const double limit : {options.clip_norm, options.clip_value})
     if (!(limit >= 0) || std::isinf(limit))
       fail<ValueError>("training_step", "limits of gradients must be finite and not negative: ", limit);
+  if (options.shards > 0 && options.parts > 1)
+    fail<ValueError>("training_step", "a batch has parts or shards, not both");
+  if (options.split_slots && options.shards == 0)
+    fail<ValueError>("training_step", "slots are split where batches have shards only");
+  if (ranks().size() > std::max<std::size_t>(options.shards, 1))
+    fail<ValueError>("training_step", "each of ", ranks().size(),
+                     " ranks needs a shard of the batch at least (option shards): there are ", options.shards);
+}
+
+template <Real T>
+TrainingStep<T>::~TrainingStep() = default;
+
+template <Real T>
+std::vector<Variable<T>> TrainingStep<T>::trained(const Variable<T>& beside) {
+  std::vector<Variable<T>> parameters;
+  for (std::size_t k = 0; const auto& variable : model_.variables(beside))
+    if (trains_[k++].second) parameters.push_back(variable);
+  return parameters;
 }
 
 template <Real T>
 autodiff::Recording<T> TrainingStep<T>::record(const std::vector<Variable<T>>& given) {
-  const Recorded<T> recorded(model_);
+  const detail::Recorded<T> recorded(model_);
   const auto states = model_.state_variables(given[0]);
-  std::vector<Variable<T>> parameters;
-  for (std::size_t k = 0; const auto& variable : model_.variables(given[0]))
-    if (trains_[k++].second) parameters.push_back(variable);
+  const auto parameters = trained(given[0]);
 
   const std::size_t samples = given[0].dimension() == 0 ? 1 : given[0].shape(0);
   const std::size_t parts = std::clamp<std::size_t>(options_.parts, 1, std::max<std::size_t>(samples, 1));
@@ -94,7 +88,9 @@ autodiff::Recording<T> TrainingStep<T>::record(const std::vector<Variable<T>>& g
 
 template <Real T>
 autodiff::ShapedProgram<T> TrainingStep<T>::program() {
-  return autodiff::ShapedProgram<T>([this](Tape&, const auto& given) { return record(given); }, options_.compile);
+  return autodiff::ShapedProgram<T>(
+      [this](Tape&, const auto& given) { return options_.shards > 0 ? record_shard(given) : record(given); },
+      options_.compile);
 }
 
 /// What was assigned where it is may compute something else, and so is recorded anew.
@@ -106,6 +102,7 @@ void TrainingStep<T>::look_at_model() {
   made_for_ = std::make_shared<const detail::Everything<T>>(model_);
   optimiser_changes_ = optimiser_.changes();
   program_ = program();
+  update_.reset();
 }
 
 template <Real T>
@@ -138,12 +135,20 @@ T TrainingStep<T>::run(std::size_t inputs, bool weighted, std::span<const Array<
 
 template <Real T>
 T TrainingStep<T>::operator()(const Array<T>& inputs, const Array<T>& targets) {
+  if (options_.shards > 0) return (*this)(Batch<T>{{inputs}, {targets}});
   return run(1, false, std::array{&inputs, &targets});
 }
 
 template <Real T>
 T TrainingStep<T>::operator()(const Batch<T>& batch) {
   detail::check_batch("training_step", batch);
+  if (options_.shards > 0) {
+    Batch<T> part;
+    return (*this)(batch.size(), [&](std::size_t begin, std::size_t end) -> const Batch<T>& {
+      return part = detail::rows_of(batch, begin, end);
+    });
+  }
+  weight_ = batch.weight();
   return run(batch.inputs.size(), batch.weights.has_value(), batch.arrays());
 }
 
