@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Builds the site: build.py ROOT FOLDER makes FOLDER/html of the documents and the public headers below ROOT.
+
+Doxygen reads the public headers, without constraints of templates and without what is private; Sphinx and Breathe join
+what it finds with the guide. Any warning is an error. Nothing is fetched.
+"""
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+ROOT, FOLDER = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
+SITE = ROOT / "examples" / "guide" / "site"
+# What users include beside the headers that these include.
+STARTS = ["autodiff/autodiff.hpp", "autodiff/op.hpp", "autodiff/mpi.hpp", "nn/nn.hpp"]
+# Rooms of the engine that users do not enter.
+INTERNAL = re.compile(r"autodiff/(kernels|program/recording|ops/(lanes|batches|layout|counters|compile)|function\.hpp|sweep|assembly)")
+
+
+def public_headers():
+    """All that the first ones include, from the root."""
+    found, queue = [], list(STARTS)
+    while queue:
+        name = queue.pop(0)
+        if name in found:
+            continue
+        found.append(name)
+        for quote, path in re.findall(r'#include ([<"])([^>"]+\.hpp)[>"]', (ROOT / name).read_text()):
+            beside = (ROOT / name).parent / path
+            path = beside.resolve() if beside.exists() else ROOT / path
+            if path.exists() and not INTERNAL.match(str(path.relative_to(ROOT))):
+                queue.append(str(path.relative_to(ROOT)))
+    return found
+
+
+def behind_brackets(text, at):
+    """The place behind the bracket that closes the one at this place."""
+    pairs, depth = {"(": ")", "<": ">", "{": "}"}, 0
+    open_, close = text[at], pairs[text[at]]
+    while True:
+        depth += (text[at] == open_) - (text[at] == close)
+        at += 1
+        if depth == 0:
+            return at
+
+
+def without_constraints(text):
+    """Without `requires ...` behind the parameters of a template: the comments say what is taken."""
+    while found := re.search(r"(?<=[>)])\s+requires\b(?!\s*\w+::)\s*", text):
+        at = found.end()
+        while True:
+            if text.startswith("requires", at):
+                at = text.index("{", at)
+            elif text[at] != "(":
+                at = re.compile(r"[\w:.]+\s*").match(text, at).end()
+            if text[at] in "(<{":
+                at = behind_brackets(text, at)
+            more = re.compile(r"\s*(&&|\|\|)\s*").match(text, at)
+            if not more:
+                break
+            at = more.end()
+        text = text[:found.start()] + "\n" + text[at:].lstrip(" ")
+    return text
+
+
+def without_private(text):
+    """Without what is private, what is for the engine alone, and what the library has compiled."""
+    text = re.sub(r"^extern template [^;]*;\n", "", text, flags=re.M)
+    text = re.sub(r"= \{\.(\w+) = (\w+)\}\)", r"= \1_\2)", text)  # an option by name, which Sphinx does not read
+    kept, end = [], None  # how far what is left out is indented
+    for line in text.splitlines():
+        indent = len(line) - len(line.lstrip())
+        if end is not None and line.strip() and (indent < end or re.match(r"\s*(public|protected):", line)):
+            end = None
+        if re.match(r"\s*private:|  // ---- for the engine", line):
+            end = indent
+        if end is None:
+            kept.append(line)
+    return "\n".join(kept) + "\n"
+
+
+def declared(line):
+    """Whether a line begins a declaration."""
+    return re.match(r"\s*(?!return\b|if\b|for\b|else\b)[A-Za-z~]", line) and not re.match(r"\s*(friend|extern|namespace|public:|private:|protected:)", line)
+
+
+def with_comments(text):
+    """What stands behind a member documents it, and what is documented, those that follow it line by line, too."""
+    text = re.sub(r"^(?!\s*//)(.*\S)  // (.*)$", r"\1  ///< \2", text, flags=re.M)
+    lines, comment, shared = [], [], []
+    for line in text.splitlines():
+
+        if line.strip().startswith("///"):
+            comment.append(line)
+        else:
+            if comment:
+                shared, comment = comment, []
+            elif not line.strip() or re.match(r"\s*(public:|private:|protected:|//)", line):
+                shared = []
+            elif shared and lines and re.search(r"(;|\})(\s*///<.*)?$", lines[-1]) and declared(line) and "///<" not in line:
+                lines += shared
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def prepare():
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    (FOLDER / "source").mkdir(parents=True)
+    headers = public_headers()
+    for name in headers:
+        to = FOLDER / "headers" / name
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_text(with_comments(without_constraints(without_private((ROOT / name).read_text()))))
+    source = FOLDER / "source"
+    shutil.copy(SITE / "conf.py", source)
+    for pattern in ["*.md", "autodiff/**/*.md", "nn/**/*.md", "examples/**/*.md", "examples/*.[ch]pp", "LICENSE",
+                    "examples/guide/pictures/*", "tests/bench/*.py", "examples/*.py"]:
+        for path in ROOT.glob(pattern):
+            if SITE in path.parents:
+                continue
+            to = source / path.relative_to(ROOT)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, to)
+    shutil.copy(SITE / "index.md", source / "index.md")
+    reference = source / "reference"
+    for name in headers:
+        page = reference / (name[:-4].replace("/", "_") + ".rst")
+        page.parent.mkdir(exist_ok=True)
+        about = re.match(r"(//[^\n]*\n)+", (ROOT / name).read_text())
+        text = "\n".join(line[3:] for line in about[0].splitlines()) if about else ""
+        page.write_text(f"{name}\n{'=' * len(name)}\n\n" + "\n".join("| " + line for line in text.splitlines()) +
+                        f"\n\n.. code-block:: cpp\n\n   #include <{name}>\n\n.. doxygenfile:: {name}\n")
+    rows = "\n".join("   " + name[:-4].replace("/", "_") for name in sorted(headers))
+    (reference / "index.rst").write_text(f"Reference\n=========\n\nA page for each public header.\n\n.. toctree::\n   :maxdepth: 1\n\n{rows}\n")
+
+
+def build():
+    subprocess.run(["doxygen", SITE / "Doxyfile"], cwd=FOLDER, check=True)
+    log = (FOLDER / "doxygen.log").read_text().splitlines()
+    undocumented = [line for line in log if "is not documented" in line]
+    faults = [line for line in log if line not in undocumented]
+    print(f"{len(undocumented)} public names are not documented", file=sys.stderr)
+    if faults:
+        sys.exit("\n".join(faults))
+    shutil.move(FOLDER / "xml", FOLDER / "source" / "xml")
+    subprocess.run(["sphinx-build", "-W", "--keep-going", "-q", "-j", "2", "-b", "html", FOLDER / "source", FOLDER / "html"],
+                   check=True)
+    print(f"the site is {FOLDER}/html/index.html")
+
+
+prepare()
+build()
