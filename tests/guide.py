@@ -90,7 +90,7 @@ def agree(expected, printed):
         return re.sub(r"\s+", " ", NUMBER.sub("#", line)).strip(), NUMBER.findall(line)
     (text, numbers), (other, others) = words(expected), words(printed)
     return text == other and (" us " in expected or all(
-        a == b or ("." in a + b and abs(float(a) - float(b)) <= 0.03 * abs(float(a)) + 1e-6) for a, b in zip(numbers, others)))
+        a == b or ("." in a + b and abs(float(a) - float(b)) <= 0.05 * abs(float(a)) + 1e-6) for a, b in zip(numbers, others)))
 
 
 def same(expected, printed):
