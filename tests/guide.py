@@ -6,8 +6,8 @@ guide.py check PAGE PROGRAM DATA [PATH] runs it, and compares what it prints wit
 
 A block that has a main is a program by itself. The other blocks between two headings (##) are one piece: what begins
 with a definition stands at namespace scope, and the rest in a function, one block behind the other. A block of `text`
-behind one of C++ is what that prints, and a block of `console` is run with the programs of PATH; both in a folder with
-the files of DATA. Texts agree if they differ in the last digits of numbers alone; a line "..." stands for any lines,
+behind one of C++ is what that prints, and a block of `console` is run with the programs of PATH, one of `python`
+where it has the modules; all in a folder with the files of DATA. Texts agree if they differ in the last digits of numbers alone; a line "..." stands for any lines,
 and at the end of a line for the rest of it.
 A picture that a page shows is one that its blocks have drawn.
 """
@@ -136,6 +136,7 @@ class Checker:
                 self.check_program(blocks, folder, program)
             if path:
                 self.check_console(blocks, folder, path)
+            self.check_python(blocks, folder)
             self.check_pictures(pathlib.Path(folder))
         for first, count, printed in sorted(self.changes, key=lambda change: change[0], reverse=True):
             self.text[first:first + count] = printed
@@ -172,6 +173,14 @@ class Checker:
                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
                 self.compare(block, block.line + start, [line.rstrip() for line in lines[start + 1:end]],
                              lines_of(done.stdout))
+
+    def check_python(self, blocks, folder):
+        """Where Python has the modules."""
+        for block in [block for block in blocks if block.language == "python"]:
+            done = subprocess.run(["python3", "-c", block.text], cwd=folder, text=True, capture_output=True)
+            if done.returncode != 0 and "ModuleNotFoundError" not in done.stderr:
+                self.failed = True
+                print(f"{self.page}:{block.line}: {done.stderr}")
 
     def check_pictures(self, folder):
         for name in re.findall(r"\]\(pictures/([^)]*)\)", "\n".join(self.text)):
