@@ -14,7 +14,7 @@ headings() {
 }
 
 for document in README.md CONTRIBUTING.md CHANGELOG.md autodiff/operations.md \
-  $(find autodiff nn tests -name README.md) $(find examples/guide -name '*.md'); do
+  $(find autodiff nn tests -name README.md) $(find examples/guide -maxdepth 1 -name '*.md'); do
   folder=$(dirname "$document")
   names=$(grep -oE '`[A-Za-z0-9_./*-]+`' "$document" | tr -d '`' | sort -u |
     grep -E '/$|\.(hpp|cpp|sh|py|md|build|csv)$|^(autodiff|nn|tests|examples|\.ci)/' | grep -v '^build/' || true)

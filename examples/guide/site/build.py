@@ -96,7 +96,7 @@ def with_comments(text):
         else:
             if comment:
                 shared, comment = comment, []
-            elif not line.strip() or re.match(r"\s*(public:|private:|protected:|//)", line):
+            elif not line.strip() or re.match(r"\s*(public:|private:|protected:|//|\};)", line):
                 shared = []
             elif shared and lines and re.search(r"(;|\})(\s*///<.*)?$", lines[-1]) and declared(line) and "///<" not in line:
                 lines += shared

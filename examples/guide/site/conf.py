@@ -14,7 +14,7 @@ default_role = None
 highlight_language = "none"
 pygments_style = "friendly"
 html_theme = "alabaster"
-html_theme_options = {"page_width": "72em", "sidebar_width": "17em", "description": "Reverse-mode automatic differentiation in C++20"}
+html_theme_options = {"page_width": "84em", "sidebar_width": "17em", "description": "Reverse-mode automatic differentiation in C++20"}
 html_sidebars = {"**": ["about.html", "navigation.html", "searchbox.html"]}
 html_show_sourcelink = False
 
