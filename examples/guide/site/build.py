@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Builds the site: build.py ROOT FOLDER makes FOLDER/html of the documents and the public headers below ROOT.
+"""Builds the site: build.py ROOT FOLDER makes FOLDER/html of the documents and the public headers below ROOT; with --list,
+it lists what public headers do not document, and makes nothing.
 
 Doxygen reads the public headers, without constraints of templates and without what is private; Sphinx and Breathe join
 what it finds with the guide. Any warning is an error. Nothing is fetched.
@@ -71,7 +72,7 @@ def without_private(text):
     kept, end = [], None  # how far what is left out is indented
     for line in text.splitlines():
         indent = len(line) - len(line.lstrip())
-        if end is not None and line.strip() and (indent < end or re.match(r"\s*(public|protected):", line)):
+        if end is not None and line.strip() and (indent < end or indent == end and re.match(r" *(public|protected):", line)):
             end = None
         if re.match(r"\s*private:|  // ---- for the engine", line):
             end = indent
@@ -86,20 +87,34 @@ def declared(line):
 
 
 def with_comments(text):
-    """What stands behind a member documents it, and what is documented, those that follow it line by line, too."""
-    text = re.sub(r"^(?!\s*//)(.*\S)  // (.*)$", r"\1  ///< \2", text, flags=re.M)
-    lines, comment, shared = [], [], []
+    """What stands behind a member documents it; and what stands above a group of declarations, as /// or //, those of them
+    that have no comment of their own."""
+    text = re.sub(r"^(?! *//)(.*[^\s}]) {2,}// (.*)$", r"\1  ///< \2", text, flags=re.M)
+    text = re.sub(r"^(\s+(?:[\w:]+(?:<[^;()]*>)?)) (\w+(?: = [^,;(){}]+)?(?:, \w+(?: = [^,;(){}]+)?)+);(.*)$",
+                  lambda m: "\n".join(f"{m[1]} {name};{m[3]}" for name in m[2].split(", ")), text, flags=re.M)
+    lines, comment, group, shared, inside = [], [], [], [], []
     for line in text.splitlines():
-
+        outside_of_functions = all(inside)
+        ended = not lines or re.search(r"([;}{]|:|^)(\s*///<.*)?$", lines[-1]) or lines[-1].strip().startswith("//")
         if line.strip().startswith("///"):
             comment.append(line)
-        else:
-            if comment:
-                shared, comment = comment, []
-            elif not line.strip() or re.match(r"\s*(public:|private:|protected:|//|\};)", line):
-                shared = []
-            elif shared and lines and re.search(r"(;|\})(\s*///<.*)?$", lines[-1]) and declared(line) and "///<" not in line:
-                lines += shared
+        elif line.strip().startswith("//") and outside_of_functions:
+            if lines and not lines[-1].strip().startswith("//"):
+                group = []
+            group.append(line.replace("//", "///", 1))
+        elif comment:
+            shared, comment = comment, []
+        elif re.match(r"\s*(public:|protected:|\};|namespace)", line):
+            shared, group = [], []
+        elif not line.strip():
+            shared = []
+        elif outside_of_functions and ended and declared(line) and "///<" not in line and (shared or group):
+            lines += shared or group
+        for bracket in re.findall(r"[{}]", re.sub(r"\"[^\"]*\"|//.*", "", line)):
+            if bracket == "{":
+                inside.append(bool(re.search(r"\b(namespace|struct|class|enum)\b", line)) and not re.search(r"\)\s*\{", line))
+            elif inside:
+                inside.pop()
         lines.append(line)
     return "\n".join(lines) + "\n"
 
@@ -135,14 +150,38 @@ def prepare():
     (reference / "index.rst").write_text(f"Reference\n=========\n\nA page for each public header.\n\n.. toctree::\n   :maxdepth: 1\n\n{rows}\n")
 
 
+def says_itself(what):
+    """Constructors and copies of a class, which its own comment explains, options of something, what C++ asks for, and what
+    containers of the standard library have."""
+    if named := re.match(r"Member (\w+)\(.*\(function\) of (?:class|struct) (?:\w+::)*(\w+)", what):
+        if named[1] == named[2]:
+            return True
+    return re.match(r"Compound (\w+::)*\w+Options$|Member (value_type|what|iterator|const_iterator|operator[=*-]|operator(==| bool)|"
+                    r"(begin|end|size|empty|contains|count|find)\()", what) or " override " in what or "=default" in what
+
+
+def undocumented(log):
+    """Each name once, however many classes have it."""
+    found = {}
+    for line in log:
+        place, what = re.match(r".*/headers/([^:]*):\d+: warning: (.*) is not documented", line).groups()
+        if not says_itself(what):
+            found[place, re.sub(r" of (class|struct) .*", "", what)] = f"{place}: {what}"
+    return sorted(found.values())
+
+
 def build():
     subprocess.run(["doxygen", SITE / "Doxyfile"], cwd=FOLDER, check=True)
     log = (FOLDER / "doxygen.log").read_text().splitlines()
-    undocumented = [line for line in log if "is not documented" in line]
-    faults = [line for line in log if line not in undocumented]
-    print(f"{len(undocumented)} public names are not documented", file=sys.stderr)
+    faults = [line for line in log if "is not documented" not in line]
+    missing = undocumented([line for line in log if line not in faults])
+    if "--list" in sys.argv:
+        print("\n".join(missing))
+    print(f"{len(missing)} public names are not documented", file=sys.stderr)
     if faults:
         sys.exit("\n".join(faults))
+    if "--list" in sys.argv:
+        return
     shutil.move(FOLDER / "xml", FOLDER / "source" / "xml")
     subprocess.run(["sphinx-build", "-W", "--keep-going", "-q", "-j", "2", "-b", "html", FOLDER / "source", FOLDER / "html"],
                    check=True)
