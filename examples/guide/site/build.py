@@ -90,8 +90,9 @@ def with_comments(text):
     """What stands behind a member documents it; and what stands above a group of declarations, as /// or //, those of them
     that have no comment of their own."""
     text = re.sub(r"^(?! *//)(.*[^\s}]) {2,}// (.*)$", r"\1  ///< \2", text, flags=re.M)
-    text = re.sub(r"^(\s+(?:[\w:]+(?:<[^;()]*>)?)) (\w+(?: = [^,;(){}]+)?(?:, \w+(?: = [^,;(){}]+)?)+);(.*)$",
+    text = re.sub(r"^(\s+(?:[\w:]+(?:<[^;()]*>)?)) (\w+(?: = (?:\{\}|(?:[^,;(){}]|\(\))+))?(?:, \w+(?: = (?:\{\}|(?:[^,;(){}]|\(\))+))?)+);(.*)$",
                   lambda m: "\n".join(f"{m[1]} {name};{m[3]}" for name in m[2].split(", ")), text, flags=re.M)
+    text = re.sub(r"^( +)enum class (\w+) (\{[^}]*\}) (\w+ = .*;)$", r"\1enum class \2 \3;\n\1\2 \4", text, flags=re.M)
     lines, comment, group, shared, inside = [], [], [], [], []
     for line in text.splitlines():
         outside_of_functions = all(inside)
