@@ -90,7 +90,7 @@ def agree(expected, printed):
         return re.sub(r"\s+", " ", NUMBER.sub("#", line)).strip(), NUMBER.findall(line)
     (text, numbers), (other, others) = words(expected), words(printed)
     return text == other and (" us " in expected or all(
-        a == b or ("." in a + b and abs(float(a) - float(b)) <= 0.05 * abs(float(a)) + 1e-6) for a, b in zip(numbers, others)))
+        float(a) == float(b) or (re.search("[.e]", a + b) and abs(float(a) - float(b)) <= 0.05 * abs(float(a)) + 1e-6) for a, b in zip(numbers, others)))
 
 
 def same(expected, printed):
@@ -158,7 +158,7 @@ class Checker:
                 self.compare(block, block.line - 1, lines_of(block.text), lines_of(printed.get(number, "")))
 
     def check_console(self, blocks, folder, path):
-        environment = dict(os.environ, PATH=path + os.pathsep + os.environ["PATH"], COLUMNS="100")
+        environment = dict(os.environ, PATH=os.path.abspath(path) + os.pathsep + os.environ["PATH"], COLUMNS="100")
         for block in blocks:
             if block.language != "console":
                 continue
