@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """The pages of the guide as tests.
 
-guide.py program PAGE                  writes one program of all blocks of C++ of a page, to the standard output
-guide.py check PAGE PROGRAM DATA [PATH] runs it, and compares what it prints with the page; with --update, mends the page
+guide.py program PAGE                    writes one program of all blocks of C++ of a page, to the standard output
+guide.py check PAGE PROGRAM DATA [PATH]  runs it, and compares what it prints with the page; with --update, mends the page
 
 A block that has a main is a program by itself. The other blocks between two headings (##) are one piece: what begins
 with a definition stands at namespace scope, and the rest in a function, one block behind the other. A block of `text`
-behind one of C++ is what that prints, and a block of `console` is run with the programs of PATH, one of `python`
-where it has the modules; all in a folder with the files of DATA. Texts agree if they differ in the last digits of numbers alone; a line "..." stands for any lines,
-and at the end of a line for the rest of it.
-A picture that a page shows is one that its blocks have drawn.
+behind one of C++ is what that prints. A block of `console` is run with the programs of PATH, and one of `python` where
+Python has the modules; all in a folder with the files of DATA. Texts agree if they differ in the last digits of numbers
+alone. A line "..." stands for any lines, and at the end of a line for the rest of it. A picture that a page shows is one
+that its blocks have drawn.
 """
 import os
 import pathlib
@@ -77,7 +77,8 @@ def write_program(page):
     print("".join(parts))
     print("int main() try {\n  int failed = 0;")
     print("\n".join("  " + call for _, call in sorted(calls)))
-    print("  return failed;\n} catch (const std::exception& error) {\n  std::cout << error.what() << std::endl;\n  return 1;\n}")
+    print("  return failed;\n} catch (const std::exception& error) {")
+    print("  std::cout << error.what() << std::endl;\n  return 1;\n}")
 
 
 def agree(expected, printed):
@@ -87,10 +88,15 @@ def agree(expected, printed):
         return agree(" ".join(expected.split()[:-1]), " ".join(printed.split()[:count]))
 
     def words(line):
+        """The line without its numbers, and these."""
         return re.sub(r"\s+", " ", NUMBER.sub("#", line)).strip(), NUMBER.findall(line)
+
+    def near(a, b):
+        near = abs(float(a) - float(b)) <= 0.05 * abs(float(a)) + 1e-6
+        return float(a) == float(b) or (near and re.search("[.e]", a + b))  # whole numbers are what they are
+
     (text, numbers), (other, others) = words(expected), words(printed)
-    return text == other and (" us " in expected or all(
-        float(a) == float(b) or (re.search("[.e]", a + b) and abs(float(a) - float(b)) <= 0.05 * abs(float(a)) + 1e-6) for a, b in zip(numbers, others)))
+    return text == other and (" us " in expected or all(map(near, numbers, others)))
 
 
 def same(expected, printed):
@@ -125,7 +131,7 @@ class Checker:
             self.changes.append((first, len(expected), printed))
             return
         self.failed = True
-        print(f"{self.page}:{first + 1}: the page says\n" + "\n".join(expected) + "\nand it prints\n" + "\n".join(printed) + "\n")
+        print(f"{self.page}:{first + 1}: the page says", *expected, "and it prints", *printed, "", sep="\n")
 
     def run(self, program, data, path):
         blocks = blocks_of(self.page)

@@ -16,7 +16,8 @@ SITE = ROOT / "examples" / "guide" / "site"
 # What users include beside the headers that these include.
 STARTS = ["autodiff/autodiff.hpp", "autodiff/op.hpp", "autodiff/mpi.hpp", "nn/nn.hpp"]
 # Rooms of the engine that users do not enter.
-INTERNAL = re.compile(r"autodiff/(kernels|program/recording|ops/(lanes|batches|layout|counters|compile)|function\.hpp|sweep|assembly)")
+INTERNAL = re.compile(r"autodiff/(kernels|program/recording|ops/(lanes|batches|layout|counters|compile)|function\.hpp|"
+                      r"sweep|assembly)")
 
 
 def public_headers():
@@ -83,14 +84,15 @@ def without_private(text):
 
 def declared(line):
     """Whether a line begins a declaration."""
-    return re.match(r"\s*(?!return\b|if\b|for\b|else\b)[A-Za-z~]", line) and not re.match(r"\s*(friend|extern|namespace|public:|private:|protected:)", line)
+    return re.match(r"\s*(?!(return|if|for|else|friend|extern|namespace|public|private|protected)\b)[A-Za-z~]", line)
 
 
 def with_comments(text):
     """What stands behind a member documents it; and what stands above a group of declarations, as /// or //, those of them
     that have no comment of their own."""
     text = re.sub(r"^(?! *//)(.*[^\s}]) {2,}// (.*)$", r"\1  ///< \2", text, flags=re.M)
-    text = re.sub(r"^(\s+(?:[\w:]+(?:<[^;()]*>)?)) (\w+(?: = (?:\{\}|(?:[^,;(){}]|\(\))+))?(?:, \w+(?: = (?:\{\}|(?:[^,;(){}]|\(\))+))?)+);(.*)$",
+    member = r"\w+(?: = (?:\{\}|(?:[^,;(){}]|\(\))+))?"  # its name, and what it starts from
+    text = re.sub(rf"^(\s+[\w:]+(?:<[^;()]*>)?) ({member}(?:, {member})+);(.*)$",
                   lambda m: "\n".join(f"{m[1]} {name};{m[3]}" for name in m[2].split(", ")), text, flags=re.M)
     text = re.sub(r"^( +)enum class (\w+) (\{[^}]*\}) (\w+ = .*;)$", r"\1enum class \2 \3;\n\1\2 \4", text, flags=re.M)
     lines, comment, group, shared, inside = [], [], [], [], []
@@ -148,7 +150,8 @@ def prepare():
         page.write_text(f"{name}\n{'=' * len(name)}\n\n" + "\n".join("| " + line for line in text.splitlines()) +
                         f"\n\n.. code-block:: cpp\n\n   #include <{name}>\n\n.. doxygenfile:: {name}\n")
     rows = "\n".join("   " + name[:-4].replace("/", "_") for name in sorted(headers))
-    (reference / "index.rst").write_text(f"Reference\n=========\n\nA page for each public header.\n\n.. toctree::\n   :maxdepth: 1\n\n{rows}\n")
+    (reference / "index.rst").write_text("Reference\n=========\n\nThere is a page for each public header.\n\n"
+                                         f".. toctree::\n   :maxdepth: 1\n\n{rows}\n")
 
 
 def says_itself(what):
@@ -157,8 +160,9 @@ def says_itself(what):
     if named := re.match(r"Member (\w+)\(.*\(function\) of (?:class|struct) (?:\w+::)*(\w+)", what):
         if named[1] == named[2]:
             return True
-    return re.match(r"Compound (\w+::)*\w+Options$|Member (value_type|what|iterator|const_iterator|operator[=*-]|operator(==| bool)|"
-                    r"(begin|end|size|empty|contains|count|find)\()", what) or " override " in what or "=default" in what
+    known = (r"Compound (\w+::)*\w+Options$|Member (value_type|what|iterator|const_iterator|operator[=*-]|operator(==| bool)|"
+             r"(begin|end|size|empty|contains|count|find)\()")
+    return re.match(known, what) or " override " in what or "=default" in what
 
 
 def undocumented(log):
@@ -184,8 +188,7 @@ def build():
     if "--list" in sys.argv:
         return
     shutil.move(FOLDER / "xml", FOLDER / "source" / "xml")
-    subprocess.run(["sphinx-build", "-W", "--keep-going", "-q", "-j", "2", "-b", "html", FOLDER / "source", FOLDER / "html"],
-                   check=True)
+    subprocess.run(["sphinx-build", "-W", "--keep-going", "-q", "-j", "2", FOLDER / "source", FOLDER / "html"], check=True)
     print(f"the site is {FOLDER}/html/index.html")
 
 
