@@ -66,6 +66,7 @@ using Array = xt::xarray_container<xt::uvector<T, Allocator<T>>, xt::layout_type
 template <Real T>
 using ArrayBeside = std::type_identity_t<Array<T>>;
 
+/// The lengths of the axes of an array.
 using Shape = Array<double>::shape_type;
 
 /// Anything that can stand for an array in an operation: an xtensor container or lazy expression.
@@ -75,6 +76,7 @@ concept ArrayLike = xt::is_xexpression<std::decay_t<E>>::value;
 template <class E>
 concept Number = std::is_arithmetic_v<std::decay_t<E>>;
 
+/// The same lengths as a Shape of their own.
 inline Shape to_shape(Dims dims) { return Shape(dims.begin(), dims.end()); }
 
 /// Throws ShapeError, which names the operation, for more than 32 axes, or more elements than memory can hold.
@@ -94,6 +96,7 @@ Array<T> without_elements(Dims shape) {
   return Array<T>(typename Array<T>::storage_type(), to_shape(shape), std::move(strides));
 }
 
+/// Whether there is memory for the elements, and not a shape alone.
 template <Real T>
 bool has_elements(const Array<T>& a) {
   return a.storage().size() == count(Dims(a.shape().data(), a.shape().size()));
@@ -121,6 +124,7 @@ Array<T> to_array(E&& e) {
   }
 }
 
+/// The memory of an array, with lengths and steps, as kernels take it.
 template <Real T>
 Operand<const T> operand(const Array<T>& a) {
   return {a.data(), Dims(a.shape().data(), a.shape().size()), Steps(a.strides().data(), a.strides().size())};

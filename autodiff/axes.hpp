@@ -40,7 +40,7 @@ std::size_t resolve_axis(std::string_view operation, int axis, std::size_t rank,
 /// The number of an axis where one more stands in front.
 inline int axis_behind(int axis) { return axis < 0 ? axis : axis + 1; }
 
-/// Lengths of axes, of which one may be -1: what is left over. From braces, a Shape or a vector.
+/// Lengths of axes. One of them may be -1, which stands for what is left over. From braces, a Shape or a vector.
 class Lengths {
  public:
   Lengths(std::initializer_list<std::ptrdiff_t> lengths) : lengths_(lengths) {}
@@ -64,6 +64,7 @@ class Lengths {
 struct Around {
   std::size_t outer, length, inner;
 };
+/// The lengths before, along and after an axis of this shape.
 Around around(Dims shape, std::size_t axis);
 
 }  // namespace autodiff

@@ -72,6 +72,7 @@ struct DeclarationReport {
     Reads declared = Reads::nothing, seen = Reads::nothing;
     bool differentiable = false;
   };
+  /// By the name of the operation.
   std::map<std::string, Pullback> pullbacks;
   /// What message() says of a failure, less the count.
   std::string text;

@@ -12,6 +12,7 @@ namespace autodiff {
 /// biases.
 class Roadmap {
  public:
+  /// What a row is.
   enum class Role : std::uint8_t { output, hidden, weights, biases, unclassified };
   /// "output units", "hidden units", "weights", "biases" or "unclassified".
   static const char* name(Role role);
@@ -61,6 +62,7 @@ class Derivation {
     double value;
     std::string name() const { return "d " + above + " / d " + below; }
   };
+  /// A way from the loss down to the element, and the product of the factors along it.
   struct Path {
     std::vector<Factor> factors;  // from the loss down
     double product;

@@ -42,7 +42,9 @@ class Communicator {
   /// All that mpirun started. Throws ValueError outside of a Session.
   static const Communicator& world();
 
+  /// The number of this process, from 0.
   std::size_t rank() const;
+  /// How many processes communicate.
   std::size_t size() const;
   /// The ranks that give the same color, in their order: called by all ranks.
   Communicator split(int color) const;
@@ -50,6 +52,7 @@ class Communicator {
   void barrier() const;
 
   bool operator==(const Communicator&) const = default;
+  /// The same ranks as the library knows them.
   const detail::Group& group() const { return *group_; }
 
  private:

@@ -25,6 +25,7 @@ enum class Reads : std::uint8_t { nothing = 0, inputs = 1, output = 2, both = 3 
 /// the others give (an operation that scales in two arguments is their product); or in another way.
 enum class Linear : std::uint8_t { no, plus, minus, scales };
 
+/// The steps along the axes of a view, in elements.
 using Strides = xt::svector<std::ptrdiff_t, 4>;
 
 /// An array that shares the memory of another: axes, steps, and where it starts, all in elements.
@@ -64,13 +65,15 @@ class RecordedFunction;
 template <Real T>
 struct Cotangent {
   Cotangent() = default;
+  /// An array.
   Cotangent(Variable<T> array) : value(std::move(array)) {}
+  /// What the operation adds, of these inputs.
   Cotangent(std::shared_ptr<const Primitive<T>> adds, std::vector<Variable<T>> from)
       : operation(std::move(adds)), inputs(std::move(from)) {}
 
-  Variable<T> value;
+  Variable<T> value;                                        // the array, or empty
   std::shared_ptr<const Primitive<T>> operation = nullptr;  // null: the value alone
-  std::vector<Variable<T>> inputs;
+  std::vector<Variable<T>> inputs;                          // of the operation
 };
 
 /// One step of a reverse sweep, back through an operation: what its rule is given, and what it finds.
@@ -104,11 +107,13 @@ struct Loops {
   std::span<const Argument> arguments;
 };
 
+/// An operation, as the engine knows it. Authors write a small struct instead: see op.hpp.
 template <Real T>
 class Primitive {
  public:
   virtual ~Primitive() = default;
 
+  /// What errors, drawings and reports call it.
   virtual std::string_view name() const = 0;
   /// The shape of the result; throws what is wrong with the shapes of the inputs.
   virtual Shape shape(std::span<const Dims> inputs) const = 0;

@@ -15,6 +15,11 @@ std::ostream& operator<<(std::ostream& out, const Variable<T>& v) {
 }
 
 template <Real T>
+std::ostream& operator<<(std::ostream& out, const Array<T>& a) {
+  return out << to_string(Dims(a.shape())) << ' ' << detail::abbreviated(a);
+}
+
+template <Real T>
 void print(std::ostream& out, const Tape<T>& tape) {
   const detail::Labels<T> labels(tape);
   std::string scope;
@@ -39,6 +44,7 @@ void print(std::ostream& out, const Tape<T>& tape) {
 
 #define AUTODIFF_PRINT(T)                                               \
   template std::ostream& operator<<(std::ostream&, const Variable<T>&); \
+  template std::ostream& operator<<(std::ostream&, const Array<T>&);    \
   template void print(std::ostream&, const Tape<T>&);
 AUTODIFF_PRINT(float)
 AUTODIFF_PRINT(double)

@@ -12,6 +12,10 @@ namespace autodiff {
 /// is gone, it writes so.
 template <Real T>
 std::ostream& operator<<(std::ostream& out, const Variable<T>& v);
+/// The same of an array, such as a gradient: `(2, 3) [[1, 2, 3], [4, 5, 6]]`. xtensor prints all of an expression,
+/// where its header for that is included.
+template <Real T>
+std::ostream& operator<<(std::ostream& out, const Array<T>& a);
 
 /// Writes what the tape holds, a line a node in the order of recording: name, operation and arguments, shape, value.
 /// Where gradients were recorded, their nodes stand there, too. Nodes without a name have a number, "%12".

@@ -48,10 +48,12 @@ class Turnstile {
 template <Real T, class P>
 class Calls {
  public:
+  /// One run with these inputs; gives the outputs, to be read until the next run.
   const std::vector<Array<T>>& operator()(const std::vector<Array<T>>& inputs) {
     const detail::Turnstile::Pass pass(turnstile_);
     return static_cast<P*>(this)->run_alone(pointers(inputs));
   }
+  /// The same with the inputs one by one.
   template <class... Inputs>
   requires((ArrayLike<Inputs> || Number<Inputs>)&&...) const std::vector<Array<T>>& operator()(
       const Inputs&... inputs) {
@@ -67,12 +69,14 @@ class Calls {
   Calls(const Calls&) noexcept {}  // a copy is not being called
   Calls& operator=(const Calls&) noexcept { return *this; }
 
+  /// Where the inputs are.
   std::span<const Array<T>* const> pointers(const std::vector<Array<T>>& inputs) {
     pointers_.clear();
     for (const auto& input : inputs) pointers_.push_back(&input);
     return pointers_;
   }
 
+  /// Lets one call at a time pass.
   detail::Turnstile turnstile_;
 
  private:

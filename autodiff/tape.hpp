@@ -139,6 +139,7 @@ class Tape {
     std::uint32_t before_, outermost_before_;
     ErrorScope where_;
   };
+  /// Opens a scope, until the returned object ends.
   Scope scope(std::string_view name, std::string_view also = {}) { return Scope(*this, name, also); }
 
   /// Until the returned object ends, nothing is recorded: operations give plain values. On an abstract tape they are
@@ -153,8 +154,11 @@ class Tape {
     Tape& tape_;
     bool before_;
   };
+  /// Records nothing, until the returned object ends.
   Pause pause() { return Pause(*this); }
+  /// Whether operations are recorded, since the tape is not paused.
   bool recording() const { return recording_; }
+  /// Whether operations are recorded without values.
   bool abstract() const { return mode_ != TapeMode::eager; }
 
   /// Hunts for the first value that is not finite: from now on, entering one, an operation that gives one, and a sweep

@@ -121,6 +121,7 @@ std::array<E, N> to_std_array(std::vector<E> from) {
 }
 }  // namespace detail
 
+/// The same of several xs one by one, as a std::array: auto [dx, dw] = gradient(y, x, w).
 template <Real T, std::same_as<Variable<T>>... Xs>
 requires(sizeof...(Xs) > 1) std::array < Array<T>,
 sizeof...(Xs) > gradient(const Variable<T>& y, const Xs&... xs) {

@@ -111,6 +111,7 @@ class Variable {
   template <std::integral... Indices>
   requires AtIndices<Indices...> Variable operator()(Indices... indices) const;
 
+  /// Replaces the variable by what the operation gives; a plain value that nobody shares is changed in place.
   template <class A>
   Variable& operator+=(A&& a);
   template <class A>

@@ -167,7 +167,7 @@ void declare_training(CLI::App& app, Options& options) {
   auto schedules = nn::schedule_names();
   schedules.push_back("plateau");
   choice(app, "--schedule", options.schedule, "How the learning rate changes over all epochs", schedules);
-  app.add_option("--epochs", options.epochs, "Passes over the training data")
+  app.add_option("--epochs", options.epochs, "How often all training samples are seen")
       ->type_name("N")
       ->default_str(
           "as many as do best on parts that are left out in turns, 1000 at most; with --validation 1000; "
@@ -176,16 +176,17 @@ void declare_training(CLI::App& app, Options& options) {
   app.add_flag("--average", options.average,
                "Gives a mean of the weights, most of it from the last third of all steps; always so where neither "
                "--epochs nor a schedule by steps is said");
-  app.add_option("--batch", options.batch, "Samples a step")->type_name("N")->check(count(1, 1'000'000));
+  app.add_option("--batch", options.batch, "How many samples make a step")->type_name("N")->check(count(1, 1'000'000));
   app.add_option("--patience", options.patience,
-                 "Ends after so many epochs that were no better in validation; 0: never")
+                 "Ends after this many epochs without a better one in validation; 0: never")
       ->type_name("N")
       ->default_str("20 where neither --epochs nor a schedule by steps is said; else 0")
       ->check(count(0, 1'000'000));
-  app.add_option("--seed", options.seed, "Of the split, the first weights and the batches")
+  app.add_option("--seed", options.seed, "Chooses the split, the first weights and the order of the samples")
       ->type_name("N")
       ->check(count(0, std::numeric_limits<std::uint64_t>::max()));
-  app.add_option("--threads", options.threads, "That training uses, with the same results; 0: one a core")
+  app.add_option("--threads", options.threads,
+                 "How many threads training uses; results are the same; 0: one for each core")
       ->type_name("N")
       ->check(count(0, 256));
   app.add_option("--shards", options.shards,
@@ -196,25 +197,26 @@ void declare_training(CLI::App& app, Options& options) {
       ->check(count(1, 100'000));
   app.add_flag("--split-slots", options.split_slots,
                "Each process keeps what the optimiser remembers of some of the weights alone: less memory");
-  choice(app, "--precision", options.precision, "Of all numbers", {"float", "double"});
+  choice(app, "--precision", options.precision, "The type of all numbers", {"float", "double"});
 }
 
 void declare_trials(CLI::App& app, Options& options) {
   app.add_option(
          "--folds", options.folds,
-         "Cross-validation: so many networks, each tested on another part of the table; their mean and deviation")
+         "Cross-validation: trains this many networks, each tested on another part of the table, and says their mean "
+         "and deviation")
       ->type_name("N")
       ->default_str("none")
       ->check(count(2, 1000));
-  app.add_option(
-         "--search", options.search,
-         "Tries so many hidden layers and learning rates, and takes what does best in validation (--validation, by "
-         "default 0.2)")
+  app.add_option("--search", options.search,
+                 "Tries this many choices of hidden layers and learning rate, and takes the best in validation "
+                 "(--validation, by "
+                 "default 0.2)")
       ->type_name("N")
       ->default_str("none")
       ->check(count(1, 1000));
   app.add_flag("--importance", options.importance,
-               "Says what the test result loses where a column is shuffled, for each column");
+               "Says for each column how much worse the test result is when the column is shuffled");
   app.add_option(
          "--fine-tune", options.fine_tune,
          "A network of --save that goes on to learn from another table of the same columns; a tenth of the usual "
@@ -228,7 +230,8 @@ void declare_files(CLI::App& app, Options& options) {
   app.add_option("--checkpoint", options.checkpoint, "Where all that --resume needs is saved after every epoch")
       ->type_name("FILE");
   app.add_flag("--quiet", options.quiet, "Prints nothing but the result");
-  app.add_option("--checkpoint-steps", options.checkpoint_steps, "Saves it after so many steps, too; 0: not")
+  app.add_option("--checkpoint-steps", options.checkpoint_steps,
+                 "Saves it after each time this many steps, too; 0: only after epochs")
       ->type_name("N")
       ->check(count(0, 1'000'000'000));
   app.add_flag(

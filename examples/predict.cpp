@@ -202,12 +202,13 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--threshold", options.threshold,
                  "From which probability on a class is said: X for the rarer of two, or CLASS=X")
       ->type_name("X");
-  app.add_option("--top", options.showing.top, "Shows so many of the most probable classes, not all")
+  app.add_option("--top", options.showing.top, "Shows this many of the most probable classes, in place of all")
       ->type_name("N")
       ->check(count);
-  app.add_option("--interval", options.showing.interval,
-                 "Shows intervals that hold so large a share of true values, such as 0.9, as far as rows that training "
-                 "held out say")
+  app.add_option(
+         "--interval", options.showing.interval,
+         "Shows intervals that hold this share of true values, such as 0.9, as estimated from rows that training "
+         "held out")
       ->type_name("X")
       ->check(share);
   app.add_option("--bad-rows", options.bad_rows,

@@ -49,26 +49,26 @@ class Padding {
 };
 
 struct ConvolveOptions {
-  PerAxis stride = 1;
-  Padding padding = 0;
+  PerAxis stride = 1;      // between neighbouring places of the kernel
+  Padding padding = 0;     // zeros on both sides of the image
   PerAxis dilation = 1;    // between neighbours that an element of the kernel sees
   std::size_t groups = 1;  // channels and filters in so many groups, each of which sees its own alone
-  ImageLayout layout = ImageLayout::channels_first;
+  ImageLayout layout = ImageLayout::channels_first;  // where the channels are
 };
 
 struct ConvolveTransposedOptions {
-  PerAxis stride = 1;
-  PerAxis padding = 0;
+  PerAxis stride = 1;          // between the places to which neighbours of the image add the kernel
+  PerAxis padding = 0;         // by how much the result is cut off at both ends
   PerAxis output_padding = 0;  // how much longer the result is, behind
-  PerAxis dilation = 1;
-  std::size_t groups = 1;
-  ImageLayout layout = ImageLayout::channels_first;
+  PerAxis dilation = 1;        // as of ConvolveOptions
+  std::size_t groups = 1;      // as of ConvolveOptions
+  ImageLayout layout = ImageLayout::channels_first;  // where the channels are
 };
 
 struct UnfoldOptions {
-  PerAxis stride = 1;
-  PerAxis padding = 0;
-  PerAxis dilation = 1;
+  PerAxis stride = 1;    // between neighbouring windows
+  PerAxis padding = 0;   // zeros on both sides of the image
+  PerAxis dilation = 1;  // between neighbours that a window sees
 };
 
 namespace detail {

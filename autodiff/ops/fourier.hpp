@@ -60,6 +60,7 @@ auto convolve(A&& a, B&& b, Mode mode) {  // not for {}, which are options of im
   using T = ElementOf<A, B>;
   return detail::convolve<T>(to_variable<T>(std::forward<A>(a)), to_variable<T>(std::forward<B>(b)), mode);
 }
+/// The same in full.
 template <class A, class B>
 requires Operands<A, B>
 auto convolve(A&& a, B&& b) { return convolve(std::forward<A>(a), std::forward<B>(b), ConvolveMode::full); }

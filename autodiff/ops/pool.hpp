@@ -6,19 +6,19 @@
 namespace autodiff {
 
 struct MaxPoolOptions {
-  PerAxis stride = {};  // none given: the window, so that windows touch
-  PerAxis padding = 0;  // what lies outside the image is never the largest
-  PerAxis dilation = 1;
-  bool ceil_mode = false;  // windows that begin inside the image and end outside count, too
-  ImageLayout layout = ImageLayout::channels_first;
+  PerAxis stride = {};                               // none given: the window, so that windows touch
+  PerAxis padding = 0;                               // what lies outside the image is never the largest
+  PerAxis dilation = 1;                              // between neighbours that a window sees
+  bool ceil_mode = false;                            // windows that begin inside the image and end outside count, too
+  ImageLayout layout = ImageLayout::channels_first;  // where the channels of the image are
 };
 
 struct AveragePoolOptions {
-  PerAxis stride = {};  // none given: the window
-  PerAxis padding = 0;
-  bool ceil_mode = false;
-  bool count_include_pad = true;  // borders count as zeros, rather than not at all
-  ImageLayout layout = ImageLayout::channels_first;
+  PerAxis stride = {};                               // none given: the window
+  PerAxis padding = 0;                               // on both sides of the image
+  bool ceil_mode = false;                            // as of MaxPoolOptions
+  bool count_include_pad = true;                     // borders count as zeros, rather than not at all
+  ImageLayout layout = ImageLayout::channels_first;  // where the channels of the image are
 };
 
 /// The largest element of each window, as PyTorch's max_pool1d to 3d: x (samples, channels, space...) gives (samples,

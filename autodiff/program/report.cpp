@@ -11,8 +11,9 @@ std::string ProgramReport::text() const {
   text << nodes << " nodes: " << folded << " folded, " << merged << " merged, " << viewed << " views, " << absorbed
        << " absorbed, " << clustered << " in " << clusters << " clusters, " << multiply_adds << " multiply-adds, "
        << in_place << " in place\n"
-       << bytes << " bytes in the arena (at most " << peak_bytes << " at a time; " << unplanned_bytes
-       << " without planning), " << scratch_bytes << " for blocks, " << state_bytes << " of states, " << constant_bytes
+       << bytes << " bytes in the arena (at most " << peak_bytes << " at a time";
+  if (unplanned_bytes > bytes) text << ", saved " << unplanned_bytes - bytes;  // small buffers are padded instead
+  text << "), " << scratch_bytes << " for blocks, " << state_bytes << " of states, " << constant_bytes
        << " of constants\n"
        << instructions << " instructions\n";
   if (recomputed)

@@ -28,17 +28,20 @@ struct ProgramReport {
   std::size_t state_bytes = 0;      // of all states
   std::size_t constant_bytes = 0;   // of all constants; copies of a program share them
   std::size_t compilations = 1;     // so far, of a ShapedProgram
+  /// An instruction, and its time.
   struct Step {
     std::string text;
     double seconds;  // of all profiled runs
   };
   std::vector<Step> steps;  // the instructions, in order
+  /// What an instruction is for, and what it does.
   struct Cost {
     std::vector<std::string> where;  // names or scopes of its nodes; outside of any, what they are for: "output 0"
     double bytes;                    // that it reads and writes
     double arithmetic;               // additions and multiplications, by what operations declare
   };
   std::vector<Cost> costs;  // of each of these
+  /// How many runs were timed.
   std::size_t profiled_runs = 0;
   /// The same as a table for people: what the passes did, and the instructions: what each reads, writes and computes,
   /// and how long it takes, and its share, if that was asked for.

@@ -1,4 +1,4 @@
-// Numbers and names as text, and text that nobody has to trust.
+// Numbers and names as text, and untrusted text.
 #pragma once
 
 #include <charconv>

@@ -53,12 +53,13 @@ struct CsvOptions {
   /// Targets are real values (samples, outputs) instead of classes (samples).
   bool regression = false;
   /// Targets are classes if all are texts or all are whole numbers from 0 to 99, and real values if all are other
-  /// numbers, or several to a sample; `regression` does not count. Texts among numbers are refused. Real values have
+  /// numbers, or several to a sample; `regression` is ignored. Texts among numbers are refused. Real values have
   /// no names of classes.
   bool automatic = false;
   /// The names of the classes in order, others being refused, but for numbers that are equal to one. By default,
   /// classes are whole numbers from 0, named so; or texts, numbered in order of appearance.
   std::vector<std::string> classes = {};
+  /// Columns of categories, and columns of dates.
   std::vector<Categorical> categorical = {};
   std::vector<DateColumn> dates = {};
   /// Columns that are not read.

@@ -58,8 +58,10 @@ autodiff::Array<T> one_hot(const autodiff::Array<T>& labels, std::size_t classes
 template <autodiff::Real T>
 std::vector<double> balanced_class_weights(const autodiff::Array<T>& labels, std::size_t classes);
 
+/// A data set in two parts: to train with, and to test with.
 template <autodiff::Real T>
 struct Split {
+  /// No sample is in both.
   Dataset<T> train, test;
 };
 

@@ -73,6 +73,7 @@ class MemorySource : public Source<T> {
   std::size_t size() const override { return data_.size(); }
   const autodiff::Shape& input_shape() const override { return input_shape_; }
   const autodiff::Shape& target_shape() const override { return target_shape_; }
+  /// The data set that it keeps.
   const Dataset<T>& data() const { return data_; }
 
  private:

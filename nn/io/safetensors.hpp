@@ -9,9 +9,10 @@
 
 namespace nn {
 
+/// What a file holds.
 struct Safetensors {
-  std::map<std::string, Tensor> tensors;
-  std::map<std::string, std::string> metadata;
+  std::map<std::string, Tensor> tensors;        // by name
+  std::map<std::string, std::string> metadata;  // texts by name
 };
 
 /// Writes tensors and metadata in the format of https://huggingface.co/docs/safetensors; the same content always makes
@@ -23,7 +24,7 @@ struct Safetensors {
 void save_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors,
                       const std::map<std::string, std::string>& metadata = {});
 
-/// Reads a file that nobody has to trust: all that it says is checked against its size before memory is taken. Throws
+/// Reads an untrusted file: all that it says is checked against its size before memory is taken. Throws
 /// DataError, with the file and the byte where reading stopped, for what is not a safetensors file with the element
 /// types of Dtype: no such file, JSON that is malformed or says anything else, a name twice, an array of more than 64
 /// axes or of another size than its bytes, bytes that belong to two arrays or to none, and a truncated file.

@@ -40,6 +40,7 @@ class Tensor {
   /// Throws ShapeError unless there are as many bytes as the shape needs.
   Tensor(Dtype dtype, autodiff::Shape shape, std::vector<std::byte> bytes);
 
+  /// The element type, the shape, and the elements as a file holds them.
   Dtype dtype() const { return dtype_; }
   const autodiff::Shape& shape() const { return shape_; }
   const std::vector<std::byte>& bytes() const { return bytes_; }

@@ -16,7 +16,7 @@ struct MultiHeadAttentionOptions {
 /// Keys and values of what stands in front, (samples, heads, length, width of a head): empty at first.
 template <Real T>
 struct AttentionCache {
-  Variable<T> keys = {}, values = {};
+  Variable<T> keys = {}, values = {};  // (samples, heads, length, width of a head)
   std::size_t length() const { return keys.alive() ? keys.shape(2) : 0; }
 };
 
@@ -40,9 +40,9 @@ class MultiHeadAttention : public Module<T> {
   /// Gives what the whole sequence would give there, if the attention is causal.
   Variable<T> next(const Variable<T>& x, AttentionCache<T>& cache);
 
-  Parameter<T> in_proj_weight, in_proj_bias;
-  Linear<T> out_proj;
-  std::optional<Dropout<T>> dropout;  // of weights, where some are dropped
+  Parameter<T> in_proj_weight, in_proj_bias;  // (width, 3 width) and (3 width): of queries, keys and values
+  Linear<T> out_proj;                         // mixes the heads
+  std::optional<Dropout<T>> dropout;          // of weights, where some are dropped
 
  private:
   using Variables = std::vector<Variable<T>>;
@@ -77,10 +77,11 @@ class LearnedPositions : public Module<T> {
  public:
   LearnedPositions(std::size_t most, std::size_t width, Initialiser initialiser = normal(0, 0.02));
   Variable<T> forward(const Variable<T>& x) override { return from(0, x); }
+  /// The same where x begins at this place.
   Variable<T> from(std::size_t first, const Variable<T>& x);
   void members(Members<T>& m) override { m("weight", weight); }
 
-  Parameter<T> weight;
+  Parameter<T> weight;  // a row for each place
 };
 
 extern template class MultiHeadAttention<float>;

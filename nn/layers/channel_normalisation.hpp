@@ -25,8 +25,8 @@ template <Real T = float>
 using BatchNorm3d = ChannelBatchNorm<T, 3>;
 
 struct GroupNormOptions {
-  double epsilon = 1e-5;
-  bool affine = true;  // whether each channel has a weight and a bias
+  double epsilon = 1e-5;  // added to the variance
+  bool affine = true;     // whether each channel has a weight and a bias
 };
 
 /// The channels of every sample in so many groups, each less its mean and divided by its standard deviation, then each

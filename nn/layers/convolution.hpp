@@ -7,11 +7,12 @@
 namespace nn {
 
 struct ConvOptions {
+  /// As of autodiff::ConvolveOptions.
   autodiff::PerAxis stride = 1;
   autodiff::Padding padding = 0;  // numbers, "same" or "valid"
   autodiff::PerAxis dilation = 1;
   std::size_t groups = 1;
-  bool bias = true;
+  bool bias = true;  // whether each output has one
   autodiff::ImageLayout layout = autodiff::ImageLayout::channels_first;
   /// What they start from; where nothing is said, uniform within 1 / sqrt(fan), as in PyTorch, where the fan is the
   /// number of inputs that each output is computed from.
@@ -19,12 +20,13 @@ struct ConvOptions {
 };
 
 struct ConvTransposeOptions {
+  /// As of autodiff::ConvolveTransposedOptions.
   autodiff::PerAxis stride = 1;
   autodiff::PerAxis padding = 0;
   autodiff::PerAxis output_padding = 0;
   autodiff::PerAxis dilation = 1;
   std::size_t groups = 1;
-  bool bias = true;
+  bool bias = true;  // whether each output has one
   autodiff::ImageLayout layout = autodiff::ImageLayout::channels_first;
   Initialiser weights = {}, biases = {};  // as of ConvOptions
 };
@@ -44,8 +46,8 @@ class Conv : public Module<T> {
   void members(Members<T>& m) override;
   std::string kind() const override;
 
-  Parameter<T> weight;
-  std::optional<Parameter<T>> bias;
+  Parameter<T> weight;               // as said above
+  std::optional<Parameter<T>> bias;  // where there is one
 
  private:
   autodiff::ConvolveOptions options_;
@@ -64,8 +66,8 @@ class ConvTranspose : public Module<T> {
   void members(Members<T>& m) override;
   std::string kind() const override;
 
-  Parameter<T> weight;
-  std::optional<Parameter<T>> bias;
+  Parameter<T> weight;               // as said above
+  std::optional<Parameter<T>> bias;  // where there is one
 
  private:
   autodiff::ConvolveTransposedOptions options_;

@@ -19,7 +19,7 @@ class Linear : public Module<T> {
   Variable<T> forward(const Variable<T>& x) override;
   void members(Members<T>& m) override;
 
-  Parameter<T> weight, bias;
+  Parameter<T> weight, bias;  // W and b
 };
 
 /// A function of one variable, such as autodiff's tanh.
@@ -72,7 +72,7 @@ class Embedding : public Module<T> {
   Variable<T> forward(const Variable<T>& x) override { return autodiff::gather(weight.beside(x), x); }
   void members(Members<T>& m) override { m("weight", weight); }
 
-  Parameter<T> weight;
+  Parameter<T> weight;  // a row for each thing
 };
 
 /// Modules one after the other, each fed with the output of the one before. They are named "0", "1", ...; tapes know
@@ -118,6 +118,7 @@ template <Real T = float>
 class Residual : public Module<T> {
  public:
   explicit Residual(AnyModule<T> inner) : inner_(std::move(inner)) {}
+  /// What is added to x.
   Module<T>& inner() { return *inner_; }
   Variable<T> forward(const Variable<T>& x) override;
   void members(Members<T>& m) override { m("inner", *inner_); }

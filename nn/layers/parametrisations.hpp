@@ -54,7 +54,7 @@ template <class Layer>
 requires std::derived_from<Layer, Module<typename Layer::value_type>>
 class WeightNorm : public Layer {
  public:
-  using T = typename Layer::value_type;
+  using T = typename Layer::value_type;  // the element type
   explicit WeightNorm(Layer layer) : WeightNorm(layer, detail::first_axis_in_pytorch(layer.weight)) {}
   WeightNorm(Layer layer, std::size_t axis)
       : Layer(std::move(layer)), weight_g(detail::lengths_of(this->weight, axis)), axis_(axis) {}
@@ -65,7 +65,7 @@ class WeightNorm : public Layer {
   void initialised() override { Layer::initialised(), detail::set_lengths(this->weight, weight_g, axis_); }
   std::string kind() const override { return "WeightNorm"; }
 
-  Parameter<T> weight_g;
+  Parameter<T> weight_g;  // the lengths
 
  private:
   std::size_t axis_;
@@ -83,7 +83,7 @@ template <class Layer>
 requires std::derived_from<Layer, Module<typename Layer::value_type>>
 class SpectralNorm : public Layer {
  public:
-  using T = typename Layer::value_type;
+  using T = typename Layer::value_type;  // the element type
   explicit SpectralNorm(Layer layer, std::size_t iterations = 1)
       : Layer(std::move(layer)),
         spectrum_(this->weight, detail::axis_of_outputs(*static_cast<Layer*>(this)), iterations) {}

@@ -19,6 +19,7 @@ class MaxPool : public Module<T> {
   autodiff::PerAxis window_;
   autodiff::MaxPoolOptions options_;
 };
+/// The mean of each window: see MaxPool.
 template <Real T, std::size_t Axes>
 class AvgPool : public Module<T> {
  public:
@@ -46,6 +47,7 @@ class AdaptiveAvgPool : public Module<T> {
   autodiff::PerAxis results_;
   autodiff::ImageLayout layout_;
 };
+/// The same with the largest of each share: see autodiff::adaptive_max_pool.
 template <Real T, std::size_t Axes>
 class AdaptiveMaxPool : public Module<T> {
  public:

@@ -123,16 +123,19 @@ class GRU : public detail::Recurrent<T> {
 // One step of each: cell(x, h) gives h', and cell({x, h, c}) of LSTMCell {h', c'}. Shapes, names and first values are
 // those above, for one layer and without its number.
 
+/// One step of an RNN: cell(x, h) gives h'.
 template <Real T = float>
 class RNNCell : public detail::RecurrentCell<T> {
  public:
   RNNCell(std::size_t inputs, std::size_t units, std::string_view function = "tanh");
 };
+/// One step of an LSTM: cell({x, h, c}) gives {h', c'}.
 template <Real T = float>
 class LSTMCell : public detail::RecurrentCell<T> {
  public:
   LSTMCell(std::size_t inputs, std::size_t units);
 };
+/// One step of a GRU: cell(x, h) gives h'.
 template <Real T = float>
 class GRUCell : public detail::RecurrentCell<T> {
  public:

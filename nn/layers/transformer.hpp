@@ -8,9 +8,9 @@
 namespace nn {
 
 struct TransformerOptions {
-  std::size_t feedforward = 2048;  // units between the two layers behind the attention
-  double dropout = 0.1;            // of what each part adds, of these units, and of the weights of attention
-  std::string activation = "relu";
+  std::size_t feedforward = 2048;   // units between the two layers behind the attention
+  double dropout = 0.1;             // of what each part adds, of these units, and of the weights of attention
+  std::string activation = "relu";  // between the two Linear layers
   bool norm_first = false;  // x + f(norm(x)), which trains more easily in deep stacks, in place of norm(x + f(x))
   bool causal = false;      // of an encoder: so that it can go on a sequence; a decoder always is
 };
@@ -53,7 +53,7 @@ class TransformerEncoderLayer : public detail::TransformerBlock<T> {
   /// For inference, place by place: see MultiHeadAttention::next.
   Variable<T> next(const Variable<T>& x, AttentionCache<T>& cache);
 
-  MultiHeadAttention<T> self_attn;
+  MultiHeadAttention<T> self_attn;  // of x to itself
 };
 
 /// Causal self-attention, then attention to what an encoder gives, then two Linear layers: x (samples, length, width)
@@ -65,9 +65,10 @@ class TransformerDecoderLayer : public detail::TransformerBlock<T> {
   TransformerDecoderLayer(std::size_t width, std::size_t heads, const TransformerOptions& options = {});
   std::vector<Variable<T>> forward(const std::vector<Variable<T>>& inputs) override;
   void members(Members<T>& m) override;
+  /// For inference, place by place: see MultiHeadAttention::next.
   Variable<T> next(const Variable<T>& x, const Variable<T>& memory, AttentionCache<T>& cache);
 
-  MultiHeadAttention<T> self_attn, multihead_attn;
+  MultiHeadAttention<T> self_attn, multihead_attn;  // of x to itself, and to the memory
 };
 
 extern template class detail::TransformerBlock<float>;

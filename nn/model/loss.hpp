@@ -1,4 +1,4 @@
-// Loss<T>: what training makes small.
+// Loss<T>: the number that training reduces.
 #pragma once
 
 #include <autodiff/autodiff.hpp>

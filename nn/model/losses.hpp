@@ -1,4 +1,4 @@
-// What training makes small: predictions against targets, as functions and by name.
+// Losses compare predictions with targets: as functions, and by name.
 #pragma once
 
 #include <autodiff/autodiff.hpp>
@@ -23,6 +23,7 @@ class Target {
  public:
   template <autodiff::AnyOperand A>
   Target(A&& target) : variable_(autodiff::to_variable<T>(std::forward<A>(target))) {}
+  /// The same as a variable.
   const autodiff::Variable<T>& variable() const { return variable_; }
 
  private:

@@ -48,6 +48,7 @@ concept LeadsToMember = !IsMember<M, T> && requires(M & m) {
 template <Real T>
 class Members {
  public:
+  /// A parameter, or a module with members of its own.
   virtual void operator()(std::string_view name, Parameter<T>& parameter) = 0;
   virtual void operator()(std::string_view name, Module<T>& module) = 0;
   /// One that is behind a std::optional, a std::unique_ptr or the like: where there is none, nothing is listed.

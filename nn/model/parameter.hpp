@@ -53,7 +53,9 @@ class Parameter {
   Parameter& operator=(const Parameter& from);
   Parameter(Parameter&&) noexcept = default;
 
+  /// The shape, which never changes.
   const Shape& shape() const { return shape_; }
+  /// What it is called in PyTorch's files, and how it lies there.
   const PyTorchLayout& in_pytorch() const { return in_pytorch_; }
   /// Gives it another name in PyTorch's files.
   void name_in_pytorch(std::string name) { in_pytorch_.name = std::move(name); }

@@ -23,11 +23,12 @@ struct LbfgsOptions {
 /// used up; or no step makes the loss any smaller, be it for rounding or for a gradient that is wrong.
 enum class LbfgsEnd { gradient, change, iterations, evaluations, no_step };
 
+/// How it went.
 struct LbfgsReport {
-  std::size_t iterations = 0, evaluations = 0;
-  double loss = 0;           // at the parameters found
-  double gradient_norm = 0;  // there: the largest magnitude of its elements
-  LbfgsEnd end = LbfgsEnd::iterations;
+  std::size_t iterations = 0, evaluations = 0;  // that were made
+  double loss = 0;                              // at the parameters found
+  double gradient_norm = 0;                     // there: the largest magnitude of its elements
+  LbfgsEnd end = LbfgsEnd::iterations;          // why it ended
   /// The same as a line for people.
   std::string text() const;
 };

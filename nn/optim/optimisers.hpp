@@ -40,11 +40,11 @@ class Optimiser {
   /// and changes nothing, when the gradients are not as many or not of the same shapes.
   void step(Module<T>& model, std::vector<Array<T>> gradients);
 
+  /// How often groups were added or another optimiser was assigned: what was recorded before is of an older one.
+  std::size_t changes() const { return changes_; }
   /// Parameters whose full names match the pattern, in which '*' stands for any text and '?' for any character, are
   /// treated so; of several groups, the one that was named last. '/' is as good as '.'. Throws ValueError for options
   /// out of range; a step throws for a pattern that matches no parameter of its model.
-  /// How often groups were added or another optimiser was assigned: what was recorded before is of an older one.
-  std::size_t changes() const { return changes_; }
   Optimiser& group(std::string pattern, GroupOptions options);
   /// Throws ValueError, and lists names that are near, for a group that no parameter of the model belongs to.
   void check_groups(Module<T>& model) const;
@@ -54,6 +54,7 @@ class Optimiser {
   Variable<T> update_in_group(std::string_view name, const Variable<T>& parameter, const Variable<T>& gradient,
                               const Variable<T>& rate, Slots<T>& slots) const;
 
+  /// The rate of the next step.
   double learning_rate() const { return learning_rate_; }
   /// Where programs read it at each run: see Tape::constant.
   const autodiff::ValueCell<T>& rate_cell() const { return *rate_; }
@@ -136,8 +137,8 @@ class Sgd : public Optimiser<T> {
 struct AdamOptions {
   std::array<double, 2> betas{0.9, 0.999};  // how much of the means of gradients and of their squares a step keeps
   double eps = 1e-8;                        // above 0, here and everywhere below
-  double weight_decay = 0;
-  bool amsgrad = false;  // divides by the largest mean of squares so far
+  double weight_decay = 0;                  // of the parameter, added to its gradient
+  bool amsgrad = false;                     // divides by the largest mean of squares so far
 };
 
 /// Steps of the size of eta, whatever that of the gradients. D. Kingma and J. Ba, "Adam: a method for stochastic
@@ -155,10 +156,10 @@ class Adam : public Optimiser<T> {
 };
 
 struct AdamWOptions {
-  std::array<double, 2> betas{0.9, 0.999};
-  double eps = 1e-8;
-  double weight_decay = 0.01;
-  bool amsgrad = false;
+  std::array<double, 2> betas{0.9, 0.999};  // as of AdamOptions
+  double eps = 1e-8;                        // as of AdamOptions
+  double weight_decay = 0.01;               // by what share of it, times the rate, a parameter shrinks in a step
+  bool amsgrad = false;                     // as of AdamOptions
 };
 
 /// Adam whose weight decay does not pass through its means: theta shrinks by the factor 1 - eta weight_decay instead.
@@ -175,9 +176,9 @@ class AdamW : public Optimiser<T> {
 };
 
 struct NAdamOptions {
-  std::array<double, 2> betas{0.9, 0.999};
-  double eps = 1e-8;
-  double weight_decay = 0;
+  std::array<double, 2> betas{0.9, 0.999};  // as of AdamOptions
+  double eps = 1e-8;                        // as of AdamOptions
+  double weight_decay = 0;                  // as of AdamOptions
   double momentum_decay = 0.004;  // how fast the momentum grows from half of the first beta to all of it; not negative
 };
 
@@ -195,11 +196,11 @@ class NAdam : public Optimiser<T> {
 };
 
 struct RMSPropOptions {
-  double alpha = 0.99;  // how much of the mean of squares a step keeps
-  double eps = 1e-8;
-  double weight_decay = 0;
-  double momentum = 0;
-  bool centered = false;  // divides by the deviation from the mean gradient
+  double alpha = 0.99;      // how much of the mean of squares a step keeps
+  double eps = 1e-8;        // added to the root
+  double weight_decay = 0;  // of the parameter, added to its gradient
+  double momentum = 0;      // as of SgdOptions
+  bool centered = false;    // divides by the deviation from the mean gradient
 };
 
 /// Gradients over the root of their mean square. G. Hinton, "Neural networks for machine learning", lecture 6e, 2012;
@@ -217,10 +218,10 @@ class RMSProp : public Optimiser<T> {
 };
 
 struct AdagradOptions {
-  double lr_decay = 0;  // step t has the rate eta / (1 + (t - 1) lr_decay); not negative
-  double weight_decay = 0;
+  double lr_decay = 0;                   // step t has the rate eta / (1 + (t - 1) lr_decay); not negative
+  double weight_decay = 0;               // as of AdamOptions
   double initial_accumulator_value = 0;  // of the sum of squares; not negative
-  double eps = 1e-10;
+  double eps = 1e-10;                    // as of AdamOptions
 };
 
 /// Gradients over the root of the sum of all squares so far. J. Duchi, E. Hazan and Y. Singer, "Adaptive subgradient
@@ -237,9 +238,9 @@ class Adagrad : public Optimiser<T> {
 };
 
 struct AdadeltaOptions {
-  double rho = 0.9;  // how much of the means of squares a step keeps
-  double eps = 1e-6;
-  double weight_decay = 0;
+  double rho = 0.9;         // how much of the means of squares a step keeps
+  double eps = 1e-6;        // as of AdamOptions
+  double weight_decay = 0;  // as of AdamOptions
 };
 
 /// Gradients in the unit of the parameter: times the root mean square of past steps, over that of gradients. M. Zeiler,
@@ -297,9 +298,9 @@ class Adafactor : public Optimiser<T> {
 };
 
 struct LambOptions {
-  std::array<double, 2> betas{0.9, 0.999};
-  double eps = 1e-6;
-  double weight_decay = 0.01;  // in the step, before it is scaled
+  std::array<double, 2> betas{0.9, 0.999};  // as of AdamOptions
+  double eps = 1e-6;                        // added to the root
+  double weight_decay = 0.01;               // in the step, before it is scaled
 };
 
 /// Adam whose step, of each parameter as a whole, is as long as the parameter times the rate: for large batches. Y. You

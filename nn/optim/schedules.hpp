@@ -57,7 +57,7 @@ struct PlateauOptions {
   std::size_t patience = 10;  // how many times in a row nothing may get better
   double threshold = 1e-4;    // what counts as better: by this share of the best so far
   std::size_t cooldown = 0;   // how many times nothing is counted after a reduction
-  double min_lr = 0;
+  double min_lr = 0;          // the rate never falls below this
 };
 
 /// Reduces the learning rate when a number, such as the validation loss, does not get better any more
@@ -74,8 +74,10 @@ class ReduceOnPlateau {
   explicit ReduceOnPlateau(double rate, PlateauOptions options = {});
   /// Takes the next number, and gives the learning rate from now on.
   double operator()(double watched);
+  /// The learning rate as it is.
   double learning_rate() const { return state_.rate; }
 
+  /// All that it remembers, to be saved.
   const State& state() const { return state_; }
   /// Goes on from there. Throws ValueError for a rate that is negative or not finite.
   void state(const State& state);

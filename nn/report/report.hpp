@@ -28,7 +28,7 @@ struct Observed {
   double value = 0, gradient = 0, zero = 0, saturated = std::numeric_limits<double>::quiet_NaN();
   /// By what part of its norm a parameter moved in a step, on the average of the epoch. NaN for units.
   double update = std::numeric_limits<double>::quiet_NaN();
-  Distribution values = {}, gradients = {};
+  Distribution values = {}, gradients = {};  // of all elements
 };
 
 /// What a teacher would say: of layers that learn much slower than others, of units that are dead or saturated, of
@@ -36,6 +36,7 @@ struct Observed {
 std::vector<std::string> remarks(std::span<const Observed> observed);
 
 struct ReportOptions {
+  /// The heading of the page.
   std::string title = "Training";
   /// Names of the classes in the confusion matrix; by default their numbers.
   std::vector<std::string> classes = {};

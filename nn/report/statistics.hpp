@@ -7,8 +7,9 @@
 
 namespace nn {
 
+/// Two ends.
 struct Interval {
-  double low, high;
+  double low, high;  // both included
 };
 
 /// Where the share of successes lies in the long run, seen so many times in so many trials: 95 of 100 such intervals

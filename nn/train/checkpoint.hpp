@@ -23,6 +23,7 @@ class Checkpoint {
   /// By full name: "model.<parameter>" and "optimiser.<parameter>.<slot>" are those of put.
   std::map<std::string, Tensor> arrays;
 
+  /// Keeps a text, or a number, under a name.
   void set(const std::string& name, std::string text) { texts_[name] = std::move(text); }
   template <CheckpointNumber N>
   void set(const std::string& name, N number) {
@@ -55,7 +56,7 @@ class Checkpoint {
   /// all that do not.
   template <Real T>
   void restore(Module<T>& model) const;
-  /// The same with the optimiser, which must be of the same rule. Options of the rule are those that it has.
+  /// The same with the optimiser, which must be of the same rule. It keeps the options that it was made with.
   template <Real T>
   void restore(Module<T>& model, Optimiser<T>& optimiser) const;
 

@@ -24,7 +24,7 @@ struct Moment {
   const History& history;
   /// Does nothing: model and optimiser have all that steps change.
   std::function<void()> store;
-  /// Set by who wants training to end here.
+  /// A callback sets it to end training here.
   bool stop = false;
 };
 using Callback = std::function<void(Moment& moment)>;
@@ -38,6 +38,7 @@ struct Quantity {
 
 template <Real T>
 struct FitOptions {
+  /// How often all samples are seen, and how many of them make a step.
   std::size_t epochs = 10;
   std::size_t batch = 32;
   /// Leaves out the last batch of an epoch where it is smaller, as for BatchNorm, which takes no single sample.
@@ -49,7 +50,7 @@ struct FitOptions {
 
   /// The learning rate of every step, counted over all epochs; by default the optimiser's. A schedule in epochs is one
   /// in steps, of which an epoch has samples / batch, rounded up, or down with drop_last. Or it is reduced when the
-  /// watched number does not get better any more; `largest` is then what is right for that number.
+  /// watched number does not get better any more; `largest` is then set to what suits that number.
   Schedule schedule = {};
   std::optional<PlateauOptions> plateau = {};
 
@@ -68,9 +69,9 @@ struct FitOptions {
   /// The column of the history that says whether an epoch was better than the best: by default the validation loss, or
   /// the loss where there is no validation. Smaller is better, but for a metric of which larger is.
   std::string watch = {};
-  /// What counts as better: by more than this; by exactly this is not better, nor, with 0, what stays the same.
+  /// An epoch is better if it improves the best by more than this. With 0, one that only equals the best is not better.
   double min_delta = 0;
-  /// Training ends after so many epochs in a row that were not better; 0: never.
+  /// Training ends when this many epochs in a row were not better; 0: never.
   std::size_t patience = 0;
   /// In the end, the model gets the parameters and states of the best epoch.
   bool keep_best = false;
@@ -111,6 +112,7 @@ struct RankReport {
 /// The rank that others wait for: who waited least, where another one waited a fifth of its time longer.
 std::optional<std::size_t> slow_rank(const std::vector<RankReport>& ranks);
 
+/// What training came to.
 struct FitReport {
   /// Why training ended: all epochs are done; nothing got better; a callback wanted it; Ctrl-C; or a loss was not
   /// finite, after which the parameters are worth nothing but those of the best epoch, and nothing is saved.

@@ -34,9 +34,9 @@ struct LoadOptions {
 };
 
 struct SaveOptions {
-  std::string prefix = {};  // as in LoadOptions
-  std::map<std::string, std::string> names = {};
-  std::map<std::string, std::string> metadata = {};
+  std::string prefix = {};                           // as in LoadOptions
+  std::map<std::string, std::string> names = {};     // as in LoadOptions
+  std::map<std::string, std::string> metadata = {};  // texts beside the weights
 };
 
 /// Writes the model to a safetensors file, under the names of model.parameters(), "0.weight". Python's safetensors

@@ -21,7 +21,7 @@ class ShardTree;
 struct StepOptions {
   /// The batch goes through in so many parts, whose gradients are added up as those of a mean over the samples: less
   /// memory and, for a loss that is such a mean, the same step, but for layers that look at a whole batch. A sum, or a
-  /// mean that class weights divide, comes out otherwise. Fewer parts where there are fewer samples. For batches that
+  /// mean that class weights divide, gives another step. Fewer parts where there are fewer samples. For batches that
   /// come one by one, see record_step.
   std::size_t parts = 1;
   /// What the norm of all gradients together, and each of their elements, is held to; 0: nothing. Elements come first.
