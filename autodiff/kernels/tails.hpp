@@ -178,14 +178,13 @@ L fold_rows(const L (&row)[L::size], Op op) {
   return fold_rows<L::size / 2>(static_cast<const L*>(row), op);
 }
 
-/// The lanes of `a` whose index lacks the bit `distance`, each followed, `distance` further, by the same lane of `b`; or,
-/// with `upper`, the others likewise.
+/// The lanes of `a` whose index lacks the bit `distance`, each followed, `distance` further, by the same lane of `b`;
+/// or, with `upper`, the others likewise.
 template <std::size_t distance, bool upper, class L>
 L interleave_lanes(L a, L b) {
   return [&]<std::size_t... i>(std::index_sequence<i...>) {
     return L(decltype(a.v)(__builtin_shufflevector(
-        a.v.data, b.v.data,
-        ((i & distance ? L::size + (upper ? i : i - distance) : (upper ? i + distance : i)))...)));
+        a.v.data, b.v.data, ((i & distance ? L::size + (upper ? i : i - distance) : (upper ? i + distance : i)))...)));
   }
   (std::make_index_sequence<L::size>());
 }
