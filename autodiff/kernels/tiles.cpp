@@ -186,15 +186,15 @@ void multiply_tiles(const Product<T>& p) {
     multiply_panels<T, rows>(p);
 }
 
-// A row of a tile; a register reaches past its end unless it is the `last` one: into what is written next.
+// A row of a tile. What a register holds beyond it falls on what is written next, of which there is so much `room`.
 template <class T>
-void copy_row(const T* from, std::size_t n, bool last, T* to) {
+void copy_row(const T* from, std::size_t n, T* to, std::size_t room) {
   using L = NativeLanes<T>;
   std::size_t i = n / L::size * L::size;
   if (i < n) {
     const FirstLanes<L> rest(n - i);
     const L end = rest.load(from + i);
-    last ? rest.store(end, to + i) : end.store(to + i);
+    i + L::size <= room ? end.store(to + i) : rest.store(end, to + i);
   }
   while (i > 0) i -= L::size, L::load(from + i).store(to + i);
 }
@@ -274,7 +274,7 @@ void pack_a(const Product<T>& p, std::size_t most, T* to) {
       for (std::size_t k = 0; k < p.k; ++k)
         for (std::size_t t = i; t < end; ++t) {
           const std::size_t first = tiles.begin(t), rows = tiles.begin(t + 1) - first;
-          copy_row(p.a + k * p.lda + first, rows, k + 1 == p.k, to + first * p.k + k * rows);
+          copy_row(p.a + k * p.lda + first, rows, to + first * p.k + k * rows, (p.k - k) * rows);
         }
     else
       for (std::size_t t = i; t < end; ++t) {
