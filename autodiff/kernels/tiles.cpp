@@ -37,7 +37,7 @@ void multiply_tile(const Product<T>& p, std::size_t first, FirstLanes<NativeLane
     for (std::size_t r = 0; r < R; ++r) {
       const B element(x[r * row_step]);
 #pragma GCC unroll 16
-      for (std::size_t v = 0; v < V; ++v) total[r][v] = xsimd::fma(element, row[v], total[r][v]);
+      for (std::size_t v = 0; v < V; ++v) total[r][v] = fused_multiply_add(element, row[v], total[r][v]);
     }
   };
   if (p.k >= 64) each([&](std::size_t r, std::size_t v) { __builtin_prefetch(c + r * p.ldc + v * L::size, 1); });
@@ -62,7 +62,7 @@ void multiply_tile(const Product<T>& p, std::size_t first, FirstLanes<NativeLane
   // All rows are read before one is written: a ragged row that is read waits for a write next to it.
   if (p.beta != 0)
     each([&](std::size_t r, std::size_t v) {
-      total[0][r][v] = xsimd::fma(B(p.beta), load(c + r * p.ldc, v), total[0][r][v]);
+      total[0][r][v] = fused_multiply_add(B(p.beta), load(c + r * p.ldc, v), total[0][r][v]);
     });
   each([&](std::size_t r, std::size_t v) {
     T* to = c + r * p.ldc + v * L::size;
@@ -168,7 +168,7 @@ template <class T, bool adds>
     T* row = p.c + i * p.ldc;
     const auto value = [&](L b, L c) {
       const B product = element * b.v * alpha;
-      return L(adds ? xsimd::fma(beta, c.v, product) : product);
+      return L(adds ? fused_multiply_add(beta, c.v, product) : product);
     };
 #pragma GCC unroll 8
     for (std::size_t j = 0; j < whole; j += L::size)

@@ -83,7 +83,7 @@ void dot_rows(const Dots<T>& d, std::size_t first, std::size_t end) {
       for (std::size_t r = 0; r < R; ++r) {
         const B row = load(x[r]).v;
 #pragma GCC unroll 16
-        for (std::size_t f = 0; f < F; ++f) total[r * F + f] = L(xsimd::fma(row, other[f], total[r * F + f].v));
+        for (std::size_t f = 0; f < F; ++f) total[r * F + f] = L(fused_multiply_add(row, other[f], total[r * F + f].v));
       }
     };
     for (std::size_t k = 0; k < whole; k += L::size) add([k](const T* from) { return L::load(from + k); });
@@ -129,7 +129,7 @@ void add_rows(std::size_t n, std::size_t k, T alpha, const T* x, std::size_t x_s
         }
         const auto add = [&](auto load, std::size_t j, B total) {
 #pragma GCC unroll 8
-          for (std::size_t r = 0; r < rows; ++r) total = xsimd::fma(element[r], load(row[r] + j).v, total);
+          for (std::size_t r = 0; r < rows; ++r) total = fused_multiply_add(element[r], load(row[r] + j).v, total);
           return L(total);
         };
         const auto before = [&](L now) { return i > 0 ? now.v : beta == 0 ? B(T(0)) : B(beta) * now.v; };
