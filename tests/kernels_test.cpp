@@ -83,6 +83,28 @@ TEST_CASE_TEMPLATE("gemm agrees with three loops, transposed or not, with room b
       }
 }
 
+TEST_CASE_TEMPLATE("an infinity stays in the sums that it belongs to", T, float, double) {
+  constexpr Product products[] = {{1, 100, 70},   {100, 1, 70}, {1, 1500, 203}, {1500, 1, 203},
+                                  {90, 2, 701},   {6, 90, 701}, {40, 50, 203},  {90, 70, 90},
+                                  {300, 100, 33}, {5, 600, 77}, {70, 600, 9}};
+  for (const auto& p : products)
+    for (int flags = 0; flags < 4; ++flags) {
+      const bool ta = flags & 1, tb = flags & 2;
+      std::vector<T> a(p.m * p.k, 1), b(p.k * p.n, 1), c(p.m * p.n, NAN);
+      b[tb ? p.k - 1 : (p.k - 1) * p.n] = INFINITY;                  // of the last term, in the first column
+      a[ta ? (p.k - 1) * p.m + p.m - 1 : p.m * p.k - 1] = INFINITY;  // in the last row
+      kernels::gemm<T>(ta, tb, p.m, p.n, p.k, 1, a.data(), ta ? p.m : p.k, b.data(), tb ? p.k : p.n, 0, c.data(), p.n);
+      std::size_t wrong = 0;
+      for (std::size_t i = 0; i < p.m; ++i)
+        for (std::size_t j = 0; j < p.n; ++j)
+          wrong += c[i * p.n + j] != (i + 1 == p.m || j == 0 ? T(INFINITY) : T(p.k));
+      CAPTURE(p.m);
+      CAPTURE(p.n);
+      CAPTURE(flags);
+      CHECK(wrong == 0);
+    }
+}
+
 // What this thread and those that it starts may use: its first processor alone, while this lives.
 class OneProcessor {
  public:

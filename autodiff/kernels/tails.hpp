@@ -13,6 +13,21 @@
 
 namespace autodiff::kernels {
 
+/// a b + c, rounded once where the processor can: for AVX-512, xsimd 8 leaves it to the compiler, and Clang leaves it
+/// at that.
+template <class B>
+B fused_multiply_add(B a, B b, B c) {
+  constexpr bool single = std::is_same_v<typename B::value_type, float>;
+#if defined(__AVX512F__)
+  if constexpr (sizeof(B) == 64 && single) return _mm512_fmadd_ps(a, b, c);
+  if constexpr (sizeof(B) == 64 && !single) return _mm512_fmadd_pd(a, b, c);
+#elif defined(__FMA__)
+  if constexpr (sizeof(B) == 32 && single) return _mm256_fmadd_ps(a, b, c);
+  if constexpr (sizeof(B) == 32 && !single) return _mm256_fmadd_pd(a, b, c);
+#endif
+  return xsimd::fma(a, b, c);
+}
+
 /// Loads at least the first `n` <= size elements: a whole register where the array, which stops at `end`,
 /// has one. The other lanes hold whatever comes next.
 template <class L>

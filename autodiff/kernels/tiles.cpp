@@ -37,7 +37,7 @@ void multiply_tile(const Product<T>& p, std::size_t first, FirstLanes<NativeLane
     for (std::size_t r = 0; r < R; ++r) {
       const B element(x[r * row_step]);
 #pragma GCC unroll 16
-      for (std::size_t v = 0; v < V; ++v) total[r][v] = xsimd::fma(element, row[v], total[r][v]);
+      for (std::size_t v = 0; v < V; ++v) total[r][v] = fused_multiply_add(element, row[v], total[r][v]);
     }
   };
   if (p.k >= 64) each([&](std::size_t r, std::size_t v) { __builtin_prefetch(c + r * p.ldc + v * L::size, 1); });
@@ -62,7 +62,7 @@ void multiply_tile(const Product<T>& p, std::size_t first, FirstLanes<NativeLane
   // All rows are read before one is written: a ragged row that is read waits for a write next to it.
   if (p.beta != 0)
     each([&](std::size_t r, std::size_t v) {
-      total[0][r][v] = xsimd::fma(B(p.beta), load(c + r * p.ldc, v), total[0][r][v]);
+      total[0][r][v] = fused_multiply_add(B(p.beta), load(c + r * p.ldc, v), total[0][r][v]);
     });
   each([&](std::size_t r, std::size_t v) {
     T* to = c + r * p.ldc + v * L::size;
@@ -168,7 +168,7 @@ template <class T, bool adds>
     T* row = p.c + i * p.ldc;
     const auto value = [&](L b, L c) {
       const B product = element * b.v * alpha;
-      return L(adds ? xsimd::fma(beta, c.v, product) : product);
+      return L(adds ? fused_multiply_add(beta, c.v, product) : product);
     };
 #pragma GCC unroll 8
     for (std::size_t j = 0; j < whole; j += L::size)
@@ -186,15 +186,15 @@ void multiply_tiles(const Product<T>& p) {
     multiply_panels<T, rows>(p);
 }
 
-// A row of a tile; a register reaches past its end unless it is the `last` one: into what is written next.
+// A row of a tile. What a register holds beyond it falls on what is written next, of which there is so much `room`.
 template <class T>
-void copy_row(const T* from, std::size_t n, bool last, T* to) {
+void copy_row(const T* from, std::size_t n, T* to, std::size_t room) {
   using L = NativeLanes<T>;
   std::size_t i = n / L::size * L::size;
   if (i < n) {
     const FirstLanes<L> rest(n - i);
     const L end = rest.load(from + i);
-    last ? rest.store(end, to + i) : end.store(to + i);
+    i + L::size <= room ? end.store(to + i) : rest.store(end, to + i);
   }
   while (i > 0) i -= L::size, L::load(from + i).store(to + i);
 }
@@ -274,7 +274,7 @@ void pack_a(const Product<T>& p, std::size_t most, T* to) {
       for (std::size_t k = 0; k < p.k; ++k)
         for (std::size_t t = i; t < end; ++t) {
           const std::size_t first = tiles.begin(t), rows = tiles.begin(t + 1) - first;
-          copy_row(p.a + k * p.lda + first, rows, k + 1 == p.k, to + first * p.k + k * rows);
+          copy_row(p.a + k * p.lda + first, rows, to + first * p.k + k * rows, (p.k - k) * rows);
         }
     else
       for (std::size_t t = i; t < end; ++t) {

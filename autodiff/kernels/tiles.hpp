@@ -38,7 +38,7 @@ struct Pieces {
 template <class T>
 void multiply_tiles(const Product<T>& p);
 
-/// The same for an untransposed b of at most tile_columns, alpha 1 and operands in the cache.
+/// The same without transposes, alpha 1, for operands that are in the cache.
 template <class T>
 void multiply_in_cache(const Product<T>& p);
 
@@ -50,6 +50,7 @@ bool is_outer(const Product<T>& p);
 template <class T>
 bool fits_tiles(const Product<T>& p);
 
+/// How multiply_panel finds op(a): row by row, column by column, or as pack_a leaves it.
 enum class RowsOfA { stored, transposed, packed };
 
 /// A panel of at most tile_columns with an untransposed b, in tiles of at most `most` rows. Packed rows of a lie tile
@@ -61,7 +62,7 @@ void multiply_panel(const Product<T>& p, RowsOfA rows, std::size_t most);
 template <class T>
 void pack_b(const Product<T>& p, T* to);
 
-/// Copies op(a) in tiles of at most `most` rows, each column by column. It may write one register past the end.
+/// Copies op(a) in tiles of at most `most` rows, each column by column. It may write up to a register past the end.
 template <class T>
 void pack_a(const Product<T>& p, std::size_t most, T* to);
 

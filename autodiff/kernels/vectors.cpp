@@ -1,6 +1,7 @@
 #include "vectors.hpp"
 
 #include <bit>
+#include <type_traits>
 
 #include "scratch.hpp"
 #include "tails.hpp"
@@ -83,11 +84,11 @@ void dot_rows(const Dots<T>& d, std::size_t first, std::size_t end) {
       for (std::size_t r = 0; r < R; ++r) {
         const B row = load(x[r]).v;
 #pragma GCC unroll 16
-        for (std::size_t f = 0; f < F; ++f) total[r * F + f] = L(xsimd::fma(row, other[f], total[r * F + f].v));
+        for (std::size_t f = 0; f < F; ++f) total[r * F + f] = L(fused_multiply_add(row, other[f], total[r * F + f].v));
       }
     };
     for (std::size_t k = 0; k < whole; k += L::size) add([k](const T* from) { return L::load(from + k); });
-    if (whole < d.k) add([&](const T* from) { return rest.load(from + whole); });
+    if (whole < d.k) add([&](const T* from) { return keep_first(rest.load(from + whole), d.k - whole, L(0)); });
     alignas(64) T dot[sums<L>];
     for (std::size_t s = 0; s < sums<L>; s += L::size)
       fold_rows<L::size / 2>(static_cast<const L*>(total + s), [](L a, L b) { return a + b; }).store(dot + s);
@@ -111,33 +112,48 @@ void multiply(const Dots<T>& d) {
 
 // y = alpha x b + beta y for the rows of b: eight of them at a time, so that y is seldom read and written.
 template <class T>
-void add_rows(std::size_t n, std::size_t k, T alpha, const T* x, std::size_t x_step, const T* b, std::size_t ldb,
-              T beta, T* y) {
+struct Combination {
+  std::size_t n, k;
+  T alpha;
+  const T* x;
+  std::size_t x_step;
+  const T* b;
+  std::size_t ldb;
+  T beta;
+  T* y;
+};
+
+// Rows [i, i + count) into the columns [begin, end).
+template <class T, class Count>
+void add_rows(const Combination<T>& c, std::size_t i, Count count, std::size_t begin, std::size_t end) {
   using L = NativeLanes<T>;
   using B = decltype(L::v);
-  constexpr std::size_t rows = 8, block = 8192 / sizeof(T);  // of y in the first cache
-  in_pieces(n, 2 * L::size, n * k, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t from = begin; from < end; from += block) {
-      const std::size_t to = std::min(end, from + block), whole = from + (to - from) / L::size * L::size;
-      const FirstLanes<L> rest(to - whole);
-      for (std::size_t i = 0; i < k; i += rows) {
-        B element[rows];
-        const T* row[rows];
-        for (std::size_t r = 0; r < rows; ++r) {
-          element[r] = B(i + r < k ? alpha * x[(i + r) * x_step] : T(0));
-          row[r] = b + std::min(i + r, k - 1) * ldb;
-        }
-        const auto add = [&](auto load, std::size_t j, B total) {
+  const std::size_t whole = begin + (end - begin) / L::size * L::size;
+  const FirstLanes<L> rest(end - whole);
+  const std::size_t rows = count;
+  B element[8];
+  for (std::size_t r = 0; r < rows; ++r) element[r] = B(c.alpha * c.x[(i + r) * c.x_step]);
+  const T* row = c.b + i * c.ldb;
+  const auto add = [&](auto load, std::size_t j) {
+    const B now = load(c.y + j).v;
+    B total = i > 0 ? now : c.beta == 0 ? B(T(0)) : B(c.beta) * now;
 #pragma GCC unroll 8
-          for (std::size_t r = 0; r < rows; ++r) total = xsimd::fma(element[r], load(row[r] + j).v, total);
-          return L(total);
-        };
-        const auto before = [&](L now) { return i > 0 ? now.v : beta == 0 ? B(T(0)) : B(beta) * now.v; };
-        const auto full = [](const T* p) { return L::load(p); };
-        const auto part = [&](const T* p) { return rest.load(p); };
-        for (std::size_t j = from; j < whole; j += L::size) add(full, j, before(L::load(y + j))).store(y + j);
-        if (whole < to) rest.store(add(part, whole, before(rest.load(y + whole))), y + whole);
-      }
+    for (std::size_t r = 0; r < rows; ++r) total = fused_multiply_add(element[r], load(row + r * c.ldb + j).v, total);
+    return L(total);
+  };
+  for (std::size_t j = begin; j < whole; j += L::size) add([](const T* p) { return L::load(p); }, j).store(c.y + j);
+  if (whole < end) rest.store(add([&](const T* p) { return rest.load(p); }, whole), c.y + whole);
+}
+
+template <class T>
+void multiply(const Combination<T>& c) {
+  constexpr std::size_t rows = 8, block = 8192 / sizeof(T);  // of y in the first cache
+  in_pieces(c.n, 2 * NativeLanes<T>::size, c.n * c.k, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t from = begin; from < end; from += block) {
+      const std::size_t to = std::min(end, from + block), whole = c.k / rows * rows;
+      for (std::size_t i = 0; i < whole; i += rows)
+        add_rows(c, i, std::integral_constant<std::size_t, rows>(), from, to);
+      if (whole < c.k) add_rows(c, whole, c.k - whole, from, to);
     }
   });
 }
@@ -157,11 +173,11 @@ bool multiply_vectors(const Product<T>& p) {
     return true;
   }
   if (p.m == 1 && !p.transpose_b) {
-    add_rows(p.n, p.k, p.alpha, p.a, p.transpose_a ? p.lda : 1, p.b, p.ldb, p.beta, p.c);
+    multiply(Combination<T>{p.n, p.k, p.alpha, p.a, p.transpose_a ? p.lda : 1, p.b, p.ldb, p.beta, p.c});
     return true;
   }
   if (p.n == 1 && p.transpose_a && p.ldc == 1) {
-    add_rows(p.m, p.k, p.alpha, p.b, p.transpose_b ? 1 : p.ldb, p.a, p.lda, p.beta, p.c);
+    multiply(Combination<T>{p.m, p.k, p.alpha, p.b, p.transpose_b ? 1 : p.ldb, p.a, p.lda, p.beta, p.c});
     return true;
   }
   return false;
