@@ -10,11 +10,17 @@ namespace autodiff {
 
 namespace {
 
-/// Anchors wait here for their next tape. Leaked on purpose: variables may outlive everything.
+/// Anchors wait here for their next tape, with room for its nodes. Leaked on purpose: variables may outlive everything.
 template <Real T>
 struct Anchors {
+  static constexpr std::size_t most_nodes = 1 << 16;  // that room is kept for, 3 MB
+  struct Waiting {
+    detail::Anchor<T>* anchor;
+    std::vector<Node<T>> nodes;
+    std::vector<std::uint32_t> inputs;
+  };
   std::mutex mutex;
-  std::vector<detail::Anchor<T>*> free;
+  std::vector<Waiting> free;
   static Anchors& all() {
     static auto* anchors = new Anchors;
     return *anchors;
@@ -44,7 +50,8 @@ Tape<T>::Tape(TapeMode mode, Tape* outer)
     anchor_ = new detail::Anchor<T>;
     anchors.free.reserve(anchors.free.capacity() + 1);  // so that the destructor cannot throw
   } else {
-    anchor_ = anchors.free.back();
+    anchor_ = anchors.free.back().anchor;
+    nodes_.swap(anchors.free.back().nodes), inputs_.swap(anchors.free.back().inputs);
     anchors.free.pop_back();
   }
   anchor_->tape = this;
@@ -55,9 +62,14 @@ Tape<T>::~Tape() {
   if (depth_ > 0) --recorded_functions;
   ++anchor_->life;
   anchor_->tape = nullptr;
+  typename Anchors<T>::Waiting waiting{anchor_, {}, {}};
+  if (nodes_.capacity() <= Anchors<T>::most_nodes && inputs_.capacity() <= 3 * Anchors<T>::most_nodes) {
+    nodes_.clear(), inputs_.clear();
+    waiting.nodes.swap(nodes_), waiting.inputs.swap(inputs_);
+  }
   auto& anchors = Anchors<T>::all();
   std::lock_guard lock(anchors.mutex);
-  anchors.free.push_back(anchor_);
+  anchors.free.push_back(std::move(waiting));
 }
 
 template <Real T>
