@@ -4,29 +4,25 @@
 #include <utility>
 
 #include "finite.hpp"
-#include "memory.hpp"
 
 namespace autodiff {
 
 namespace {
 
-/// Anchors wait here for their next tape. Leaked on purpose: variables may outlive everything.
+/// Anchors wait here for their next tape, with room for its nodes. Leaked on purpose: variables may outlive everything.
 template <Real T>
 struct Anchors {
+  static constexpr std::size_t most_nodes = 1 << 16;  // that room is kept for, 3 MB
+  struct Waiting {
+    detail::Anchor<T>* anchor;
+    std::vector<Node<T>> nodes;
+    std::vector<std::uint32_t> inputs;
+  };
   std::mutex mutex;
-  std::vector<detail::Anchor<T>*> free;
+  std::vector<Waiting> free;
   static Anchors& all() {
     static auto* anchors = new Anchors;
     return *anchors;
-  }
-};
-
-using detail::Few;
-
-template <Real T>
-struct Pointers : Few<const Variable<T>*> {
-  explicit Pointers(std::span<const Variable<T>> variables) : Few<const Variable<T>*>(variables.size()) {
-    for (std::size_t i = 0; i < variables.size(); ++i) (*this)[i] = &variables[i];
   }
 };
 
@@ -44,7 +40,8 @@ Tape<T>::Tape(TapeMode mode, Tape* outer)
     anchor_ = new detail::Anchor<T>;
     anchors.free.reserve(anchors.free.capacity() + 1);  // so that the destructor cannot throw
   } else {
-    anchor_ = anchors.free.back();
+    anchor_ = anchors.free.back().anchor;
+    nodes_.swap(anchors.free.back().nodes), inputs_.swap(anchors.free.back().inputs);
     anchors.free.pop_back();
   }
   anchor_->tape = this;
@@ -55,9 +52,14 @@ Tape<T>::~Tape() {
   if (depth_ > 0) --recorded_functions;
   ++anchor_->life;
   anchor_->tape = nullptr;
+  typename Anchors<T>::Waiting waiting{anchor_, {}, {}};
+  if (nodes_.capacity() <= Anchors<T>::most_nodes && inputs_.capacity() <= 3 * Anchors<T>::most_nodes) {
+    nodes_.clear(), inputs_.clear();
+    waiting.nodes.swap(nodes_), waiting.inputs.swap(inputs_);
+  }
   auto& anchors = Anchors<T>::all();
   std::lock_guard lock(anchors.mutex);
-  anchors.free.push_back(anchor_);
+  anchors.free.push_back(std::move(waiting));
 }
 
 template <Real T>
@@ -172,150 +174,6 @@ std::string Tape<T>::origins(std::size_t index) const {
   const std::size_t named = found.size() > most_named ? most_named : found.size();
   for (std::size_t k = 0; k < named; ++k) text += (k ? ", " : "") + found[found.size() - 1 - k];
   return found.size() > named ? text + " and " + std::to_string(found.size() - named) + " more" : text;
-}
-
-template <Real T>
-Tape<T>* Tape<T>::common(std::string_view operation, std::span<const Variable<T>> operands) {
-  return common(operation, Pointers<T>(operands));
-}
-
-template <Real T>
-Tape<T>* Tape<T>::common(std::string_view operation, std::span<const Variable<T>* const> operands) {
-  Tape* tape = nullptr;
-  for (std::size_t i = 0; i < operands.size(); ++i) {
-    const Variable<T>& x = *operands[i];
-    if (!x.value_) fail<TapeError>(operation, "argument ", i + 1, " is an empty variable");
-    if (!x.recorded()) continue;
-    if (!x.alive())
-      fail<TapeError>(operation, "argument ", i + 1,
-                      " belongs to a tape that has been cleared or is gone: ", Dims(x.value_->shape()));
-    Tape* const its_tape = x.anchor_->tape;
-    if (tape && tape != its_tape && tape->depth_ == its_tape->depth_)
-      fail<TapeError>(operation, "variables of two tapes cannot be mixed: ", Dims(operands[0]->value_->shape()),
-                      " and ", Dims(x.value_->shape()));
-    if (!tape || its_tape->depth_ > tape->depth_) tape = its_tape;  // the innermost function takes the others as inputs
-  }
-  return tape;
-}
-
-template <Real T>
-void Tape<T>::check_operands(std::string_view operation, std::span<const Variable<T>> operands) {
-  common(operation, operands);
-}
-
-template <Real T>
-Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>> inputs) {
-  return record(operation, Pointers<T>(inputs));
-}
-
-template <Real T>
-Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation,
-                            std::span<const Variable<T>* const> inputs) {
-  Variable<T> result;
-  if (!record_at_once(operation, inputs, result)) record(operation, inputs, std::span(&result, 1));
-  return result;
-}
-
-template <Real T>
-void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>> inputs,
-                     std::span<Variable<T>> results) {
-  record(operation, Pointers<T>(inputs), results);
-}
-
-/// The usual case of a small operation, for which each nanosecond counts: elementwise, of values that are known, on one
-/// tape or none, and of one shape but for single numbers. Tells whether it is one.
-template <Real T>
-bool Tape<T>::record_at_once(const std::shared_ptr<const Primitive<T>>& operation,
-                             std::span<const Variable<T>* const> inputs, Variable<T>& result) {
-  const Loops<T>* const loops = operation->loops();
-  if (!loops || loops->arguments.size() != inputs.size()) return false;
-  const T* from[Loops<T>::most_arguments];
-  unsigned single = 0;
-  const Value<T>* shaped = nullptr;
-  Tape* tape = nullptr;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Variable<T>& x = *inputs[i];
-    if (!x.alive() || x.abstract_) return false;
-    if (x.anchor_ && tape && x.anchor_ != tape->anchor_) return false;
-    if (x.anchor_ && !tape) tape = x.anchor_->tape;
-    from[i] = x.value_.data();
-    if (x.value_.dimension() == 0)
-      single |= 1u << i;
-    else if (!shaped)
-      shaped = &x.value_;
-    else if (!x.value_.same_shape(*shaped))
-      return false;
-  }
-  if (tape && tape->stop_at_non_finite_) return false;
-  Value<T> value = shaped ? Value<T>::like(*shaped) : Value<T>::number(0);
-  if (const std::size_t n = value.size()) loops->forward(operation->self(), value.data(), from, single, n);
-  if (!tape || !tape->recording_) {
-    result = Variable<T>(std::move(value));
-    return true;
-  }
-  std::uint32_t indices[Loops<T>::most_arguments];
-  for (std::size_t i = 0; i < inputs.size(); ++i) indices[i] = tape->entered(*inputs[i]);
-  const auto index = tape->append({.operation = operation, .value = value, .loops = loops});
-  for (std::size_t i = 0; i < inputs.size(); ++i) tape->inputs_.push_back(indices[i]);
-  result = Variable<T>(std::move(value), tape->anchor_, tape->anchor_->life, index);
-  return true;
-}
-
-/// The index of an operand, which becomes a constant if it is a plain value.
-template <Real T>
-std::uint32_t Tape<T>::entered(const Variable<T>& x) {
-  if (x.anchor_ == anchor_) return x.index_;
-  return x.recorded() ? own(x).index_ : append({.value = x.value_, .constant = true});
-}
-
-template <Real T>
-void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>* const> inputs,
-                     std::span<Variable<T>> results) {
-  Tape* tape = common(operation->name(), inputs);
-  Few<Dims> shapes(inputs.size());
-  Few<Operand<const T>> operands(inputs.size());
-  bool abstract = false;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    operands[i] = operand(inputs[i]->value_);
-    shapes[i] = operands[i].shape;
-    abstract |= inputs[i]->abstract_ || (inputs[i]->recorded() && inputs[i]->anchor_ != tape->anchor_);
-  }
-  Few<Value<T>> values(results.size());
-  Few<Operand<T>> ys(results.size());
-  const auto make = [&](std::size_t k, const Shape& shape) {
-    check_shape(operation->name(), shape);
-    values[k] = abstract ? Value<T>::without_elements(shape) : Value<T>::uninitialised(shape);
-    ys[k] = values[k].elements();
-  };
-  if (results.size() == 1) {
-    make(0, operation->shape(shapes));
-  } else {
-    const auto all = operation->shapes(shapes);
-    for (std::size_t k = 0; k < results.size(); ++k) make(k, all[k]);
-  }
-  if (!abstract) results.size() == 1 ? operation->forward(ys[0], operands) : operation->forward(ys, operands);
-  if (tape && tape->stop_at_non_finite_ && !abstract)
-    for (std::size_t k = 0; k < results.size(); ++k)
-      require_finite<T>(operation->name(), "the result", operand(values[k]), shapes);
-  if (!tape || !(tape->recording_ || abstract)) {
-    for (std::size_t k = 0; k < results.size(); ++k)
-      results[k] = Variable<T>(std::move(values[k]), nullptr, 0, 0, abstract);
-    return;
-  }
-  // Plain values become constants here, after all that can fail; then the node's own inputs follow each other.
-  Few<std::uint32_t> indices(inputs.size());
-  for (std::size_t i = 0; i < inputs.size(); ++i) indices[i] = tape->entered(*inputs[i]);
-  for (std::uint32_t k = 0; k < results.size(); ++k) {
-    const auto index = tape->append({.operation = operation,
-                                     .value = std::move(values[k]),
-                                     .loops = operation->loops(),
-                                     .result = k,
-                                     .constant = !tape->recording_,
-                                     .abstract = abstract});
-    const std::span<const std::uint32_t> all = indices;
-    if (k == 0) tape->inputs_.insert(tape->inputs_.end(), all.begin(), all.end());
-    results[k] = tape->recorded(index);
-  }
 }
 
 template <Real T>

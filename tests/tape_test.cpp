@@ -428,7 +428,8 @@ TEST_CASE("the array of a small value is made once for all that share it, and ho
   const auto x = tape.variable(2);
   const auto y = x * 3, same = y;
   CHECK_EQ(&y.value(), &same.value());
-  CHECK_EQ(&tape.recorded(y.index()).value(), &y.value());
+  const auto again = tape.recorded(y.index());
+  CHECK_EQ(&again.value(), &y.value());
   CHECK_EQ(y.value()(), 6);
 
   ad::Variable<double> plain = ad::Variable<double>(Array<double>{1, 2}) + 1, other = plain;

@@ -1,0 +1,182 @@
+// How operations get onto a tape.
+#include "finite.hpp"
+#include "memory.hpp"
+#include "tape.hpp"
+
+namespace autodiff {
+
+namespace {
+
+using detail::Few;
+
+template <Real T>
+struct Pointers : Few<const Variable<T>*> {
+  explicit Pointers(std::span<const Variable<T>> variables) : Few<const Variable<T>*>(variables.size()) {
+    for (std::size_t i = 0; i < variables.size(); ++i) (*this)[i] = &variables[i];
+  }
+};
+
+}  // namespace
+
+template <Real T>
+Tape<T>* Tape<T>::common(std::string_view operation, std::span<const Variable<T>> operands) {
+  return common(operation, Pointers<T>(operands));
+}
+
+template <Real T>
+Tape<T>* Tape<T>::common(std::string_view operation, std::span<const Variable<T>* const> operands) {
+  Tape* tape = nullptr;
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    const Variable<T>& x = *operands[i];
+    if (!x.value_) fail<TapeError>(operation, "argument ", i + 1, " is an empty variable");
+    if (!x.recorded()) continue;
+    if (!x.alive())
+      fail<TapeError>(operation, "argument ", i + 1,
+                      " belongs to a tape that has been cleared or is gone: ", Dims(x.value_->shape()));
+    Tape* const its_tape = x.anchor_->tape;
+    if (tape && tape != its_tape && tape->depth_ == its_tape->depth_)
+      fail<TapeError>(operation, "variables of two tapes cannot be mixed: ", Dims(operands[0]->value_->shape()),
+                      " and ", Dims(x.value_->shape()));
+    if (!tape || its_tape->depth_ > tape->depth_) tape = its_tape;  // the innermost function takes the others as inputs
+  }
+  return tape;
+}
+
+template <Real T>
+void Tape<T>::check_operands(std::string_view operation, std::span<const Variable<T>> operands) {
+  common(operation, operands);
+}
+
+template <Real T>
+Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>> inputs) {
+  return record(operation, Pointers<T>(inputs));
+}
+
+template <Real T>
+Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation,
+                            std::span<const Variable<T>* const> inputs) {
+  Variable<T> result;
+  if (!record_at_once(operation, inputs, result)) record(operation, inputs, std::span(&result, 1));
+  return result;
+}
+
+template <Real T>
+void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>> inputs,
+                     std::span<Variable<T>> results) {
+  record(operation, Pointers<T>(inputs), results);
+}
+
+/// The usual case of a small operation, for which each nanosecond counts: elementwise, of values that are known, on one
+/// tape or none, and of one shape but for single numbers. Tells whether it is one.
+template <Real T>
+bool Tape<T>::record_at_once(const std::shared_ptr<const Primitive<T>>& operation,
+                             std::span<const Variable<T>* const> inputs, Variable<T>& result) {
+  const Loops<T>* const loops = operation->loops();
+  if (!loops || loops->arguments.size() != inputs.size()) return false;
+  const T* from[Loops<T>::most_arguments];
+  unsigned single = 0;
+  const Value<T>* shaped = nullptr;
+  Tape* tape = nullptr;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Variable<T>& x = *inputs[i];
+    if (!x.alive() || x.abstract_) return false;
+    if (x.anchor_ && tape && x.anchor_ != tape->anchor_) return false;
+    if (x.anchor_ && !tape) tape = x.anchor_->tape;
+    from[i] = x.value_.data();
+    if (x.value_.dimension() == 0)
+      single |= 1u << i;
+    else if (!shaped)
+      shaped = &x.value_;
+    else if (!x.value_.same_shape(*shaped))
+      return false;
+  }
+  if (tape && tape->stop_at_non_finite_) return false;
+  Value<T> value = shaped ? Value<T>::like(*shaped) : Value<T>::number(0);
+  if (const std::size_t n = value.size()) loops->forward(operation->self(), value.data(), from, single, n);
+  if (!tape || !tape->recording_) {
+    result = Variable<T>(std::move(value));
+    return true;
+  }
+  std::uint32_t indices[Loops<T>::most_arguments];
+  for (std::size_t i = 0; i < inputs.size(); ++i) indices[i] = tape->entered(*inputs[i]);
+  const auto index = tape->append({.operation = operation, .value = value, .loops = loops});
+  for (std::size_t i = 0; i < inputs.size(); ++i) tape->inputs_.push_back(indices[i]);
+  result = Variable<T>(std::move(value), tape->anchor_, tape->anchor_->life, index);
+  return true;
+}
+
+/// The index of an operand, which becomes a constant if it is a plain value.
+template <Real T>
+std::uint32_t Tape<T>::entered(const Variable<T>& x) {
+  if (x.anchor_ == anchor_) return x.index_;
+  return x.recorded() ? own(x).index_ : append({.value = x.value_, .constant = true});
+}
+
+template <Real T>
+void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::span<const Variable<T>* const> inputs,
+                     std::span<Variable<T>> results) {
+  Tape* tape = common(operation->name(), inputs);
+  Few<Dims> shapes(inputs.size());
+  Few<Operand<const T>> operands(inputs.size());
+  bool abstract = false;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    operands[i] = operand(inputs[i]->value_);
+    shapes[i] = operands[i].shape;
+    abstract |= inputs[i]->abstract_ || (inputs[i]->recorded() && inputs[i]->anchor_ != tape->anchor_);
+  }
+  Few<Value<T>> values(results.size());
+  Few<Operand<T>> ys(results.size());
+  const auto make = [&](std::size_t k, const Shape& shape) {
+    check_shape(operation->name(), shape);
+    values[k] = abstract ? Value<T>::without_elements(shape) : Value<T>::uninitialised(shape);
+    ys[k] = values[k].elements();
+  };
+  if (results.size() == 1) {
+    make(0, operation->shape(shapes));
+  } else {
+    const auto all = operation->shapes(shapes);
+    for (std::size_t k = 0; k < results.size(); ++k) make(k, all[k]);
+  }
+  if (!abstract) results.size() == 1 ? operation->forward(ys[0], operands) : operation->forward(ys, operands);
+  if (tape && tape->stop_at_non_finite_ && !abstract)
+    for (std::size_t k = 0; k < results.size(); ++k)
+      require_finite<T>(operation->name(), "the result", operand(values[k]), shapes);
+  if (!tape || !(tape->recording_ || abstract)) {
+    for (std::size_t k = 0; k < results.size(); ++k)
+      results[k] = Variable<T>(std::move(values[k]), nullptr, 0, 0, abstract);
+    return;
+  }
+  // Plain values become constants here, after all that can fail; then the node's own inputs follow each other.
+  Few<std::uint32_t> indices(inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) indices[i] = tape->entered(*inputs[i]);
+  for (std::uint32_t k = 0; k < results.size(); ++k) {
+    const auto index = tape->append({.operation = operation,
+                                     .value = std::move(values[k]),
+                                     .loops = operation->loops(),
+                                     .result = k,
+                                     .constant = !tape->recording_,
+                                     .abstract = abstract});
+    const std::span<const std::uint32_t> all = indices;
+    if (k == 0) tape->inputs_.insert(tape->inputs_.end(), all.begin(), all.end());
+    results[k] = tape->recorded(index);
+  }
+}
+
+#define AUTODIFF_RECORD(T)                                                                                        \
+  template Tape<T>* Tape<T>::common(std::string_view, std::span<const Variable<T>>);                              \
+  template Tape<T>* Tape<T>::common(std::string_view, std::span<const Variable<T>* const>);                       \
+  template void Tape<T>::check_operands(std::string_view, std::span<const Variable<T>>);                          \
+  template bool Tape<T>::record_at_once(const std::shared_ptr<const Primitive<T>>&,                               \
+                                        std::span<const Variable<T>* const>, Variable<T>&);                       \
+  template std::uint32_t Tape<T>::entered(const Variable<T>&);                                                    \
+  template Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>&, std::span<const Variable<T>>); \
+  template Variable<T> Tape<T>::record(const std::shared_ptr<const Primitive<T>>&,                                \
+                                       std::span<const Variable<T>* const>);                                      \
+  template void Tape<T>::record(const std::shared_ptr<const Primitive<T>>&, std::span<const Variable<T>>,         \
+                                std::span<Variable<T>>);                                                          \
+  template void Tape<T>::record(const std::shared_ptr<const Primitive<T>>&, std::span<const Variable<T>* const>,  \
+                                std::span<Variable<T>>);
+AUTODIFF_RECORD(float)
+AUTODIFF_RECORD(double)
+
+}  // namespace autodiff
