@@ -184,14 +184,18 @@ TEST_CASE("a run goes on from its checkpoint on any number of ranks") {
 TEST_CASE("rank 0 alone writes, and the report counts what was sent") {
   const Scratch own;
   std::ostringstream shown;
+  nn::Report page(own / "report.html");
   train("plain", world(), [&](auto& o) {
-    o.history = own / "history.csv", o.progress = &shown;
+    o.history = own / "history.csv", o.progress = &shown, o.report = &page;
     o.checkpoint = world().rank() == 0 ? own / "run.safetensors" : own / "nothing.safetensors";
   });
   CHECK(std::filesystem::exists(own / "history.csv") == (world().rank() == 0));
   CHECK(!std::filesystem::exists(own / "nothing.safetensors"));
   CHECK(shown.str().empty() == (world().rank() != 0));
   if (world().rank() == 0) CHECK((shown.str().find("ranks: 0 waited") != std::string::npos) == (world().size() > 1));
+  CHECK(std::filesystem::exists(own / "report.html") == (world().rank() == 0));
+  CHECK((page.html().find("\"ranks\":{\"ranks\":[[") != std::string::npos) ==
+        (world().rank() == 0 && world().size() > 1));
   using R = nn::RankReport;
   CHECK(nn::slow_rank({R{10, {3}}, R{10, {0.5}}, R{10, {4}}}) == 1);
   CHECK(!nn::slow_rank({R{10, {1}}, R{10, {0.5}}}));

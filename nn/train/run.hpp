@@ -59,6 +59,7 @@ class Run {
   Evaluation<T> evaluate();
   std::vector<RankReport> reports_of_ranks();
   void say(const std::vector<RankReport>& ranks) const;
+  void show_ranks();
 
   // fit.cpp
   void check() const;

@@ -249,6 +249,22 @@ void Run<T>::say(const std::vector<RankReport>& ranks) const {
   *options_.progress << text.str() << std::endl;
 }
 
+/// On the page of the report. Called by all ranks.
+template <Real T>
+void Run<T>::show_ranks() {
+  if (ranks_.size() == 1) return;
+  const auto ranks = reports_of_ranks();
+  if (!options_.report) return;
+  std::string rows;
+  for (const auto& [seconds, traffic, slot_bytes] : ranks) {
+    rows += rows.empty() ? "[" : "],[";
+    for (const double x : {seconds, traffic.waited, traffic.exchanging, traffic.bytes / 1e6, slot_bytes / 1e6})
+      rows += (rows.back() == '[' ? "" : ",") + digits(x);
+  }
+  const auto slow = slow_rank(ranks);
+  options_.report->show("ranks", "{\"ranks\":[" + rows + "]],\"slow\":" + (slow ? digits(*slow) : "null") + "}");
+}
+
 #define NN_RUN_RANKS(T)                                               \
   template FitOptions<T> Run<T>::of_this_rank(FitOptions<T>);         \
   template void Run<T>::check_alike();                                \
@@ -256,6 +272,7 @@ void Run<T>::say(const std::vector<RankReport>& ranks) const {
   template std::vector<RankReport> Run<T>::reports_of_ranks();        \
   template void Run<T>::say(const std::vector<RankReport>&) const;    \
   template std::map<std::string, Array<T>> Run<T>::slots_of_others(); \
+  template void Run<T>::show_ranks();                                 \
   template Evaluation<T> Run<T>::evaluate();                          \
   template void Run<T>::expect(std::span<const std::size_t>);
 NN_RUN_RANKS(float)
