@@ -238,14 +238,14 @@ TEST_CASE("ranks that do not train the same are refused before the first step, a
       {"shards: 4 and 5", [](auto& o) { o.step.shards = 5; }},
       {"--hidden: not there and 12", [](auto& o) { o.identity["--hidden"] = "12"; }},
   };
-  for (const auto& [named, change] : cases) {
+  for (const auto& each : cases) {
     bool stepped = false;
     CHECK_THROWS_WITH_AS(train("plain", world(),
                                [&](auto& o) {
                                  o.after_step = [&](nn::Moment&) { stepped = true; };
-                                 if (other) change(o);
+                                 if (other) each.change(o);
                                }),
-                         doctest::Contains(named), ad::ValueError);
+                         doctest::Contains(each.named), ad::ValueError);
     CHECK(!stepped);
   }
   auto scaled = numbers(false);
