@@ -158,6 +158,22 @@ TEST_CASE("shards of a mean are one batch but for rounding; dropout drops other 
   CHECK(found[0] != found[1]);
 }
 
+TEST_CASE("gradients are handed over while the sweep goes on") {
+  auto model = network("plain");
+  nn::Adam<float> adam;
+  nn::StepOptions options;
+  options.shards = 2;
+  nn::TrainingStep<float> step(model, adam, nn::loss<float>("cross-entropy"), options);
+  step(numbers(false));
+  std::size_t handed = 0, before_last_product = 0;
+  for (const auto& each : step.report().steps) {
+    if (each.text.find("[hand_over]") != std::string::npos) ++handed;
+    if (each.text.find("[matmul]") != std::string::npos) before_last_product = handed;
+  }
+  CHECK(handed == 4 + 1);           // two weights, two biases and the loss
+  CHECK(before_last_product == 4);  // all but the first weight, whose gradient is the last product
+}
+
 TEST_CASE("a run goes on from its checkpoint on any number of ranks") {
   const Shared folder;
   const auto whole = train("dropout", Ranks::alone());
