@@ -5,9 +5,11 @@
 
 #include <autodiff/autodiff.hpp>
 #include <autodiff/mpi.hpp>
+#include <chrono>
 #include <cmath>
 #include <functional>
 #include <nn/nn.hpp>
+#include <thread>
 
 #include "scratch.hpp"
 
@@ -212,6 +214,19 @@ TEST_CASE("rank 0 alone writes, and the report counts what was sent") {
   CHECK(std::filesystem::exists(own / "report.html") == (world().rank() == 0));
   CHECK((page.html().find("\"ranks\":{\"ranks\":[[") != std::string::npos) ==
         (world().rank() == 0 && world().size() > 1));
+
+  // The slow one is named, be it slow in what a callback does.
+  auto model = network("plain");
+  nn::Adam<float> adam;
+  nn::BatchSource<float> data(numbers(false));
+  nn::FitOptions<float> options;
+  options.epochs = 2, options.batch = 5;
+  const std::size_t last = world().size() - 1;
+  options.after_step = [&](nn::Moment&) {
+    if (world().rank() == last) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  };
+  const auto report = nn::fit(model, adam, nn::loss<float>("cross-entropy"), data, options);
+  CHECK(nn::slow_rank(report.ranks) == (world().size() > 1 ? std::optional(last) : std::nullopt));
   using R = nn::RankReport;
   CHECK(nn::slow_rank({R{10, {3}}, R{10, {0.5}}, R{10, {4}}}) == 1);
   CHECK(!nn::slow_rank({R{10, {1}}, R{10, {0.5}}}));
