@@ -57,9 +57,12 @@ Ranks* Ranks::of_session() { return ranks_of_session; }
 void detail::set_ranks(Ranks* ranks) { ranks_of_session = ranks; }
 
 std::size_t copies_started() {
-  // Of Open MPI; of MPICH, and of srun where it starts ranks of MPI. SLURM_NTASKS tells nothing: a script has it, too.
-  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"})
-    if (const char* text = std::getenv(name)) return static_cast<std::size_t>(std::max(0, std::atoi(text)));
+  // Of Open MPI; of MPICH, and of srun where it starts ranks of MPI: a script of SLURM has its number of tasks, too.
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
+    const char* text = std::getenv(name);
+    const bool counts = std::string_view(name) != "SLURM_STEP_NUM_TASKS" || std::getenv("PMIX_RANK");
+    if (text && counts) return static_cast<std::size_t>(std::max(0, std::atoi(text)));
+  }
   return 0;
 }
 

@@ -64,8 +64,8 @@ void watch_over_itself(int argc, char** argv) {
 struct Processes::Others {
   autodiff::mpi::Session session;
   Nowhere nowhere;
-  std::streambuf* before = std::cout.rdbuf();
-  ~Others() { std::cout.rdbuf(before); }
+  std::streambuf *out = std::cout.rdbuf(), *errors = std::cerr.rdbuf();
+  ~Others() { std::cout.rdbuf(out), std::cerr.rdbuf(errors); }
 };
 
 Processes::Processes(int& argc, char**& argv) {
@@ -74,7 +74,7 @@ Processes::Processes(int& argc, char**& argv) {
   if (copies > 1) watch_over_itself(argc, argv);
   others_.reset(new Others{{argc, argv}, {}});
   first_ = autodiff::Ranks::of_session()->rank() == 0;
-  if (!first_) std::cout.rdbuf(&others_->nowhere);
+  if (!first_) std::cout.rdbuf(&others_->nowhere), std::cerr.rdbuf(&others_->nowhere);
 }
 
 int Processes::failed(const std::string& what, int code, bool others_say_more) {
@@ -82,6 +82,7 @@ int Processes::failed(const std::string& what, int code, bool others_say_more) {
     // Most often all have failed alike: whoever says so ends the others.
     if (others_say_more || !others_->session.first_alive()) std::this_thread::sleep_for(std::chrono::seconds(2));
     if (autodiff::Ranks::of_session()->size() > 1) others_->session.give_up();
+    std::cerr.rdbuf(others_->errors);
   }
   std::cerr << "train_mlp: " << what << std::endl;
   return code;

@@ -5,7 +5,7 @@
 #include <string>
 
 /// All processes that mpirun has started, where there is MPI; else this one alone. The first one speaks for all: what
-/// the others print to the standard output goes nowhere.
+/// the others print goes nowhere, but for why they failed.
 class Processes {
  public:
   Processes(int& argc, char**& argv);

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "nn_fit_runs.hpp"
@@ -71,6 +72,19 @@ TEST_CASE("a batch in parts is the same step") {
   };
   const auto whole = trained(1), parts = trained(4);
   for (std::size_t i = 0; i < whole.size(); ++i) CHECK(whole[i] == doctest::Approx(parts[i]).epsilon(1e-9));
+}
+
+TEST_CASE("copies that mpirun has started, and that know nothing of each other, do not train over each other") {
+  auto data = corners<double>(20, 1);
+  auto model = network<double>();
+  nn::Adam<double> adam(0.01);
+  auto opts = options<double>(1);
+  setenv("OMPI_COMM_WORLD_SIZE", "2", 1);
+  CHECK_THROWS_WITH_AS(nn::fit(model, adam, cross_entropy<double>(), data, opts), doctest::Contains("mpi::Session"),
+                       autodiff::ValueError);
+  opts.step.ranks = &autodiff::Ranks::alone();
+  CHECK(nn::fit(model, adam, cross_entropy<double>(), data, opts).steps == 2);
+  unsetenv("OMPI_COMM_WORLD_SIZE");
 }
 
 TEST_CASE("training ends when nothing gets better, and the best is kept") {

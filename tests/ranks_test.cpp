@@ -5,9 +5,11 @@
 
 #include <autodiff/autodiff.hpp>
 #include <autodiff/mpi.hpp>
+#include <chrono>
 #include <cmath>
 #include <functional>
 #include <nn/nn.hpp>
+#include <thread>
 
 #include "scratch.hpp"
 
@@ -158,6 +160,22 @@ TEST_CASE("shards of a mean are one batch but for rounding; dropout drops other 
   CHECK(found[0] != found[1]);
 }
 
+TEST_CASE("gradients are handed over while the sweep goes on") {
+  auto model = network("plain");
+  nn::Adam<float> adam;
+  nn::StepOptions options;
+  options.shards = 2;
+  nn::TrainingStep<float> step(model, adam, nn::loss<float>("cross-entropy"), options);
+  step(numbers(false));
+  std::size_t handed = 0, before_last_product = 0;
+  for (const auto& each : step.report().steps) {
+    if (each.text.find("[hand_over]") != std::string::npos) ++handed;
+    if (each.text.find("[matmul]") != std::string::npos) before_last_product = handed;
+  }
+  CHECK(handed == 4 + 1);           // two weights, two biases and the loss
+  CHECK(before_last_product == 4);  // all but the first weight, whose gradient is the last product
+}
+
 TEST_CASE("a run goes on from its checkpoint on any number of ranks") {
   const Shared folder;
   const auto whole = train("dropout", Ranks::alone());
@@ -184,14 +202,31 @@ TEST_CASE("a run goes on from its checkpoint on any number of ranks") {
 TEST_CASE("rank 0 alone writes, and the report counts what was sent") {
   const Scratch own;
   std::ostringstream shown;
+  nn::Report page(own / "report.html");
   train("plain", world(), [&](auto& o) {
-    o.history = own / "history.csv", o.progress = &shown;
+    o.history = own / "history.csv", o.progress = &shown, o.report = &page;
     o.checkpoint = world().rank() == 0 ? own / "run.safetensors" : own / "nothing.safetensors";
   });
   CHECK(std::filesystem::exists(own / "history.csv") == (world().rank() == 0));
   CHECK(!std::filesystem::exists(own / "nothing.safetensors"));
   CHECK(shown.str().empty() == (world().rank() != 0));
   if (world().rank() == 0) CHECK((shown.str().find("ranks: 0 waited") != std::string::npos) == (world().size() > 1));
+  CHECK(std::filesystem::exists(own / "report.html") == (world().rank() == 0));
+  CHECK((page.html().find("\"ranks\":{\"ranks\":[[") != std::string::npos) ==
+        (world().rank() == 0 && world().size() > 1));
+
+  // The slow one is named, be it slow in what a callback does.
+  auto model = network("plain");
+  nn::Adam<float> adam;
+  nn::BatchSource<float> data(numbers(false));
+  nn::FitOptions<float> options;
+  options.epochs = 2, options.batch = 5;
+  const std::size_t last = world().size() - 1;
+  options.after_step = [&](nn::Moment&) {
+    if (world().rank() == last) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  };
+  const auto report = nn::fit(model, adam, nn::loss<float>("cross-entropy"), data, options);
+  CHECK(nn::slow_rank(report.ranks) == (world().size() > 1 ? std::optional(last) : std::nullopt));
   using R = nn::RankReport;
   CHECK(nn::slow_rank({R{10, {3}}, R{10, {0.5}}, R{10, {4}}}) == 1);
   CHECK(!nn::slow_rank({R{10, {1}}, R{10, {0.5}}}));
@@ -234,14 +269,14 @@ TEST_CASE("ranks that do not train the same are refused before the first step, a
       {"shards: 4 and 5", [](auto& o) { o.step.shards = 5; }},
       {"--hidden: not there and 12", [](auto& o) { o.identity["--hidden"] = "12"; }},
   };
-  for (const auto& [named, change] : cases) {
+  for (const auto& each : cases) {
     bool stepped = false;
     CHECK_THROWS_WITH_AS(train("plain", world(),
                                [&](auto& o) {
                                  o.after_step = [&](nn::Moment&) { stepped = true; };
-                                 if (other) change(o);
+                                 if (other) each.change(o);
                                }),
-                         doctest::Contains(named), ad::ValueError);
+                         doctest::Contains(each.named), ad::ValueError);
     CHECK(!stepped);
   }
   auto scaled = numbers(false);

@@ -44,6 +44,7 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_NUM_THREADS
 on_both() {
   count=$1
   shift
+  # shellcheck disable=SC2016  # for the shell that this starts
   ip netns exec "$a" unshare --uts sh -c 'hostname ranks-a; exec "$0" "$@"' "$mpirun" --oversubscribe --bind-to none \
     -n "$count" --host 10.77.0.1:$(((count + 1) / 2)),10.77.0.2:$((count / 2)) --mca plm_rsh_agent "$folder/agent" \
     --mca btl tcp,self --mca btl_tcp_if_include 10.77.0.0/24 --mca oob_tcp_if_include 10.77.0.0/24 "$@"

@@ -292,6 +292,7 @@ void Run<T>::finish_epoch() {
   std::ranges::fill(state_.parts, 0);
 
   write_history(false);
+  show_ranks();
   if (observer_)
     guard([&] {
       const auto means = averaged();  // of which the results are, too

@@ -134,7 +134,8 @@ struct FitReport {
 /// result is the same bits for any number of ranks; by default 4 shards, or for more than 319 samples one for each 64,
 /// up to 16. Rank 0 alone shows progress and writes history, report and checkpoint, which all read to resume. Callbacks
 /// and quantities are called on all ranks; the number of a quantity is that of rank 0, and who stops, stops all. Throws
-/// ValueError where a rank has another build, other options or data, and autodiff::RankLost where one has ended.
+/// ValueError where a rank has another build, other options or data, and autodiff::RankLost where one has ended. Where
+/// anything else is thrown, this rank gives up, and all end with its session.
 ///
 /// Throws ValueError for options out of range, before anything was changed;
 /// DataError for a file that cannot be written, and for a checkpoint that is not of such a run; and what model, loss,

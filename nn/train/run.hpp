@@ -51,7 +51,7 @@ class Run {
   // run_ranks.cpp
   static FitOptions<T> of_this_rank(FitOptions<T> options);
   void check_alike();
-  bool any_rank(bool mine) { return ranks_.size() > 1 ? ranks_.any(mine) : mine; }
+  bool any_rank(bool mine);
   void agree_on(std::vector<double>& row);
   void expect(std::span<const std::size_t> next);
   bool splits_slots() const { return options_.step.split_slots && ranks_.size() > 1; }
@@ -59,6 +59,7 @@ class Run {
   Evaluation<T> evaluate();
   std::vector<RankReport> reports_of_ranks();
   void say(const std::vector<RankReport>& ranks) const;
+  void show_ranks();
 
   // fit.cpp
   void check() const;
@@ -108,6 +109,7 @@ class Run {
   std::optional<Observer<T>> observer_;
   std::optional<End> end_;
   bool saved_ = false;  // whether the checkpoint is up to date
+  double waited_ = 0;   // seconds, to hear from other ranks between steps
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 

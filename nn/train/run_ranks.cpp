@@ -144,6 +144,15 @@ void Run<T>::check_alike() {
   check_agreement(ranks_, all);
 }
 
+template <Real T>
+bool Run<T>::any_rank(bool mine) {
+  if (ranks_.size() == 1) return mine;
+  const double before = seconds();
+  const bool any = ranks_.any(mine);
+  waited_ += seconds() - before;
+  return any;
+}
+
 /// All take the row of rank 0, whose seconds and quantities may be its own; weights must still be the same.
 template <Real T>
 void Run<T>::agree_on(std::vector<double>& row) {
@@ -229,6 +238,7 @@ std::map<std::string, Array<T>> Run<T>::slots_of_others() {
 template <Real T>
 std::vector<RankReport> Run<T>::reports_of_ranks() {
   RankReport mine{seconds(), step_.traffic()};
+  mine.traffic.waited += waited_;
   for (const auto& [parameter, slots] : optimiser_.slots())
     for (const auto& [name, slot] : slots) mine.slot_bytes += static_cast<double>(slot.size() * sizeof(T));
   std::vector<RankReport> all;
@@ -249,6 +259,22 @@ void Run<T>::say(const std::vector<RankReport>& ranks) const {
   *options_.progress << text.str() << std::endl;
 }
 
+/// On the page of the report. Called by all ranks.
+template <Real T>
+void Run<T>::show_ranks() {
+  if (ranks_.size() == 1) return;
+  const auto ranks = reports_of_ranks();
+  if (!options_.report) return;
+  std::string rows;
+  for (const auto& [seconds, traffic, slot_bytes] : ranks) {
+    rows += rows.empty() ? "[" : "],[";
+    for (const double x : {seconds, traffic.waited, traffic.exchanging, traffic.bytes / 1e6, slot_bytes / 1e6})
+      rows += (rows.back() == '[' ? "" : ",") + digits(x);
+  }
+  const auto slow = slow_rank(ranks);
+  options_.report->show("ranks", "{\"ranks\":[" + rows + "]],\"slow\":" + (slow ? digits(*slow) : "null") + "}");
+}
+
 #define NN_RUN_RANKS(T)                                               \
   template FitOptions<T> Run<T>::of_this_rank(FitOptions<T>);         \
   template void Run<T>::check_alike();                                \
@@ -256,6 +282,8 @@ void Run<T>::say(const std::vector<RankReport>& ranks) const {
   template std::vector<RankReport> Run<T>::reports_of_ranks();        \
   template void Run<T>::say(const std::vector<RankReport>&) const;    \
   template std::map<std::string, Array<T>> Run<T>::slots_of_others(); \
+  template bool Run<T>::any_rank(bool);                               \
+  template void Run<T>::show_ranks();                                 \
   template Evaluation<T> Run<T>::evaluate();                          \
   template void Run<T>::expect(std::span<const std::size_t>);
 NN_RUN_RANKS(float)

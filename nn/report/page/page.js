@@ -10,5 +10,5 @@ $('summary').textContent = epochs + (epochs === 1 ? ' epoch' : ' epochs') +
 data.curves.panels.forEach(drawCurves);
 for (const draw
          of [drawWalk, drawMaps, drawLayers, drawFilters, drawConfusion, drawCalibration, drawRoc, drawWorst,
-             drawImportance])
+             drawImportance, drawRanks])
   draw();

@@ -159,3 +159,19 @@ function drawImportance() {
   });
   if (rows.length > 40) make(part, 'p', {class: 'weak'}, `and ${rows.length - 40} that matter less`);
 }
+
+function drawRanks() {
+  if (!data.ranks) return;
+  const part = $('ranks'), {ranks, slow} = data.ranks;
+  make(part, 'h2', {}, 'Ranks');
+  if (slow !== null) make(part, 'p', {}, `The others wait for rank ${slow}.`);
+  const table = make(part, 'table'), head = make(table, 'tr');
+  ['rank', 'seconds', 'waited', 'exchanging', 'MB sent', 'MB of slots'].forEach((h) => make(head, 'th', {}, h));
+  ranks.forEach((r, k) => {
+    const row = make(table, 'tr');
+    [k, ...r.map(digits)].forEach((t) => make(row, 'td', {}, t));
+  });
+  make(
+      part, 'p', {class: 'weak'},
+      'Waited: for others, with nothing to compute. Sums of gradients are exchanged while the rest is computed.');
+}
