@@ -135,14 +135,21 @@ class Export {
       needed_[output.index()] = true;
     }
     for (std::size_t i = size; i-- > 0;)
-      if (needed_[i] && varying_[i] && !input[i])
+      if (needed_[i] && !input[i] && !has_value(i))
         for (const auto from : tape_.inputs(i)) needed_[from] = true;
+  }
+
+  /// Whether it is a constant of the model: it depends on no input, and is known, or a parameter, whose value now
+  /// counts.
+  bool has_value(std::size_t i) const {
+    const auto& node = tape_.node(i);
+    return !varying_[i] && (!node.abstract || !node.operation);
   }
 
   /// The node, with all results of its operation.
   void write(std::size_t index) {
     const auto& node = tape_.node(index);
-    if (!varying_[index]) {
+    if (has_value(index)) {
       const auto cell = tape_.cell(index);
       std::string name = tape_.name(index);
       std::ranges::replace(name, '/', '.');  // as modules call it
