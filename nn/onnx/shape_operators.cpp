@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 #include <nn/io/tensor.hpp>
 #include <numeric>
 
@@ -7,6 +8,8 @@
 namespace nn {
 
 namespace {
+
+constexpr std::size_t most_elements = std::size_t{1} << 31;
 
 Whole lengths_of(autodiff::Dims shape) { return Whole(shape.begin(), shape.end()); }
 
@@ -164,6 +167,10 @@ Values<T> expand_of(const OnnxStep<T>& step) {
       auto& length = common[rank - shape.size() + i];
       if (shape[i] != 1) length = shape[i];
     }
+  std::size_t size = 1;  // what a damaged file says may be more than there is memory
+  for (const auto length : common)
+    if (__builtin_mul_overflow(size, length, &size) || size > most_elements)
+      step.refuse("the result would be too large");
   return numbers<T>(broadcast_to(x, common));
 }
 
@@ -188,8 +195,8 @@ Variable<T> with_borders(const OnnxStep<T>& step, Variable<T> x, std::vector<std
   if (mode != "NOTSET" && mode != "VALID") step.refuse("auto_pad is not read: give pads");
   const std::size_t axes = x.dimension() < 2 ? 0 : x.dimension() - 2;
   const auto pads = step.integers("pads", Whole(2 * axes, 0));
-  if (pads.size() != 2 * axes || std::ranges::any_of(pads, [](std::int64_t n) { return n < 0; }))
-    step.refuse("pads must be two for each axis of space, 0 or above");
+  if (pads.size() != 2 * axes || std::ranges::any_of(pads, [](std::int64_t n) { return n < 0 || n > 1'000'000; }))
+    step.refuse("pads must be two for each axis of space, from 0 to a million");
   border.assign(pads.begin(), pads.begin() + std::ptrdiff_t(axes));
   if (std::equal(pads.begin(), pads.begin() + std::ptrdiff_t(axes), pads.begin() + std::ptrdiff_t(axes))) return x;
   std::vector<std::pair<std::size_t, std::size_t>> widths(2, {0, 0});
@@ -283,9 +290,14 @@ Values<T> global(const OnnxStep<T>& step, bool largest) {
 
 template <Real T>
 OnnxValue<T> value_of(const Tensor& tensor) {
-  if (tensor.dtype() != Dtype::i64 && tensor.dtype() != Dtype::i32) return {Variable<T>(tensor.as<T>())};
-  const auto values = tensor.as<double>();
-  return {{}, Whole(values.begin(), values.end()), tensor.shape(), true};
+  const auto read = [&](auto zero) -> OnnxValue<T> {  // to the last digit, which a Real does not have
+    std::vector<decltype(zero)> values(autodiff::count(tensor.shape()));
+    if (!values.empty()) std::memcpy(values.data(), tensor.bytes().data(), tensor.bytes().size());
+    return {{}, Whole(values.begin(), values.end()), tensor.shape(), true};
+  };
+  if (tensor.dtype() == Dtype::i64) return read(std::int64_t{});
+  if (tensor.dtype() == Dtype::i32) return read(std::int32_t{});
+  return {Variable<T>(tensor.as<T>())};
 }
 
 template <Real T>
