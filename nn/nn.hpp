@@ -30,6 +30,7 @@
 #include "model/losses.hpp"
 #include "model/module.hpp"
 #include "model/parameter.hpp"
+#include "onnx/onnx.hpp"
 #include "optim/averaging.hpp"
 #include "optim/clipping.hpp"
 #include "optim/lbfgs.hpp"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What a user gets from `meson install`: a program outside the tree builds with nothing but pkg-config, and runs.
+# What a user gets from `meson install`: programs outside the tree build with nothing but pkg-config, or CMake, and run.
 # Arguments: the build directory, its prefix, and the compiler's command.
 set -eu
 build=$1 prefix=$2
@@ -50,3 +50,32 @@ macros=$(echo "$macros" | grep -v '^#define XTENSOR_AUTODIFF_VERSION_[MP][A-Z]* 
   $(pkg-config --define-variable=prefix="$root$prefix" --cflags --libs xtensor-autodiff)
 version=$("$root/program")
 [ "$version" = "$(pkg-config --modversion xtensor-autodiff)" ]
+
+# The same by CMake, where there is one, which asks for no standard of its own.
+command -v cmake >/dev/null || { echo "skipped CMake, which is not installed"; exit 0; }
+mkdir "$root/project"
+cat >"$root/project/program.cpp" <<'PROGRAM'
+#include <nn/nn.hpp>
+
+int main() {
+  nn::Sequential model(nn::Linear<float>(2, 3), nn::Activation<float>("tanh"));
+  model.initialise(1);
+  nn::save_safetensors("weights.safetensors", {{"weight", model.parameters()[0].parameter.value()}});
+  return model(xt::xarray<float>{{1, 2}}).shape(1) == 3 ? 0 : 1;
+}
+PROGRAM
+cat >"$root/project/CMakeLists.txt" <<'PROJECT'
+cmake_minimum_required(VERSION 3.18)
+project(program CXX)
+find_package(xtensor-autodiff ${version} EXACT REQUIRED COMPONENTS nn)
+find_package(xtensor-autodiff 99 QUIET)
+if(xtensor-autodiff_FOUND)
+  message(FATAL_ERROR "99 is another version")
+endif()
+add_executable(program program.cpp)
+target_link_libraries(program xtensor-autodiff::nn)
+PROJECT
+for compiler; do :; done  # the last word, behind ccache
+cmake -S "$root/project" -B "$root/project/build" -Dversion="$version" -DCMAKE_PREFIX_PATH="$root$prefix" \
+  -DCMAKE_CXX_COMPILER="$compiler" >"$root/log" && cmake --build "$root/project/build" >>"$root/log" || { cat "$root/log"; exit 1; }
+(cd "$root" && project/build/program)

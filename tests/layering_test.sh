@@ -19,9 +19,9 @@ include='^[[:space:]]*#[[:space:]]*include[[:space:]]*'
 # The engine is autodiff/ itself, less what operations are written with, what includes all, and what is made of both.
 engine=
 for file in $(find autodiff -name '*.[hc]pp' -not -path '*/ops/*' -not -path '*/kernels/*' -not -path '*/functions/*' \
-  -not -path '*/mpi/*'); do
+  -not -path '*/mpi/*' -not -path '*/onnx/*'); do
   case $file in
-    autodiff/op.* | autodiff/autodiff.hpp | autodiff/mpi.hpp) ;;
+    autodiff/op.* | autodiff/autodiff.hpp | autodiff/mpi.hpp | autodiff/onnx.hpp) ;;
     *) engine="$engine $file" ;;
   esac
 done
@@ -35,6 +35,8 @@ forbid "the engine includes no operations, but + for cotangents, sum for product
   '^autodiff/sweep.cpp:.*"ops/arithmetic.hpp"|^autodiff/transforms.cpp:.*"ops/(reduce|slice).hpp"' $engine
 forbid "neither the engine nor operations include functions of recorded functions" \
   "${include}[\"<](\.\./)*(autodiff/)?functions/" '' $engine $(find autodiff/ops autodiff/kernels -name '*.[hc]pp')
+forbid "nothing needs ONNX but what writes networks" "${include}[\"<](\.\./)*(autodiff/)?onnx[./]" '^nn/(onnx/|nn.hpp)' \
+  $(find autodiff nn -name '*.[hc]pp' -not -path '*/onnx/*')
 forbid "nothing needs communication between processes" "${include}[\"<](\.\./)*(autodiff/)?mpi[./]" '' \
   $(find autodiff nn -name '*.[hc]pp' -not -path '*/mpi/*')
 forbid "functions of recorded functions do not see the structs of operations" "${include}.*(structs/|[/\"]op\.hpp)" '' \
@@ -45,7 +47,7 @@ forbid "the engine names no operation" "\"($(either "$operations"))\"|\b($(eithe
 forbid "public headers of operations declare functions: structs and macros stand in ops/structs" \
   "^(struct|#define) |${include}\"(structs|compile|checked_index)" 'struct ([A-Z][A-Za-z]*Options|Range|Part|Triangular) ' \
   $(find autodiff/ops -maxdepth 1 -name '*.hpp' -not -name compile.hpp -not -name checked_index.hpp)
-forbid "only the library itself and its tests see the structs of operations" "${include}.*structs/" '^autodiff/ops/' \
+forbid "only the library itself and its tests see the structs of operations" "${include}.*structs/" '^autodiff/(ops|onnx)/' \
   $(find autodiff nn examples -name '*.[hc]pp')
 forbid "the engine does not include the network layer" "${include}[\"<](\.\./)*nn/" '' \
   $(find autodiff -name '*.[hc]pp')
@@ -65,12 +67,13 @@ done
 staged=$(find autodiff/program -name '*.[hc]pp' | grep -vE "/($earlier)\.[hc]pp$") || true
 [ -z "$staged" ] || { echo "of no stage: $staged"; broken=1; }
 forbid "nn includes public headers of the engine only" "${include}[\"<](\.\./)*autodiff/" \
-  '<autodiff/(autodiff|array|axes|check|error|ranks|tape|transforms|variable)\.hpp>' $(find nn -name '*.[hc]pp')
+  '<autodiff/(autodiff|array|axes|check|error|onnx|ranks|tape|transforms|variable)\.hpp>' $(find nn -name '*.[hc]pp')
 forbid "nn leaves only through <autodiff/...>" "${include}\"[^\"]*\.\./" '' $(find nn -name '*.[hc]pp')
 # The rooms of nn, each with those that it may include:
 #
 #   base <- model <- optim, layers   <- train
 #   base <- io    <- data   <- observe <- train
+#           io, model <- onnx
 #           io    <- report <- observe
 #           model <- observe
 #        parallel <- train
@@ -90,9 +93,10 @@ data base io
 report base io
 observe base model io data report
 parallel base
+onnx base model io
 train base model layers optim io data report observe parallel
 ROOMS
-in_rooms=$(find nn -name '*.[hc]pp' | grep -vE '^nn/(base|model|layers|optim|io|data|report|observe|parallel|train)/[a-z_]+\.[hc]pp$|^nn/(pch/)?nn\.hpp$') || true
+in_rooms=$(find nn -name '*.[hc]pp' | grep -vE '^nn/(base|model|layers|optim|io|data|report|observe|onnx|parallel|train)/[a-z_]+\.[hc]pp$|^nn/(pch/)?nn\.hpp$') || true
 [ -z "$in_rooms" ] || { printf 'in no room of nn:\n%s\n' "$in_rooms"; broken=1; }
 long=$(wc -l $(find nn -name '*.[hc]pp') | awk '$1 > 400 && $2 != "total"')
 [ -z "$long" ] || { printf 'more than 400 lines:\n%s\n' "$long"; broken=1; }

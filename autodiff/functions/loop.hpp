@@ -110,6 +110,8 @@ class Loop final : public SeveralResults<T> {
   const void* self() const override { return this; }
   bool equals(const Primitive<T>& other) const override;
   bool leaves_out_results() const override { return true; }
+  const LoopBody<T>& body() const { return *body_; }
+  bool reverse() const { return reverse_; }
 
   /// Records a loop, and what its gradient needs along with it where there can be one.
   static std::vector<Variable<T>> record(const std::shared_ptr<const LoopBody<T>>& body, std::size_t length,

@@ -1,0 +1,74 @@
+#include <algorithm>
+#include <autodiff/onnx.hpp>
+#include <nn/io/atomic_file.hpp>
+
+#include "onnx.hpp"
+
+namespace nn {
+namespace {
+
+bool is_prime(std::size_t n) {
+  for (std::size_t d = 2; d * d <= n; ++d)
+    if (n % d == 0) return false;
+  return true;
+}
+
+/// A number of samples that no other length is a multiple of: a large prime.
+template <Real T>
+std::size_t samples_unlike_lengths(Module<T>& model, std::span<const Shape> inputs) {
+  std::size_t longest = 10'000;
+  for (const auto& input : inputs) longest = std::max(longest, *std::ranges::max_element(input));
+  for (const auto& [name, parameter] : model.parameters())
+    for (const std::size_t length : parameter.shape()) longest = std::max(longest, length);
+  for (std::size_t n = longest + 1;; ++n)
+    if (is_prime(n)) return n;
+}
+
+/// "input"; of several "input0", "input1", ...
+std::vector<std::string> names(const std::string& name, std::size_t count) {
+  if (count == 1) return {name};
+  std::vector<std::string> all;
+  for (std::size_t i = 0; i < count; ++i) all.push_back(name + std::to_string(i));
+  return all;
+}
+
+/// Sets a model to inference, and back.
+template <Real T>
+struct Inference {
+  explicit Inference(Module<T>& m) : model(m), training(m.training()) {
+    if (training) model.training(false);
+  }
+  ~Inference() {
+    if (training) model.training(true);
+  }
+  Module<T>& model;
+  bool training;
+};
+
+}  // namespace
+
+template <Real T>
+void save_onnx(Module<T>& model, const std::filesystem::path& path, std::span<const Shape> inputs) {
+  for (const auto& input : inputs)
+    if (input.empty()) autodiff::fail<autodiff::ShapeError>("save_onnx", "an input must have an axis of samples");
+  const Inference<T> inference(model);
+  const std::size_t samples = samples_unlike_lengths(model, inputs);
+  autodiff::Tape<T> tape(autodiff::TapeMode::abstract);
+  std::vector<Variable<T>> x;
+  for (Shape input : inputs) {
+    input[0] = samples;
+    x.push_back(tape.input(input));
+  }
+  const auto y = model(x);
+  const autodiff::OnnxOptions options{
+      .inputs = names("input", x.size()), .outputs = names("output", y.size()), .samples = samples};
+  const auto bytes = autodiff::to_onnx<T>(std::span<const Variable<T>>(x), std::span<const Variable<T>>(y), options);
+  AtomicFile file("save_onnx", path);
+  file.write(std::as_bytes(std::span(bytes)));
+  file.commit();
+}
+
+template void save_onnx(Module<float>&, const std::filesystem::path&, std::span<const Shape>);
+template void save_onnx(Module<double>&, const std::filesystem::path&, std::span<const Shape>);
+
+}  // namespace nn
