@@ -16,7 +16,7 @@ import tempfile
 import time
 
 mpirun, train_mlp, kills = sys.argv[1], sys.argv[2], int(sys.argv[3])
-common = [train_mlp, *"--data iris --epochs 80 --batch 8 --dropout 0.1 --validation 0.2 --threads 1 --shards 4".split()]
+common = [train_mlp, *"--data iris --epochs 40 --batch 8 --dropout 0.1 --validation 0.2 --threads 1 --shards 4".split()]
 
 
 def steps(checkpoint):
