@@ -33,8 +33,14 @@ struct Order {
   }
 };
 
+/// In bytes; no bits depend on it.
 std::size_t second_cache() {
-  static const long found = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  static const long found =
+#ifdef _SC_LEVEL2_CACHE_SIZE
+      sysconf(_SC_LEVEL2_CACHE_SIZE);
+#else
+      0;
+#endif
   return static_cast<std::size_t>(std::clamp(found, 1l << 18, 1l << 22));
 }
 
@@ -89,7 +95,8 @@ struct Grid {
 template <class T>
 Grid grid(const Product<T>& p, std::size_t tiles, std::size_t panels, std::size_t most) {
   constexpr std::size_t least_work = 1 << 18;  // a part, in multiplications
-  const std::size_t team = std::min<std::size_t>(threads(), p.work() / least_work);
+  constexpr std::size_t largest = 128;         // a loop has only so many parts
+  const std::size_t team = std::min({static_cast<std::size_t>(threads()), largest, p.work() / least_work});
   Grid best{1, 1};
   double least = std::numeric_limits<double>::infinity();
   for (std::size_t r = 1; r <= std::min(team, tiles); ++r)

@@ -17,7 +17,7 @@ namespace autodiff::kernels {
 /// at that.
 template <class B>
 B fused_multiply_add(B a, B b, B c) {
-  constexpr bool single = std::is_same_v<typename B::value_type, float>;
+  [[maybe_unused]] constexpr bool single = std::is_same_v<typename B::value_type, float>;
 #if defined(__AVX512F__)
   if constexpr (sizeof(B) == 64 && single) return _mm512_fmadd_ps(a, b, c);
   if constexpr (sizeof(B) == 64 && !single) return _mm512_fmadd_pd(a, b, c);
