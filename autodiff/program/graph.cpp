@@ -127,7 +127,7 @@ class Builder {
   void make_leaf(std::size_t i) {
     const auto& node = tape_->node(i);
     auto& made = add(i);
-    if (has_elements(*node.value)) made.recorded = node.value;
+    if (has_elements(node.value)) made.recorded = node.value;
     made.variable = !node.constant;
     if (const auto leaf = leaves_.find(i); leaf != leaves_.end())
       made.source = leaf->second;
@@ -146,7 +146,7 @@ class Builder {
   void add_operation(std::size_t i) {
     const auto& node = tape_->node(i);
     auto& made = add(i);
-    if (has_elements(*node.value)) made.recorded = node.value;
+    if (has_elements(node.value)) made.recorded = node.value;
     for (auto j : tape_->inputs(i)) made.inputs.push_back({place_[j]});
     become(made, node.operation, node.result);
   }
@@ -191,7 +191,7 @@ class Builder {
         if (node.operation)
           become(made, node.operation, node.result);
         else
-          made.recorded = std::make_shared<const Array<T>>(node.value.value());
+          made.recorded = Value<T>(Array<T>(node.value.value()));
       }
     }
     std::vector<std::uint32_t> results;
@@ -292,20 +292,20 @@ template <Real T>
 void compute(Graph<T>& graph, std::uint32_t i) {
   const auto& node = graph.nodes[i];
   if (node.recorded) return;
-  const auto value_of = [&](std::size_t k) -> const Array<T>& { return *graph.nodes[node.inputs[k].node].recorded; };
+  const auto value_of = [&](std::size_t k) -> const Value<T>& { return graph.nodes[node.inputs[k].node].recorded; };
   std::vector<Operand<const T>> x;
   for (std::size_t k = 0; k < node.arity; ++k) x.push_back(operand(value_of(k)));
-  std::vector<std::shared_ptr<Array<T>>> values;
+  std::vector<Value<T>> values;
   std::vector<Operand<T>> y;
   for (std::size_t k = 0; k < node.operation->results(); ++k) {
-    values.push_back(std::make_shared<Array<T>>(graph.nodes[i + k].shape()));
-    y.push_back(operand(*values.back()));
+    values.push_back(Value<T>::uninitialised(Dims(graph.nodes[i + k].shape())));
+    y.push_back(values.back().elements());
   }
   const ErrorScope scope(node.where);
   if (node.addend == nowhere) {
     node.operation->forward(y, x);
   } else {
-    std::ranges::copy(value_of(node.addend), values[0]->begin());
+    std::copy_n(value_of(node.addend).data(), node.size(), values[0].data());
     node.operation->accumulate(y[0], x, 1, 1);
   }
   for (std::size_t k = 0; k < values.size(); ++k) graph.nodes[i + k].recorded = std::move(values[k]);

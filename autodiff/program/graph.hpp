@@ -36,7 +36,7 @@ struct GraphNode {
   std::shared_ptr<const Primitive<T>> operation = nullptr;  // of Source::operation
   Inputs inputs;                                            // of the operation, earlier nodes; then what follows below
   const View* layout = &of_nothing;                         // dense; the graph's
-  std::shared_ptr<const Array<T>> recorded = nullptr;       // the value on the tape: of constants, and first of states
+  Value<T> recorded;                                        // the value on the tape: of constants, and first of states
   std::string_view where;                                   // "layer1/h" or "layer1", for people; the graph's
   std::uint32_t result = 0;  // its number among those of the operation, which follow each other
   std::uint32_t apart = 0;   // not 0: stands for no equal node but of the same number

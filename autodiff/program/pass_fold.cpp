@@ -26,7 +26,7 @@ class Same {
 };
 
 template <Real T>
-bool all_equal(const Array<T>& a) {
+bool all_equal(const Value<T>& a) {
   const T* x = a.data();
   return a.size() > 0 && std::all_of(x, x + a.size(), [&](T v) { return std::memcmp(&v, x, sizeof(T)) == 0; });
 }
@@ -70,7 +70,7 @@ void fold(Graph<T>& graph, bool exact, ProgramReport& report) {
         ++report.folded;
       }
     }
-    if (node.source == Source::constant) node.single = all_equal(*node.recorded);
+    if (node.source == Source::constant) node.single = all_equal(node.recorded);
     if (node.source != Source::constant && node.source != Source::state) node.recorded = nullptr;
   }
   same.redirect(graph.outputs), same.redirect(graph.nexts);
@@ -90,7 +90,7 @@ void require_finite_constants(Graph<T>& graph) {
     std::vector<Dims> shapes;
     for (const auto& input : node.inputs) shapes.emplace_back(graph.nodes[input.node].shape());
     require_finite<T>(result ? node.operation->name() : "variable", result ? "the result" : "the value",
-                      operand(*node.recorded), shapes);
+                      operand(node.recorded), shapes);
   }
 }
 
