@@ -40,7 +40,7 @@ for document in README.md CONTRIBUTING.md CHANGELOG.md autodiff/operations.md \
 done
 # Packages are of this version.
 version=$(sed -n 's/^#define XTENSOR_AUTODIFF_VERSION_[A-Z]* //p' autodiff/version.hpp | paste -sd .)
-grep -qF "xtensor-autodiff ($version)" examples/packages/debian/changelog &&
+grep -qF "xtensor-autodiff ($version-" examples/packages/debian/changelog &&
   grep -qF "libxtensor-autodiff${version%.*} " examples/packages/debian/control &&
   grep -qF "\"version\": \"$version\"" examples/packages/vcpkg/vcpkg.json || {
   echo "a package in examples/packages is of another version than $version"
