@@ -20,12 +20,13 @@ struct RankLost : Error {
 /// time.
 class Ranks {
  public:
+  /// The bytes for one rank.
   using Sent = std::span<const std::byte>;
-  using Received = std::span<std::byte>;
+  using Received = std::span<std::byte>;  ///< Room for the bytes of one rank.
 
   virtual ~Ranks() = default;
-  virtual std::size_t rank() const = 0;
-  virtual std::size_t size() const = 0;
+  virtual std::size_t rank() const = 0;  ///< The number of this process, from 0.
+  virtual std::size_t size() const = 0;  ///< How many there are.
   /// Sends to[r] to each rank r, itself included, and fills from[r] with what that one sends here, which must be as
   /// long. Returns when all is there. Throws RankLost.
   virtual void exchange(std::span<const Sent> to, std::span<const Received> from) = 0;

@@ -14,10 +14,10 @@ import sys
 ROOT, FOLDER = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
 SITE = ROOT / "examples" / "guide" / "site"
 # What users include beside the headers that these include.
-STARTS = ["autodiff/autodiff.hpp", "autodiff/op.hpp", "autodiff/mpi.hpp", "nn/nn.hpp"]
+STARTS = ["autodiff/autodiff.hpp", "autodiff/op.hpp", "autodiff/mpi.hpp", "autodiff/onnx.hpp", "nn/nn.hpp"]
 # Rooms of the engine that users do not enter.
 INTERNAL = re.compile(r"autodiff/(kernels|program/recording|ops/(lanes|batches|layout|counters|compile)|function\.hpp|"
-                      r"sweep|assembly)")
+                      r"sweep|assembly|value|memory)")
 
 
 def public_headers():
