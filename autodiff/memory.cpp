@@ -1,5 +1,7 @@
 #include "memory.hpp"
 
+#include <pthread.h>
+
 #include <mutex>
 #include <utility>
 
@@ -43,33 +45,30 @@ struct Kept {
 constinit thread_local Kept kept[sizes];
 constinit thread_local bool entered = false;
 
-/// Batches that threads have left over, or left when they ended. Never freed: values may outlive everything. Whoever
-/// finds it locked does without: after fork() it may stay so.
+/// Batches that threads have left over, or left when they ended. Never freed: values may outlive everything.
 struct Shared {
   std::mutex mutex;
   Block* batches[sizes] = {};
-  static Shared& all() {
-    static auto* shared = new Shared;
-    return *shared;
-  }
 };
+constinit Shared shared;
+// Nobody is in the middle of it when a process forks, so that the child can go on.
+[[maybe_unused]] const int at_fork =
+    pthread_atfork([] { shared.mutex.lock(); }, [] { shared.mutex.unlock(); }, [] { shared.mutex.unlock(); });
 
-bool hand_over(std::size_t size, List& list) {
-  if (!list.first) return true;
-  auto& shared = Shared::all();
-  const std::unique_lock lock(shared.mutex, std::try_to_lock);
-  if (!lock) return false;
+void hand_over(std::size_t size, List& list) {
+  if (!list.first) return;
+  const std::scoped_lock lock(shared.mutex);
   list.first->next_batch = std::exchange(shared.batches[size], list.first);
   list = {};
-  return true;
 }
 
 /// Counted again as it is taken: a thread that ended may have left less than a batch.
 bool take_over(std::size_t size, List& list) {
-  auto& shared = Shared::all();
-  const std::unique_lock lock(shared.mutex, std::try_to_lock);
-  if (!lock || !shared.batches[size]) return false;
-  list.first = std::exchange(shared.batches[size], shared.batches[size]->next_batch);
+  {
+    const std::scoped_lock lock(shared.mutex);
+    if (!shared.batches[size]) return false;
+    list.first = std::exchange(shared.batches[size], shared.batches[size]->next_batch);
+  }
   for (Block* block = list.first; block; block = block->next) ++list.count;
   return true;
 }
@@ -108,7 +107,9 @@ void enter_thread() {
 [[gnu::noinline]] void make_room(std::size_t size) {
   if (!entered) enter_thread();
   Kept& mine = kept[size];
-  if (mine.list.count >= batch && hand_over(size, mine.spare)) mine.spare = std::exchange(mine.list, {});
+  if (mine.list.count < batch) return;
+  hand_over(size, mine.spare);
+  mine.spare = std::exchange(mine.list, {});
 }
 
 }  // namespace

@@ -22,8 +22,17 @@ struct SmallAllocator {
   SmallAllocator() = default;
   template <class U>
   SmallAllocator(const SmallAllocator<U>&) noexcept {}
-  E* allocate(std::size_t n) { return static_cast<E*>(take_memory(n * sizeof(E))); }
-  void deallocate(E* p, std::size_t n) noexcept { give_memory(p, n * sizeof(E)); }
+  static constexpr bool aligned = alignof(E) > 16;  // more than the lists give
+  E* allocate(std::size_t n) {
+    if constexpr (aligned) return static_cast<E*>(::operator new(n * sizeof(E), std::align_val_t(alignof(E))));
+    return static_cast<E*>(take_memory(n * sizeof(E)));
+  }
+  void deallocate(E* p, std::size_t n) noexcept {
+    if constexpr (aligned)
+      ::operator delete(p, std::align_val_t(alignof(E)));
+    else
+      give_memory(p, n * sizeof(E));
+  }
   friend bool operator==(SmallAllocator, SmallAllocator) { return true; }
 };
 

@@ -1,6 +1,7 @@
 #include "sweep.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -163,11 +164,16 @@ class Sweeper {
     const auto& node = tape_.node(i);
     if (mode_ != Sweep::plain || !node.loops || tape_.stops_at_non_finite()) return false;
     if (!leads_to(i) || !settled(i).alive()) return true;
-    const auto inputs = tape_.inputs(i);
+    // Adding to a cotangent may grow the tape, where a rule has met a recorded variable: nothing of it is held by
+    // reference then.
+    std::array<std::uint32_t, Loops<T>::most_arguments> inputs;
+    const std::size_t count = tape_.inputs(i).size();
+    std::ranges::copy(tape_.inputs(i), inputs.begin());
     const auto arguments = node.loops->arguments;
+    const void* const self = node.operation->self();
     const T* from[2 + Loops<T>::most_arguments];
     unsigned single = 0;
-    for (std::size_t j = 0; j < inputs.size(); ++j) {
+    for (std::size_t j = 0; j < count; ++j) {
       const Value<T>& x = tape_.node(inputs[j]).value;
       if (!x.same_shape(node.value)) {
         if (x.dimension() != 0 || (arguments[j].differentiable && leads_to(inputs[j]))) return false;
@@ -177,14 +183,14 @@ class Sweeper {
     }
     const Variable<T> ct = taken(i);
     from[0] = ct.elements().data, from[1] = node.value.data();
-    for (std::size_t j = 0; j < inputs.size(); ++j) {
+    for (std::size_t j = 0; j < count; ++j) {
       if (!arguments[j].differentiable || !leads_to(inputs[j])) continue;
       if (arguments[j].passes) {
         add_to(inputs[j], Variable<T>(ct));
         continue;
       }
-      auto part = Value<T>::like(node.value);
-      if (part.size() > 0) arguments[j].rule(node.operation->self(), part.data(), from, single, part.size());
+      auto part = Value<T>::like(tape_.node(i).value);
+      if (part.size() > 0) arguments[j].rule(self, part.data(), from, single, part.size());
       add_to(inputs[j], Variable<T>(std::move(part)));
     }
     return true;

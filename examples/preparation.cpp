@@ -145,7 +145,8 @@ Prepared<T> prepared(Options& options, Parts<T> data, Description description) {
   if (options.loss == "automatic") options.loss = classes ? "cross-entropy" : "squared-error";
   describe(options, data.train, description);
   if (description.table) fill(options, data, description);
-  auto run = options.checkpoint.empty() ? std::map<std::string, std::string>() : identity(options, data);
+  auto run = options.checkpoint.empty() && autodiff::copies_started() < 2 ? std::map<std::string, std::string>()
+                                                                          : identity(options, data);
   scale(options, data, description);
   return {std::move(data), std::move(description), std::move(run)};
 }

@@ -314,6 +314,32 @@ TEST_CASE("check_gradient: the report tells which of several outputs is wrong") 
             "cotangent of output number 1: sweep 0, central difference 0.75"));
 }
 
+namespace {
+
+/// As one that holds a register.
+struct Aligned {
+  static constexpr auto name = "aligned";
+  alignas(64) double by[8] = {2};
+  template <class S>
+  S f(const S& x) const {
+    CHECK_EQ(reinterpret_cast<std::uintptr_t>(by) % 64, 0);
+    return x * by[0];
+  }
+  template <int I, class S>
+  S vjp(const S& ct, const S&, const S&) const {
+    return ct * by[0];
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an operation stands where its members ask for") {
+  ad::Tape<double> tape;
+  Variable y = tape.variable(matrix);
+  for (int i = 0; i < 5; ++i) y = ad::record(Aligned{}, y);
+  CHECK_EQ(y(0, 0).value()(), 32 * matrix(0, 0));
+}
+
 TEST_CASE("a rule may give a plain value: it is a constant of the recorded sweep") {
   ad::Tape<double> tape;
   const auto x = tape.variable(xt::ones<double>({3}));

@@ -208,6 +208,21 @@ TEST_CASE("a gradient of one element in any shape needs no cotangent") {
   CHECK_EQ(difference(hessian(x * x, x), array({1, 1, 1, 1}, {2}), 1e-300), "");
 }
 
+TEST_CASE("a sweep goes on where a rule has met a recorded variable, and the tape grows") {
+  using V = ad::Variable<double>;
+  for (int before = 0; before < 40; ++before) {  // at all fillings of the tape
+    ad::Tape<double> tape;
+    const auto w = tape.variable(3.0), x = tape.variable(2.0), v = tape.variable(5.0);
+    for (int i = 0; i < before; ++i) tape.constant(1.0);
+    const auto m = x * v;
+    const auto h = ad::custom_gradient([](const V& a) { return a * 3.0; },
+                                       [&](const V& ct, const V&, const V&) { return ct * w; }, x);
+    const auto [dx, dv] = ad::gradient(m + h, x, v);
+    CHECK_EQ(dx(), 8);
+    CHECK_EQ(dv(), 2);
+  }
+}
+
 TEST_CASE("nothing stays on the tape but what recorded_gradient records") {
   Tape<double> tape;
   const auto x = tape.variable(sample({3}, -1, 1));

@@ -18,6 +18,9 @@ struct Node {
 class ShardTree {
  public:
   explicit ShardTree(std::size_t shards = 1) : shards_(shards) {}
+  /// Of at most so many shards, each of two samples at least, which statistics of a shard need.
+  ShardTree(std::size_t shards, std::size_t samples)
+      : shards_(std::clamp<std::size_t>(samples / 2, 1, std::max<std::size_t>(shards, 1))) {}
   std::size_t shards() const { return shards_; }
 
   /// Shards of a rank: neighbours, as evenly as can be.

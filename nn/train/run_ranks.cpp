@@ -1,5 +1,6 @@
 // What ranks have to do with each other in a run of fit, besides steps.
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <iomanip>
 #include <nn/parallel/agreement.hpp>
@@ -18,8 +19,9 @@ using autodiff::ValueError;
 namespace {
 
 constexpr std::size_t usual_shards = 4, most_usual_shards = 16, samples_of_shard = 64;
-constexpr std::size_t piece = 256;     // of validation data, in samples
-constexpr std::size_t looked_at = 64;  // samples by which data is compared
+constexpr std::size_t piece = 256;  // of validation data, in samples
+// By how much of it data is compared: all, up to so many numbers; else samples, and no fewer than that.
+constexpr std::size_t looked_at = std::size_t{1} << 24, least_looked_at = 64;
 
 /// What is fixed by the batch alone: shards that matrix products are worth their while for.
 std::size_t default_shards(std::size_t batch) {
@@ -67,16 +69,22 @@ class Collected {
   std::string bytes_, shape_;
 };
 
-/// Some samples, evenly from the first to the last.
+/// All samples, or some, evenly from the first to the last.
 template <Real T>
 std::string fingerprint(Source<T>& data) {
-  std::vector<std::size_t> numbers(std::min(looked_at, data.size()));
-  for (std::size_t i = 0; i < numbers.size(); ++i)
-    numbers[i] = numbers.size() == 1 ? 0 : i * (data.size() - 1) / (numbers.size() - 1);
   Fingerprint result;
-  if (numbers.empty()) return result.text();
-  const auto batch = data.batch(numbers);
-  for (const auto* array : batch.arrays()) result.add(array->data(), array->size());
+  if (data.size() == 0) return result.text();
+  std::size_t numbers = 0;  // of a sample
+  for (const auto* array : data.batch(std::array<std::size_t, 1>{0}).arrays()) numbers += array->size();
+  const std::size_t count =
+      std::min(data.size(), std::max(least_looked_at, looked_at / std::max<std::size_t>(numbers, 1)));
+  for (std::size_t begin = 0; begin < count; begin += piece) {
+    std::vector<std::size_t> some(std::min(piece, count - begin));
+    for (std::size_t i = 0; i < some.size(); ++i)
+      some[i] = count == 1 ? 0 : (begin + i) * (data.size() - 1) / (count - 1);
+    const auto batch = data.batch(some);
+    for (const auto* array : batch.arrays()) result.add(array->data(), array->size());
+  }
   return result.text();
 }
 
@@ -135,7 +143,7 @@ void Run<T>::check_alike() {
       {"samples", text(data_.size())},
       {"the data", fingerprint(data_)},
       {"the weights", fingerprint(named_arrays(model_))},
-      {"the optimiser", fingerprint(named_arrays(optimiser_, model_))},
+      {"the optimiser", options_.step.split_slots ? "" : fingerprint(named_arrays(optimiser_, model_))},
       {"validation samples", text(options_.validation ? options_.validation->size() : 0)}};
   if (options_.validation) all["the validation data"] = fingerprint(*options_.validation);
   for (const auto& array : named_arrays(model_))
@@ -170,8 +178,9 @@ void Run<T>::agree_on(std::vector<double>& row) {
 template <Real T>
 Evaluation<T> Run<T>::evaluate() {
   auto& data = *options_.validation;
-  if (options_.step.shards == 0 || data.weighted()) return evaluator_(data);
-  const std::size_t samples = data.size(), pieces = (samples + piece - 1) / piece, ranks = ranks_.size();
+  const std::size_t samples = data.size();
+  if (options_.step.shards == 0 || data.weighted() || samples == 0) return evaluator_(data);
+  const std::size_t pieces = (samples + piece - 1) / piece, ranks = ranks_.size();
   const auto begin_of = [&](std::size_t rank) { return (pieces * rank + ranks - 1) / ranks; };
   Collected predictions, targets;
   std::string losses;
@@ -206,7 +215,7 @@ Evaluation<T> Run<T>::evaluate() {
 template <Real T>
 void Run<T>::expect(std::span<const std::size_t> next) {
   if (next.empty()) return;
-  const ShardTree tree(std::min(options_.step.shards, next.size()));
+  const ShardTree tree(options_.step.shards, next.size());
   const auto mine = tree.part_of(ranks_.rank(), ranks_.size());
   const auto begin = tree.samples_of(mine.begin, next.size()).begin, end = tree.samples_of(mine.end, next.size()).begin;
   data_.expect(next.subspan(begin, end - begin));

@@ -104,6 +104,7 @@ void TrainingStep<T>::begin_shards() {
   std::vector<std::string> names;
   for (std::size_t k = 0; const auto& [name, parameter] : model_.parameters())
     if (trains_[k++].second) sizes.insert(sizes.begin(), parameter.size()), names.insert(names.begin(), name);
+  owners_.clear();
   if (options_.split_slots) {
     std::size_t all = 0, before = 0;
     for (const std::size_t size : sizes) all += size;
@@ -269,20 +270,30 @@ template <Real T>
 T TrainingStep<T>::operator()(std::size_t samples, const Rows& rows) {
   if (options_.shards == 0) fail<ValueError>("training_step", "has no shards: give it the whole batch");
   if (samples == 0) fail<ValueError>("training_step", "a batch needs samples");
-  look_at_model();
-  if (!sums_) begin_shards();
-  const detail::ShardTree tree(std::min(options_.shards, samples));
-  try {
+  const detail::ShardTree tree(options_.shards, samples);
+  return or_give_up([&] {
+    look_at_model();
+    if (!sums_) begin_shards();
     weight_ = total_weight(tree, samples, rows);
-    if (weight_ == 0) return 0;
+    if (weight_ == 0) return T(0);
     sums_->begin(tree);
     run_shards(samples, rows);
+    return update();
+  });
+}
+
+/// What throws ends the step on all ranks, which would wait for this one otherwise.
+template <Real T>
+T TrainingStep<T>::or_give_up(const std::function<T()>& step) {
+  const std::size_t given = given_;
+  try {
+    return step();
   } catch (...) {
     sums_.reset();
+    given_ = given;
     if (ranks().size() > 1) ranks().give_up();
     throw;
   }
-  return update();
 }
 
 /// The step itself, once all sums are known; gives the loss.
@@ -323,6 +334,7 @@ Traffic TrainingStep<T>::traffic() const {
   template void TrainingStep<T>::send_parameters();                                                     \
   template T TrainingStep<T>::update();                                                                 \
   template T TrainingStep<T>::operator()(std::size_t, const Rows##T&);                                  \
+  template T TrainingStep<T>::or_give_up(const std::function<T()>&);                                    \
   template Traffic TrainingStep<T>::traffic() const;
 NN_SHARDED_STEP(float)
 NN_SHARDED_STEP(double)

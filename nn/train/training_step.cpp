@@ -141,13 +141,16 @@ T TrainingStep<T>::operator()(const Array<T>& inputs, const Array<T>& targets) {
 
 template <Real T>
 T TrainingStep<T>::operator()(const Batch<T>& batch) {
-  detail::check_batch("training_step", batch);
   if (options_.shards > 0) {
     Batch<T> part;
-    return (*this)(batch.size(), [&](std::size_t begin, std::size_t end) -> const Batch<T>& {
-      return part = detail::rows_of(batch, begin, end);
+    return or_give_up([&] {
+      detail::check_batch("training_step", batch);
+      return (*this)(batch.size(), [&](std::size_t begin, std::size_t end) -> const Batch<T>& {
+        return part = detail::rows_of(batch, begin, end);
+      });
     });
   }
+  detail::check_batch("training_step", batch);
   weight_ = batch.weight();
   return run(batch.inputs.size(), batch.weights.has_value(), batch.arrays());
 }

@@ -28,9 +28,9 @@ struct StepOptions {
   double clip_norm = 0, clip_value = 0;
   autodiff::CompileOptions compile = {};
   /// The batch goes through in so many shards, whose gradients are added up in one order, so that a step has the same
-  /// bits whichever rank computes which of them; fewer where there are fewer samples. Unlike parts, all start from the
-  /// same states of layers, and what comes of these is the mean over the samples: BatchNorm takes statistics by shard.
-  /// 0: the batch is one whole. Needed for several ranks, at most as many as shards.
+  /// bits whichever rank computes which of them; fewer where there are not two samples for each. Unlike parts, all
+  /// start from the same states of layers, and what comes of these is the mean over the samples: BatchNorm takes
+  /// statistics by shard. 0: the batch is one whole. Needed for several ranks, at most as many as shards.
   std::size_t shards = 0;
   /// Each rank keeps the slots of the optimiser, and makes the update, of some of the parameters alone, whose new
   /// values it sends to the others: less memory, and the same bits for any number of ranks. S. Rajbhandari et al.,
@@ -98,6 +98,7 @@ class TrainingStep {
   void mix_states(const std::vector<T>& of_shards, std::size_t samples);
   double total_weight(const detail::ShardTree& tree, std::size_t samples, const Rows& rows);
   T update();
+  T or_give_up(const std::function<T()>& step);
   bool is_mine(std::size_t item) const { return owners_.empty() || owners_[item] == ranks().rank(); }
   T norm_factor() const;
   void send_parameters();
