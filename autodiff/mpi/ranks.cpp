@@ -25,6 +25,7 @@ using std::chrono::microseconds, std::chrono::milliseconds;
 
 std::atomic<bool> given_up = false;
 
+constexpr int message = 0, farewell = 1;  // tags
 // MPI counts in int.
 constexpr std::size_t block = std::size_t{1} << 30;
 // How long messages are waited for without leaving the core to others, and how often it is looked whether ranks live.
@@ -57,6 +58,21 @@ class MpiRanks : public Ranks {
     detail::check(MPI_Allgather(&home, sizeof(Home), MPI_BYTE, homes_.data(), sizeof(Home), MPI_BYTE, made), "mpi");
   }
 
+  /// All ranks end together: who still waits for one that is here has asked for more than it, and is told so.
+  ~MpiRanks() override {
+    requests_.clear(), peers_.clear();
+    for (std::size_t r = 0; r < size(); ++r) {
+      if (r == rank()) continue;
+      MPI_Irecv(nullptr, 0, MPI_BYTE, int(r), farewell, group_->ranks, next(r));
+      MPI_Isend(nullptr, 0, MPI_BYTE, int(r), farewell, group_->ranks, next(r));
+    }
+    try {
+      wait(true);
+    } catch (const RankLost&) {
+      MPI_Abort(MPI_COMM_WORLD, 1);
+    }
+  }
+
   std::size_t rank() const override { return group_->rank; }
   std::size_t size() const override { return group_->size; }
   void give_up() noexcept override { given_up = true; }
@@ -70,12 +86,12 @@ class MpiRanks : public Ranks {
     for (std::size_t apart = 1; apart < size(); ++apart) {  // not all to the same rank at once
       const std::size_t sender = (rank() + size() - apart) % size(), receiver = (rank() + apart) % size();
       for (std::size_t i = 0; i < from[sender].size(); i += block)
-        detail::check(MPI_Irecv(from[sender].data() + i, length(from[sender].size() - i), MPI_BYTE, int(sender), 0,
-                                group_->ranks, next(sender)),
+        detail::check(MPI_Irecv(from[sender].data() + i, length(from[sender].size() - i), MPI_BYTE, int(sender),
+                                message, group_->ranks, next(sender)),
                       "exchange");
       for (std::size_t i = 0; i < to[receiver].size(); i += block)
-        detail::check(MPI_Isend(to[receiver].data() + i, length(to[receiver].size() - i), MPI_BYTE, int(receiver), 0,
-                                group_->ranks, next(receiver)),
+        detail::check(MPI_Isend(to[receiver].data() + i, length(to[receiver].size() - i), MPI_BYTE, int(receiver),
+                                message, group_->ranks, next(receiver)),
                       "exchange");
     }
     std::ranges::copy(to[rank()], from[rank()].begin());
@@ -90,7 +106,7 @@ class MpiRanks : public Ranks {
   }
 
   /// Not by MPI_Waitall, which would keep a core busy and wait for the dead.
-  void wait() {
+  void wait(bool ending = false) {
     const auto start = Clock::now();
     auto looked = start;
     for (;;) {
@@ -107,9 +123,20 @@ class MpiRanks : public Ranks {
       std::this_thread::sleep_for(pause);
       if (now - looked < between_looks) continue;
       looked = now;
-      for (std::size_t i = 0; i < requests_.size(); ++i)
-        if (requests_[i] != MPI_REQUEST_NULL && homes_[peers_[i]].is_gone()) lose(peers_[i]);
+      for (std::size_t i = 0; i < requests_.size(); ++i) {
+        if (requests_[i] == MPI_REQUEST_NULL) continue;
+        if (homes_[peers_[i]].is_gone()) lose(peers_[i]);
+        if (!ending && said_farewell(i)) lose(peers_[i]);
+      }
     }
+  }
+
+  /// Whether the peer of a request has come to its end without answering it.
+  bool said_farewell(std::size_t request) const {
+    int said = 0, done = 0;
+    MPI_Iprobe(int(peers_[request]), farewell, group_->ranks, &said, MPI_STATUS_IGNORE);
+    if (said) MPI_Request_get_status(requests_[request], &done, MPI_STATUS_IGNORE);  // what came before it
+    return said && !done;
   }
 
   [[noreturn]] void lose(std::size_t peer) {
