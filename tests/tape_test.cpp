@@ -411,7 +411,8 @@ TEST_CASE_TEMPLATE("small operations go a shorter way than those of a tape that 
                                             {{64}, {64}},     {{65}, {65}},
                                             {{65}, {}},       {{0}, {0}},
                                             {{0}, {}},        {{1, 2, 1, 2, 1}, {1, 2, 1, 2, 1}}};
-  for (const auto& [a, b] : shapes) {
+  for (const auto& both : shapes) {
+    const Shape &a = both.first, &b = both.second;
     CAPTURE(ad::to_string(a));
     CAPTURE(ad::to_string(b));
     const auto x = ad::to_array<T>(sample(a, -1, 1)), y = ad::to_array<T>(sample(b, -1, 1, 2));

@@ -28,7 +28,7 @@ T* scratch(std::size_t size) {
 }
 
 /// Queries [i, i + rows) and keys [j, j + columns).
-struct Block {
+struct KeyBlock {
   std::size_t i, rows, j, columns;
 };
 
@@ -41,7 +41,7 @@ std::size_t visible(const Attention<T>& a, std::size_t end) {
 
 /// scale q k^T of a block, and minus infinity where a query does not see a key.
 template <class T>
-void scores(const Attention<T>& a, const Block& b, T* s) {
+void scores(const Attention<T>& a, const KeyBlock& b, T* s) {
   gemm<T>(false, true, b.rows, b.columns, a.width, a.scale, a.q.row(b.i), a.q.distance, a.k.row(b.j), a.k.distance, 0,
           s, b.columns);
   if (a.mask)
@@ -59,7 +59,7 @@ void scores(const Attention<T>& a, const Block& b, T* s) {
 
 /// What the weights of a block are multiplied by: 0 for those that are dropped.
 template <class T>
-void draw_kept(const Attention<T>& a, const Block& b, T* kept) {
+void draw_kept(const Attention<T>& a, const KeyBlock& b, T* kept) {
   const bool whole_rows = b.columns == a.n;  // which follow each other
   const std::size_t drawn = whole_rows ? b.rows * b.columns : b.columns;
   for (std::size_t r = 0; r < (whole_rows ? 1 : b.rows); ++r)
@@ -117,7 +117,7 @@ void attend(const Attention<T>& a, std::size_t first, std::size_t last, T* y, T*
   T* out = y + first * e;
   std::fill_n(out, rows * e, T(0));
   for (std::size_t j = 0, end = visible(a, last); j < end; j += key_block) {
-    const Block b{first, rows, j, std::min(key_block, end - j)};
+    const KeyBlock b{first, rows, j, std::min(key_block, end - j)};
     scores(a, b, s);
     for (std::size_t r = 0; r < rows; ++r) {
       T* row = s + r * b.columns;
@@ -174,7 +174,7 @@ void attention_gradient(const Attention<T>& a, const T* y, const T* logsumexp, c
       along[r] = sum;
     }
     for (std::size_t j = 0, end = visible(a, i + rows); j < end; j += key_block) {
-      const Block b{i, rows, j, std::min(key_block, end - j)};
+      const KeyBlock b{i, rows, j, std::min(key_block, end - j)};
       scores(a, b, p);
       gemm<T>(false, true, rows, b.columns, e, 1, ct, e, a.v.row(j), a.v.distance, 0, slope, b.columns);
       if (a.rate > 0) draw_kept(a, b, kept);
