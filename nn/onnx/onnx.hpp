@@ -14,8 +14,9 @@ namespace nn {
 /// batch, such as (1, 64), of which the file's model takes any number of samples. Parameters keep their names;
 /// what goes in and out is "input" and "output", or of several "input0", "input1", ...
 ///
-/// Throws what forward throws, what autodiff::to_onnx throws, as for an operation without a counterpart in ONNX, and
-/// DataError where the file cannot be written; the old one is then left as it was.
+/// Throws what forward throws; what autodiff::to_onnx throws, as for an operation without a counterpart in ONNX;
+/// ValueError where forward uses the number of samples as a number, as a mean over samples does; and DataError where
+/// the file cannot be written. The old file is then left as it was, and the modes of all modules are as before.
 template <Real T>
 void save_onnx(Module<T>& model, const std::filesystem::path& path, std::span<const Shape> inputs);
 template <Real T>
