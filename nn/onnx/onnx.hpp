@@ -36,8 +36,9 @@ class OnnxModel : public Module<T> {
  public:
   /// Reads a file with operators of versions 7 to 21, of which these are known: arithmetic, comparisons, elementary and
   /// activation functions, Gemm, MatMul, Conv, pooling, normalisations, Softmax and LogSoftmax, reductions, and those
-  /// that change shapes. Numbers become T. Throws DataError, which says where, for a file that is damaged, an operator
-  /// that is not known, or one that is used in a way that is not.
+  /// that change shapes. Numbers become T, whole ones, too, unless the file alone and shapes say what they are. Throws
+  /// DataError, which says where, for a file that is damaged, or an operator that is not known; forward throws it for
+  /// one that is used in a way that is not, as with too large a result.
   explicit OnnxModel(const std::filesystem::path& path);
 
   std::vector<Variable<T>> forward(const std::vector<Variable<T>>& inputs) override;
