@@ -40,11 +40,15 @@ OnnxValue<T> exactly(const OnnxStep<T>& step, const OnnxValue<T>& a, const OnnxV
 /// Of numbers; and of whole numbers, exactly. Of more than two, from the first to the last.
 template <Real T, class F>
 Values<T> any_many(const OnnxStep<T>& step, const F& f, Exact exact) {
+  const auto of_numbers = [&](const Variable<T>& a, const Variable<T>& b) {
+    if (a.shape() != b.shape() && a.size() != 1 && b.size() != 1) step.common_shape(a.shape(), b.shape());
+    return OnnxValue<T>{.numbers = f(a, b)};
+  };
   OnnxValue<T> total = step.input(0);
   for (std::size_t i = 1; i < step.inputs.size(); ++i) {
     const auto& next = step.input(i);
     total = total.is_whole && next.is_whole ? exactly(step, total, next, exact)
-                                            : OnnxValue<T>{.numbers = f(step.numbers_of(total), step.numbers_of(next))};
+                                            : of_numbers(step.numbers_of(total), step.numbers_of(next));
   }
   return {std::move(total)};
 }

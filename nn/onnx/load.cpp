@@ -57,10 +57,10 @@ void check(const OnnxFile& file) {
     if (!there.contains(name)) autodiff::fail<DataError>("load_onnx", "the output \"", name, "\" is not there");
 }
 
-/// What constants may grow to without an input as large: 64 million elements, and a thousand for each of the inputs.
+/// What constants may grow to without an input as large: 128 million elements, and a thousand for each of the inputs.
 template <Real T>
 std::size_t most_elements(const std::vector<Variable<T>>& inputs) {
-  std::size_t most = std::size_t{1} << 26;
+  std::size_t most = std::size_t{1} << 27;
   for (const auto& input : inputs) most += 1024 * input.size();
   return most;
 }

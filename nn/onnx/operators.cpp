@@ -7,8 +7,12 @@ namespace nn {
 
 template <Real T>
 void OnnxStep<T>::refuse(const std::string& rule) const {
-  const std::string name = node.name.empty() ? node.outputs[0] : node.name;
-  autodiff::fail<DataError>("load_onnx", node.operation, " \"", name, "\": ", rule);
+  autodiff::fail<DataError>("load_onnx", title(), rule);
+}
+
+template <Real T>
+std::string OnnxStep<T>::title() const {
+  return node.operation + " \"" + (node.name.empty() ? node.outputs[0] : node.name) + "\": ";
 }
 
 template <Real T>
@@ -83,7 +87,7 @@ Shape OnnxStep<T>::common_shape(const Shape& a, const Shape& b) const {
       if (length != 1 && other != 1 && length != other) refuse("shapes do not fit each other");
       if (other != 1) length = other;
     }
-  check_size(common);
+  if (common != a && common != b) check_size(common);
   return common;
 }
 
@@ -114,7 +118,12 @@ void check_known(const OnnxStep<T>& step) {
 
 template <Real T>
 Values<T> run(const OnnxStep<T>& step) {
-  auto results = operation_of(step)(step);
+  Values<T> results;
+  try {
+    results = operation_of(step)(step);
+  } catch (const autodiff::ShapeError& error) {
+    autodiff::fail<autodiff::ShapeError>("load_onnx", step.title(), error.what());
+  }
   const bool integral = !step.inputs.empty() && step.node.operation != "Cast" &&
                         std::ranges::all_of(step.inputs, [](const auto* x) { return !x || x->integral(); });
   for (auto& result : results) result.is_integral = result.is_integral || integral;

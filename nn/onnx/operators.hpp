@@ -1,6 +1,7 @@
 // What operators of ONNX are here.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <nn/model/parameter.hpp>
 
@@ -28,6 +29,8 @@ struct OnnxStep {
   std::int64_t version;
   std::size_t most;  // elements that a result may have which no input bounds
 
+  /// What it is called in errors.
+  std::string title() const;
   /// Throws DataError, which names the node.
   [[noreturn]] void refuse(const std::string& rule) const;
   bool has(std::size_t i) const { return i < inputs.size() && inputs[i]; }
@@ -42,7 +45,7 @@ struct OnnxStep {
   std::string text(const char* name, const char* otherwise) const;
   /// A list that is an attribute in early versions, and an input in later ones.
   Whole list(const char* name, std::size_t i) const;
-  /// That of arrays by NumPy's rules, if it is no larger than what a file may ask for.
+  /// That of arrays by NumPy's rules. Refuses one that is neither of theirs, and larger than what a file may ask for.
   Shape common_shape(const Shape& a, const Shape& b) const;
   /// Refuses a shape that is larger than what a file may ask for.
   void check_size(const Shape& shape) const;
@@ -82,7 +85,11 @@ std::size_t axis_of(const OnnxStep<T>& step, std::int64_t axis, std::size_t rank
 template <Real T>
 std::vector<int> axes_of(const OnnxStep<T>& step, const Whole& axes, std::size_t rank) {
   std::vector<int> result;
-  for (const auto axis : axes) result.push_back(static_cast<int>(axis_of(step, axis, rank)));
+  for (const auto axis : axes) {
+    result.push_back(static_cast<int>(axis_of(step, axis, rank)));
+    if (std::find(result.begin(), result.end() - 1, result.back()) != result.end() - 1)
+      step.refuse("axis " + std::to_string(axis) + " is named twice");
+  }
   return result;
 }
 

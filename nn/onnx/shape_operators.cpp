@@ -108,8 +108,9 @@ Values<T> slice_of(const OnnxStep<T>& step) {
   if (ends.size() != starts.size() || axes.size() != starts.size() || (!steps.empty() && steps.size() != starts.size()))
     step.refuse("starts, ends, axes and steps must be as many");
   std::vector<autodiff::Range> ranges(x.dimension(), autodiff::all);
+  const auto sliced = axes_of(step, axes, x.dimension());
   for (std::size_t i = 0; i < starts.size(); ++i) {
-    const auto axis = axis_of(step, axes[i], x.dimension());
+    const auto axis = static_cast<std::size_t>(sliced[i]);
     auto& range = ranges[axis];
     range.step = steps.empty() ? 1 : steps[i];
     // Beyond all axes means to their end.
@@ -187,7 +188,9 @@ Values<T> expand_of(const OnnxStep<T>& step) {
     if (length < 0) step.refuse("a length is below 0");
     to.push_back(static_cast<std::size_t>(length));
   }
-  return numbers<T>(broadcast_to(x, step.common_shape(x.shape(), to)));
+  const Shape common = step.common_shape(x.shape(), to);
+  if (common != x.shape()) step.check_size(common);  // what a damaged file says may be more than there is memory
+  return numbers<T>(broadcast_to(x, common));
 }
 
 template <Real T>
