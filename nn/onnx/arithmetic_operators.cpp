@@ -94,8 +94,16 @@ Values<T> mean_of_inputs(const OnnxStep<T>& step) {
 }
 
 template <Real T>
+Values<T> choice(const OnnxStep<T>& step) {
+  const auto condition = step.x(0), a = step.x(1), b = step.x(2);
+  step.common_shape(condition.shape(), step.common_shape(a.shape(), b.shape()));
+  return numbers<T>(where(condition, a, b));
+}
+
+template <Real T>
 Values<T> gemm(const OnnxStep<T>& step) {
   auto a = step.x(0), b = step.x(1);
+  if (a.dimension() != 2 || b.dimension() != 2) step.refuse("it needs two matrices");
   if (step.integer("transA", 0)) a = transpose(a);
   if (step.integer("transB", 0)) b = transpose(b);
   const double alpha = step.real("alpha", 1), beta = step.real("beta", 1);
@@ -262,7 +270,7 @@ const Operators<T>& arithmetic_operators() {
              s, [](const auto& a, const auto& b) { return a >= b; },
              [](std::int64_t a, std::int64_t b, std::int64_t& y) { return y = a >= b, true; });
        }},
-      {"Where", [](const OnnxStep<T>& s) { return numbers<T>(where(s.x(0), s.x(1), s.x(2))); }},
+      {"Where", choice<T>},
       {"Neg", [](const OnnxStep<T>& s) { return numbers<T>(-s.x(0)); }},
       {"Abs", unary<T, autodiff::abs<T>>},
       {"Sign", unary<T, autodiff::sign<T>>},

@@ -256,10 +256,10 @@ std::string name_of(std::string_view message) {
   return name ? name->text() : "";
 }
 
-/// Whether a ValueInfoProto is an array of integers.
+/// Whether a ValueInfoProto is an array of integers, or conditions.
 bool is_whole(std::string_view message) {
   const auto type = within(message, {2, 1, 1});
-  return type && ((type->value >= 2 && type->value <= 7) || type->value == 12 || type->value == 13);
+  return type && ((type->value >= 2 && type->value <= 7) || type->value == 9 || type->value == 12 || type->value == 13);
 }
 
 void graph(std::string_view message, OnnxFile& file) {

@@ -140,6 +140,9 @@ Values<T> gather_of(const OnnxStep<T>& step) {
       if (i < 0) i += n;
     }
     places = step.numbers_of(counted);
+    Shape result = x.shape();  // many places may be made of few
+    result[axis] = places.size();
+    step.check_size(result);
   }
   return numbers<T>(gather(x, places, static_cast<int>(axis)));
 }

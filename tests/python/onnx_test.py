@@ -157,6 +157,7 @@ def misuses():
     yield "no value", "Div", [node("Div", ["a", "o"], ["k"]), node("Expand", ["x", "k"], ["y"])], {"a": whole(2), "o": whole(0)}
     yield "no value", "Mul", [node("Mul", ["a", "a"], ["k"]), node("Expand", ["x", "k"], ["y"])], {"a": whole(2**40)}
     yield "digits", "Neg", [node("Neg", ["a"], ["k"]), node("Cast", ["k"], ["y"], to=1)], {"a": whole(2**60 + 1)}
+    yield "two matrices", "Gemm", [node("Gemm", ["i", "k"], ["y"])], {"i": numpy.ones((1, 2, 2), numpy.float32), "k": image["k"]}
     yield "twice", "Unsqueeze", [node("Unsqueeze", ["x", "a"], ["y"])], {"a": whole(0, 0)}
     yield "matmul", "MatMul", [node("MatMul", ["x", "x"], ["y"])], {}  # what operations refuse names the node
 
@@ -203,6 +204,14 @@ with tempfile.TemporaryDirectory() as directory:
         onnx.save(model(nodes, {"x": ["N", 3]}, {"y": None}, constants, 17), file)
         run("load", file, samples, outputs)
         compare(f"ONNX's {name} here", load_file(outputs)["y"], compute(file, {"x": x}, check=False)["y"])
+    halves = model([helper.make_node("Div", ["x", "two"], ["q"]), helper.make_node("Cast", ["q"], ["y"], to=TensorProto.FLOAT)],
+                   {"x": ["N"]}, {"y": ["N"]}, {"two": numpy.array(2, numpy.int64)}, 17)
+    halves.graph.input[0].type.tensor_type.elem_type = TensorProto.INT64
+    onnx.save(halves, file)
+    save_file({"x": numpy.float32([7, -7, 4])}, samples)
+    run("load", file, samples, outputs)
+    compare("ONNX's inputs of integers here", load_file(outputs)["y"], compute(file, {"x": numpy.array([7, -7, 4])})["y"])
+    save_file({"x": x}, samples)
     for rule, operation, nodes, constants in misuses():
         onnx.save(model(nodes, {"x": [2, 3]}, {"y": None}, constants, 17), file)
         error = refused("load", file, samples, outputs)
