@@ -125,6 +125,11 @@ void load(const std::string& file, const std::string& samples, const std::string
   std::vector<Variable<float>> inputs;
   for (const auto& name : model.inputs()) inputs.push_back(Variable<float>(read.at(name).as<float>()));
   const auto results = model(inputs);
+  // Programs record it without values.
+  autodiff::Tape<float> tape(autodiff::TapeMode::abstract);
+  std::vector<Variable<float>> recorded;
+  for (const auto& input : inputs) recorded.push_back(tape.input(input.shape()));
+  if (model(recorded)[0].shape() != results[0].shape()) throw std::runtime_error("recorded, it has another shape");
   std::map<std::string, nn::Tensor> written;
   for (std::size_t i = 0; i < results.size(); ++i) written.emplace(model.outputs()[i], results[i].value());
   nn::save_safetensors(outputs, written);
