@@ -13,7 +13,8 @@ namespace autodiff {
 struct OnnxOptions {
   std::vector<std::string> inputs = {}, outputs = {};  // their names; else those on the tape, or "input", "output"
   /// Lengths of axes that are a multiple of this are those of samples, of which the model takes any number; take one
-  /// that no other length is a multiple of. 0: the model takes the shapes that were recorded.
+  /// that no other length is a multiple of. 0: the model takes the shapes that were recorded. What computes with their
+  /// number, as a mean over samples does, is written for the number that was recorded.
   std::size_t samples = 0;
 };
 

@@ -27,16 +27,16 @@ class Fields {
     number = key >> 3;
     switch (key & 7) {
       case 0:
-        value = varint(), bytes = {};
+        value = varint(), bytes = {}, packed = false;
         break;
       case 1:
-        bytes = take(8);
+        bytes = take(8), packed = true;
         break;
       case 2:
-        bytes = take(varint());
+        bytes = take(varint()), packed = true;
         break;
       case 5:
-        bytes = take(4);
+        bytes = take(4), packed = true;
         break;
       default:
         refuse("a field has no type that there is");
@@ -52,15 +52,22 @@ class Fields {
   }
   /// One of a list of whole numbers, or all of it, packed.
   void append_to(Whole& list) const {
-    if (bytes.empty()) return list.push_back(static_cast<std::int64_t>(value));
-    for (Fields packed(bytes); !packed.rest_.empty();) {
+    if (!packed) return list.push_back(static_cast<std::int64_t>(value));
+    for (Fields numbers(bytes); !numbers.rest_.empty();) {
       if (list.size() >= most_fields) refuse("a list is too long");
-      list.push_back(static_cast<std::int64_t>(packed.varint()));
+      list.push_back(static_cast<std::int64_t>(numbers.varint()));
     }
+  }
+  void append_to(std::vector<float>& list) const {
+    if (!packed || bytes.size() % 4 != 0) refuse("a list of numbers has the wrong length");
+    const std::size_t before = list.size();
+    list.resize(before + bytes.size() / 4);
+    if (!bytes.empty()) std::memcpy(list.data() + before, bytes.data(), bytes.size());
   }
 
   std::uint64_t number = 0, value = 0;
   std::string_view bytes;
+  bool packed = false;  // bytes, and no value
 
  private:
   std::uint64_t varint() {
@@ -167,28 +174,35 @@ Tensor tensor(std::string_view message, std::string& name) {
 }
 
 void attribute(std::string_view message, OnnxNode& node) {
+  enum Field { real = 2, integer = 3, text = 4, one_tensor = 5, reals = 7, integers = 8, type = 20 };
   std::string name;
   OnnxAttribute result;
   for (Fields f(message); f.next();) switch (f.number) {
       case 1:
         name = f.text();
         break;
-      case 2:
+      case real:
         result.real = f.real();
         break;
-      case 3:
+      case integer:
         result.integer = static_cast<std::int64_t>(f.value);
         break;
-      case 4:
+      case text:
         result.text = f.text();
         break;
-      case 5: {
+      case one_tensor: {
         std::string ignored;
         result.tensor = tensor(f.bytes, ignored);
         break;
       }
-      case 8:
+      case reals:
+        f.append_to(result.reals);
+        break;
+      case integers:
         f.append_to(result.integers);
+        break;
+      case type:
+        result.type = OnnxType(f.value);
         break;
       default:
         break;
@@ -214,6 +228,9 @@ OnnxNode node(std::string_view message) {
       case 5:
         attribute(f.bytes, result);
         break;
+      case 7:
+        result.domain = f.text();
+        break;
       default:
         break;
     }
@@ -221,10 +238,28 @@ OnnxNode node(std::string_view message) {
   return result;
 }
 
+/// What is behind a path of fields, each in the message of the one before; nothing where one is not there.
+std::optional<Fields> within(std::string_view message, std::initializer_list<std::uint64_t> path) {
+  std::optional<Fields> found;
+  for (const auto number : path) {
+    found.reset();
+    for (Fields f(message); f.next();)
+      if (f.number == number) found = f;
+    if (!found) return {};
+    message = found->bytes;
+  }
+  return found;
+}
+
 std::string name_of(std::string_view message) {
-  for (Fields f(message); f.next();)
-    if (f.number == 1) return f.text();
-  return "";
+  const auto name = within(message, {1});
+  return name ? name->text() : "";
+}
+
+/// Whether a ValueInfoProto is an array of integers, or conditions.
+bool is_whole(std::string_view message) {
+  const auto type = within(message, {2, 1, 1});
+  return type && ((type->value >= 2 && type->value <= 7) || type->value == 9 || type->value == 12 || type->value == 13);
 }
 
 void graph(std::string_view message, OnnxFile& file) {
@@ -240,6 +275,7 @@ void graph(std::string_view message, OnnxFile& file) {
       }
       case 11:
         file.inputs.push_back(name_of(f.bytes));
+        if (is_whole(f.bytes)) file.whole_inputs.insert(file.inputs.back());
         break;
       case 12:
         file.outputs.push_back(name_of(f.bytes));

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <nn/io/tensor.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,17 +13,23 @@ namespace nn {
 
 using Whole = std::vector<std::int64_t>;
 
+/// AttributeProto.AttributeType, of which these are read.
+enum class OnnxType : std::uint64_t { real = 1, integer = 2, text = 3, tensor = 4, reals = 6, integers = 7 };
+
 struct OnnxAttribute {
+  OnnxType type = {};
   double real = 0;
   std::int64_t integer = 0;
   std::string text = {};
   Whole integers = {};
+  std::vector<float> reals = {};
   Tensor tensor = {};
 };
 
 struct OnnxNode {
   std::string operation, name;
   std::vector<std::string> inputs, outputs;
+  std::string domain = {};
   std::map<std::string, OnnxAttribute> attributes = {};
 };
 
@@ -30,6 +37,7 @@ struct OnnxFile {
   std::vector<OnnxNode> nodes;
   std::map<std::string, Tensor> constants;
   std::vector<std::string> inputs, outputs;  // without the constants
+  std::set<std::string> whole_inputs;        // those of whole numbers
   std::int64_t version = 0;                  // of the operators
 };
 

@@ -41,12 +41,37 @@ std::set<std::string> statistics(const OnnxFile& file) {
   return names;
 }
 
+/// Whether all operators are known, and all that is read is there by then.
+template <Real T>
+void check(const OnnxFile& file) {
+  std::set<std::string> there(file.inputs.begin(), file.inputs.end());
+  for (const auto& [name, tensor] : file.constants) there.insert(name);
+  for (const auto& node : file.nodes) {
+    const OnnxStep<T> step{node, {}, file.version, 0};
+    check_known(step);
+    for (const auto& name : node.inputs)
+      if (!name.empty() && !there.contains(name)) step.refuse("its input \"" + name + "\" is not there");
+    there.insert(node.outputs.begin(), node.outputs.end());
+  }
+  for (const auto& name : file.outputs)
+    if (!there.contains(name)) autodiff::fail<DataError>("load_onnx", "the output \"", name, "\" is not there");
+}
+
+/// What constants may grow to without an input as large: 128 million elements, and a thousand for each of the inputs.
+template <Real T>
+std::size_t most_elements(const std::vector<Variable<T>>& inputs) {
+  std::size_t most = std::size_t{1} << 27;
+  for (const auto& input : inputs) most += 1024 * input.size();
+  return most;
+}
+
 }  // namespace
 
 template <Real T>
 OnnxModel<T>::OnnxModel(const std::filesystem::path& path) {
   auto graph = std::make_shared<detail::OnnxGraph<T>>();
   graph->file = read_onnx(path);
+  check<T>(graph->file);
   const auto fixed = statistics(graph->file);
   std::set<std::string> used;
   for (const auto& [name, tensor] : graph->file.constants) {
@@ -70,16 +95,14 @@ std::vector<Variable<T>> OnnxModel<T>::forward(const std::vector<Variable<T>>& i
   if (inputs.size() != file.inputs.size())
     autodiff::fail<autodiff::ValueError>("onnx", "the model takes ", file.inputs.size(), " inputs: ", inputs.size());
   auto values = graph_->constants;
-  for (std::size_t i = 0; i < inputs.size(); ++i) values[file.inputs[i]] = {inputs[i]};
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    values[file.inputs[i]] = {.numbers = inputs[i], .is_integral = file.whole_inputs.contains(file.inputs[i])};
   for (std::size_t i = 0; i < parameters_.size(); ++i)
     values[graph_->parameters[i]] = {inputs.empty() ? parameters_[i].plain() : parameters_[i].beside(inputs[0])};
+  const std::size_t most = most_elements(inputs);
   for (const auto& node : file.nodes) {
-    OnnxStep<T> step{node, {}, file.version};
-    for (const auto& name : node.inputs) {
-      const auto found = values.find(name);
-      if (!name.empty() && found == values.end()) step.refuse("its input \"" + name + "\" is not there");
-      step.inputs.push_back(name.empty() ? nullptr : &found->second);
-    }
+    OnnxStep<T> step{node, {}, file.version, most};
+    for (const auto& name : node.inputs) step.inputs.push_back(name.empty() ? nullptr : &values.at(name));
     auto results = run(step);
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       if (i >= results.size() && !node.outputs[i].empty()) step.refuse("it has fewer results than are read");

@@ -14,8 +14,9 @@ namespace nn {
 /// batch, such as (1, 64), of which the file's model takes any number of samples. Parameters keep their names;
 /// what goes in and out is "input" and "output", or of several "input0", "input1", ...
 ///
-/// Throws what forward throws, what autodiff::to_onnx throws, as for an operation without a counterpart in ONNX, and
-/// DataError where the file cannot be written; the old one is then left as it was.
+/// Throws what forward throws; what autodiff::to_onnx throws, as for an operation without a counterpart in ONNX;
+/// ValueError where forward uses the number of samples as a number, as a mean over samples does; and DataError where
+/// the file cannot be written. The old file is then left as it was, and the modes of all modules are as before.
 template <Real T>
 void save_onnx(Module<T>& model, const std::filesystem::path& path, std::span<const Shape> inputs);
 template <Real T>
@@ -35,8 +36,9 @@ class OnnxModel : public Module<T> {
  public:
   /// Reads a file with operators of versions 7 to 21, of which these are known: arithmetic, comparisons, elementary and
   /// activation functions, Gemm, MatMul, Conv, pooling, normalisations, Softmax and LogSoftmax, reductions, and those
-  /// that change shapes. Numbers become T. Throws DataError, which says where, for a file that is damaged, an operator
-  /// that is not known, or one that is used in a way that is not.
+  /// that change shapes. Numbers become T, whole ones, too, unless the file alone and shapes say what they are. Throws
+  /// DataError, which says where, for a file that is damaged, or an operator that is not known; forward throws it for
+  /// one that is used in a way that is not, as with too large a result.
   explicit OnnxModel(const std::filesystem::path& path);
 
   std::vector<Variable<T>> forward(const std::vector<Variable<T>>& inputs) override;

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <array>
 #include <autodiff/onnx.hpp>
 #include <nn/io/atomic_file.hpp>
+#include <nn/model/visit.hpp>
 
 #include "onnx.hpp"
 
@@ -13,15 +15,20 @@ bool is_prime(std::size_t n) {
   return true;
 }
 
-/// A number of samples that no other length is a multiple of: a large prime.
+/// Two numbers of samples that no other length is a multiple of: large primes.
 template <Real T>
-std::size_t samples_unlike_lengths(Module<T>& model, std::span<const Shape> inputs) {
+std::array<std::size_t, 2> samples_unlike_lengths(Module<T>& model, std::span<const Shape> inputs) {
   std::size_t longest = 10'000;
   for (const auto& input : inputs) longest = std::max(longest, *std::ranges::max_element(input));
   for (const auto& [name, parameter] : model.parameters())
     for (const std::size_t length : parameter.shape()) longest = std::max(longest, length);
-  for (std::size_t n = longest + 1;; ++n)
-    if (is_prime(n)) return n;
+  const auto prime_above = [](std::size_t n) {
+    do ++n;
+    while (!is_prime(n));
+    return n;
+  };
+  const std::size_t first = prime_above(longest);
+  return {first, prime_above(first)};
 }
 
 /// "input"; of several "input0", "input1", ...
@@ -32,27 +39,9 @@ std::vector<std::string> names(const std::string& name, std::size_t count) {
   return all;
 }
 
-/// Sets a model to inference, and back.
+/// The bytes of a model, recorded with this number of samples.
 template <Real T>
-struct Inference {
-  explicit Inference(Module<T>& m) : model(m), training(m.training()) {
-    if (training) model.training(false);
-  }
-  ~Inference() {
-    if (training) model.training(true);
-  }
-  Module<T>& model;
-  bool training;
-};
-
-}  // namespace
-
-template <Real T>
-void save_onnx(Module<T>& model, const std::filesystem::path& path, std::span<const Shape> inputs) {
-  for (const auto& input : inputs)
-    if (input.empty()) autodiff::fail<autodiff::ShapeError>("save_onnx", "an input must have an axis of samples");
-  const Inference<T> inference(model);
-  const std::size_t samples = samples_unlike_lengths(model, inputs);
+std::string recorded(Module<T>& model, std::span<const Shape> inputs, std::size_t samples) {
   autodiff::Tape<T> tape(autodiff::TapeMode::abstract);
   std::vector<Variable<T>> x;
   for (Shape input : inputs) {
@@ -62,7 +51,22 @@ void save_onnx(Module<T>& model, const std::filesystem::path& path, std::span<co
   const auto y = model(x);
   const autodiff::OnnxOptions options{
       .inputs = names("input", x.size()), .outputs = names("output", y.size()), .samples = samples};
-  const auto bytes = autodiff::to_onnx<T>(std::span<const Variable<T>>(x), std::span<const Variable<T>>(y), options);
+  return autodiff::to_onnx<T>(std::span<const Variable<T>>(x), std::span<const Variable<T>>(y), options);
+}
+
+}  // namespace
+
+template <Real T>
+void save_onnx(Module<T>& model, const std::filesystem::path& path, std::span<const Shape> inputs) {
+  for (const auto& input : inputs)
+    if (input.empty()) autodiff::fail<autodiff::ShapeError>("save_onnx", "an input must have an axis of samples");
+  const detail::InMode<T> inference(model, false);
+  const auto [samples, others] = samples_unlike_lengths(model, inputs);
+  const auto bytes = recorded(model, inputs, samples);
+  if (bytes != recorded(model, inputs, others))  // a count of samples that is a number and no length of an axis
+    autodiff::fail<autodiff::ValueError>("save_onnx",
+                                         "what forward computes uses the number of samples as a number, as a mean over "
+                                         "samples does, and a file's model takes any number of them");
   AtomicFile file("save_onnx", path);
   file.write(std::as_bytes(std::span(bytes)));
   file.commit();

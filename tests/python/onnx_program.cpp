@@ -85,12 +85,51 @@ void graph(const std::string& file, const std::string& samples) {
   nn::save_safetensors(samples, {{"x", a}, {"w", b}, {"slope", slope.value()}, {"part", part.value()}});
 }
 
+/// Modes of modules that are set by themselves: what is written is inference, and they stay.
+void modes(const std::string& file, const std::string& samples) {
+  nn::Sequential<float> model(nn::Linear<float>(4, 6), nn::BatchNorm<float>(6), nn::BatchNorm<float>(6));
+  model.initialise(1);
+  for (const bool whole : {true, false}) {
+    model.training(whole);
+    model[2].training(!whole);
+    nn::save_onnx(model, file, Shape{1, 4});
+    if (model.training() != whole || model[1].training() != whole || model[2].training() != !whole)
+      throw std::runtime_error("a mode has changed");
+  }
+  model.training(false);
+  const Array<float> x = xt::xarray<float>{{1, -2, 3, 0.5}, {0, 2, -1, 4}};
+  nn::save_safetensors(samples, {{"x", x}, {"y", model(x).value()}});
+}
+
+/// What depends on the number of samples, which no file's model may fix.
+struct OverSamples : nn::Module<float> {
+  explicit OverSamples(std::string how) : what(std::move(how)) {}
+  std::vector<Variable<float>> forward(const std::vector<Variable<float>>& inputs) override {
+    const auto& x = inputs[0];
+    if (what == "mean") return {x - mean(x, {0}, autodiff::keepdims)};
+    if (what == "variance") return {x * variance(x, {0})};
+    return {x / double(x.shape(0))};
+  }
+  void members(nn::Members<float>&) override {}
+  std::string what;
+};
+
+void over_samples(const std::string& what, const std::string& file) {
+  OverSamples model(what);
+  nn::save_onnx(model, file, Shape{1, 4});
+}
+
 void load(const std::string& file, const std::string& samples, const std::string& outputs) {
   nn::OnnxModel<float> model(file);
   auto read = nn::load_safetensors(samples).tensors;
   std::vector<Variable<float>> inputs;
   for (const auto& name : model.inputs()) inputs.push_back(Variable<float>(read.at(name).as<float>()));
   const auto results = model(inputs);
+  // Programs record it without values.
+  autodiff::Tape<float> tape(autodiff::TapeMode::abstract);
+  std::vector<Variable<float>> recorded;
+  for (const auto& input : inputs) recorded.push_back(tape.input(input.shape()));
+  if (model(recorded)[0].shape() != results[0].shape()) throw std::runtime_error("recorded, it has another shape");
   std::map<std::string, nn::Tensor> written;
   for (std::size_t i = 0; i < results.size(); ++i) written.emplace(model.outputs()[i], results[i].value());
   nn::save_safetensors(outputs, written);
@@ -102,6 +141,9 @@ int main(int argc, char** argv) try {
   const std::string what = argc > 1 ? argv[1] : "";
   if (what == "save" && argc == 5) return save(argv[2], argv[3], argv[4]), 0;
   if (what == "graph" && argc == 4) return graph(argv[2], argv[3]), 0;
+  if (what == "modes" && argc == 4) return modes(argv[2], argv[3]), 0;
+  if (what == "over_samples" && argc == 4) return over_samples(argv[2], argv[3]), 0;
+  if (what == "construct" && argc == 3) return nn::OnnxModel<float>(argv[2]), 0;
   if (what == "load" && argc == 5) return load(argv[2], argv[3], argv[4]), 0;
   return 2;
 } catch (const std::exception& error) {

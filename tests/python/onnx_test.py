@@ -31,8 +31,9 @@ def refused(*arguments):
     return result.stderr.strip()
 
 
-def compute(file, inputs):
-    onnx.checker.check_model(onnx.load(file), full_check=True)
+def compute(file, inputs, check=True):
+    if check:
+        onnx.checker.check_model(onnx.load(file), full_check=True)
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(None, inputs)))
@@ -91,6 +92,76 @@ def theirs(random):
         {"x": ["N", 3, 5]}, {"y": ["N"]}, {**shapes, "one": numpy.float32(1), "two": numpy.float32(2)}, 17), (4, 3, 5)
 
 
+def operators():
+    """What single operators are of x, (N, 3) with N = 2: name, nodes, constants."""
+    node, whole = helper.make_node, lambda *numbers: numpy.array(numbers, numpy.int64)
+    three = {"a": numpy.float32([[-9, 0.5, 9]]), "b": numpy.float32([[8], [-8]])}
+    to_float = lambda name, out="y": node("Cast", [name], [out], to=TensorProto.FLOAT)
+    beside_x = [to_float("k", "f"), node("Add", ["f", "zero"], ["g"]), node("Mul", ["x", "zero"], ["nothing"]),
+                node("ReduceSum", ["nothing"], ["n"], keepdims=0), node("Add", ["g", "n"], ["y"])]
+    zero = {"zero": numpy.float32(0)}
+    for operation in ("Max", "Min", "Sum", "Mean"):
+        yield f"{operation} of three", [node(operation, ["x", "a", "b"], ["y"])], three
+        yield f"{operation} of one", [node(operation, ["x"], ["y"])], {}
+    yield "Concat of one", [node("Concat", ["x"], ["y"], axis=-1)], {}
+    yield "Selu of its own", [node("Selu", ["x"], ["y"], alpha=2.0, gamma=3.0)], {}
+    yield "list of numbers", [node("Constant", [], ["c"], value_floats=[1.0, 2.0, 3.0]), node("Add", ["x", "c"], ["y"])], {}
+    yield "list of whole numbers", [node("Constant", [], ["c"], value_ints=[3, 2]), node("Reshape", ["x", "c"], ["y"])], {}
+    yield "places from the end", [node("Gather", ["x", "i"], ["y"], axis=1)], {"i": whole(-1, 0, -3)}
+    yield "places from the end in a run", [
+        node("ReduceMax", ["x"], ["m"], axes=[1], keepdims=0), node("Mul", ["m", "zero"], ["o"]), node("Sub", ["o", "one"], ["p"]),
+        node("Cast", ["p"], ["i"], to=TensorProto.INT64), node("Gather", ["table", "i"], ["y"])], {
+            **zero, "one": numpy.float32(1), "table": numpy.float32([[1, 2], [3, 4], [5, 6]])}
+    yield "division of integers in a run", [
+        node("Mul", ["x", "ten"], ["t"]), node("Cast", ["t"], ["i"], to=TensorProto.INT64), node("Add", ["i", "seven"], ["j"]),
+        node("Div", ["j", "two"], ["q"]), to_float("q")], {
+            "ten": numpy.float32(10), "two": whole(2), "seven": whole(7)}
+    # Whole numbers that are known, with more digits than a float or a double has.
+    large = {"big": whole(2**60 + 1), "less": whole(2**60), **zero}
+    yield "difference", [node("Sub", ["big", "less"], ["k"]), *beside_x], large
+    yield "equality", [node("Equal", ["big", "less"], ["e"]), node("Cast", ["e"], ["k"], to=TensorProto.INT64), *beside_x], large
+    yield "part", [node("Slice", ["both", "from", "to"], ["s"]), node("Sub", ["s", "less"], ["k"]), *beside_x], {
+        **large, "both": whole(7, 2**60 + 1), "from": whole(1), "to": whole(2)}
+    table = {**zero, "row": whole(1, 2, 3), "column": whole(10, -7).reshape(2, 1), "pair": whole(-2, 3).reshape(2, 1),
+             "table": whole(1, 2, 3, 4, 5, 6).reshape(2, 3), "i": whole(2, -3), "square": whole(1, 2, 3, 4).reshape(2, 2)}
+    for operation in ("Add", "Sub", "Mul", "Div"):
+        yield f"{operation} of a column and a row", [node(operation, ["column", "row"], ["k"]), *beside_x], table
+        yield f"{operation} of two columns", [node(operation, ["column", "pair"], ["k"]), *beside_x], table
+        yield f"{operation} of a table and a column", [node(operation, ["table", "pair"], ["k"]), *beside_x], table
+    for operation, inputs, options in (("Gather", ["table", "i"], {"axis": 1}), ("Concat", ["table", "column"], {"axis": 1}),
+                                       ("Concat", ["table", "table"], {"axis": 0}), ("Transpose", ["table"], {})):
+        yield f"{operation} of a table", [node(operation, inputs, ["k"], **options), *beside_x], table
+
+
+def misuses():
+    """What is refused, from its first forward on or when it is read: rule, operator, nodes, constants."""
+    node, whole = helper.make_node, lambda *numbers: numpy.array(numbers, numpy.int64)
+    image = {"to": whole(1, 1, 2, 3), "k": numpy.ones((1, 1, 2, 2), numpy.float32)}
+    of_image = lambda operation, *inputs, **options: (
+        [node("Reshape", ["x", "to"], ["i"]), node(operation, ["i", *inputs], ["y"], **options)], image)
+    yield "domain", "Add", [node("Add", ["x", "x"], ["y"], domain="my.own")], {}
+    yield "type", "Softmax", [node("Softmax", ["x"], ["y"], axis=1.5)], {}
+    yield "out of range", "Concat", [node("Concat", ["x", "x"], ["y"], axis=2**32)], {}
+    yield "out of range", "Gather", [node("Gather", ["x", "i"], ["y"], axis=2**32)], {"i": whole(0)}
+    yield "out of range", "Gather", [node("Gather", ["x", "i"], ["y"], axis=1)], {"i": whole(-4)}
+    for lengths in ([1, 1], [-1, 4], [2**62, 2**62], [1, 1, 1]):
+        yield "parts", "Split", [node("Split", ["x", "l"], ["y", "z"], axis=1)], {"l": whole(*lengths)}
+    yield "too large", "Expand", [node("Expand", ["one", "l"], ["y"])], {"one": numpy.ones(1, numpy.float32), "l": whole(2**31)}
+    yield "too large", "Add", [node("Add", ["row", "column"], ["y"])], {
+        "row": numpy.ones((1, 12000), numpy.float32), "column": numpy.ones((12000, 1), numpy.float32)}
+    yield "too large", "Conv", *of_image("Conv", "k", pads=[10**6] * 4)
+    yield "too large", "ConvTranspose", *of_image("ConvTranspose", "k", strides=[10**6, 10**6])
+    for operation, more in (("MaxPool", []), ("AveragePool", []), ("ConvTranspose", ["k"]), ("Conv", ["k"])):
+        kernel = {} if more else {"kernel_shape": [2, 2]}
+        yield "pads", operation, *of_image(operation, *more, pads=[-1] * 4, **kernel)
+    yield "no value", "Div", [node("Div", ["a", "o"], ["k"]), node("Expand", ["x", "k"], ["y"])], {"a": whole(2), "o": whole(0)}
+    yield "no value", "Mul", [node("Mul", ["a", "a"], ["k"]), node("Expand", ["x", "k"], ["y"])], {"a": whole(2**40)}
+    yield "digits", "Neg", [node("Neg", ["a"], ["k"]), node("Cast", ["k"], ["y"], to=1)], {"a": whole(2**60 + 1)}
+    yield "two matrices", "Gemm", [node("Gemm", ["i", "k"], ["y"])], {"i": numpy.ones((1, 2, 2), numpy.float32), "k": image["k"]}
+    yield "twice", "Unsqueeze", [node("Unsqueeze", ["x", "a"], ["y"])], {"a": whole(0, 0)}
+    yield "matmul", "MatMul", [node("MatMul", ["x", "x"], ["y"])], {}  # what operations refuse names the node
+
+
 with tempfile.TemporaryDirectory() as directory:
     folder = pathlib.Path(directory)
     file, samples, outputs = folder / "model.onnx", folder / "samples", folder / "outputs"
@@ -108,6 +179,12 @@ with tempfile.TemporaryDirectory() as directory:
     names = {constant.name for constant in onnx.load(file).graph.initializer}
     assert {"0.weight", "0.bias", "2.weight"} <= names, names
 
+    run("modes", file, samples)
+    ours = load_file(samples)
+    compare("our modes in onnxruntime", compute(file, {"input": ours["x"]})["output"], ours["y"])
+    for what in ("mean", "variance", "count"):
+        assert "number of samples" in refused("over_samples", what, file), what
+
     run("graph", file, samples)
     values = load_file(samples)
     for name, y in compute(file, {"x": values["x"], "w": values["w"]}).items():
@@ -120,6 +197,26 @@ with tempfile.TemporaryDirectory() as directory:
         save_file({"x": x}, samples)
         run("load", file, samples, outputs)
         compare(f"ONNX's {name} here", load_file(outputs)["y"], compute(file, {"x": x})["y"])
+
+    x = random.normal(size=(2, 3)).astype(numpy.float32)
+    save_file({"x": x}, samples)
+    for name, nodes, constants in operators():
+        onnx.save(model(nodes, {"x": ["N", 3]}, {"y": None}, constants, 17), file)
+        run("load", file, samples, outputs)
+        compare(f"ONNX's {name} here", load_file(outputs)["y"], compute(file, {"x": x}, check=False)["y"])
+    halves = model([helper.make_node("Div", ["x", "two"], ["q"]), helper.make_node("Cast", ["q"], ["y"], to=TensorProto.FLOAT)],
+                   {"x": ["N"]}, {"y": ["N"]}, {"two": numpy.array(2, numpy.int64)}, 17)
+    halves.graph.input[0].type.tensor_type.elem_type = TensorProto.INT64
+    onnx.save(halves, file)
+    save_file({"x": numpy.float32([7, -7, 4])}, samples)
+    run("load", file, samples, outputs)
+    compare("ONNX's inputs of integers here", load_file(outputs)["y"], compute(file, {"x": numpy.array([7, -7, 4])})["y"])
+    save_file({"x": x}, samples)
+    for rule, operation, nodes, constants in misuses():
+        onnx.save(model(nodes, {"x": [2, 3]}, {"y": None}, constants, 17), file)
+        error = refused("load", file, samples, outputs)
+        assert f"[load_onnx] {operation} \"" in error and rule in error, (operation, rule, error)
+    onnx.save(made, file)
 
     # What is damaged is refused, and never more than that.
     whole = file.read_bytes()
@@ -134,5 +231,5 @@ with tempfile.TemporaryDirectory() as directory:
     unknown = model([helper.make_node("Det", ["x"], ["y"])], {"x": [2, 2]}, {"y": []}, {}, 17)
     onnx.save(unknown, file)
     save_file({"x": numpy.eye(2, dtype=numpy.float32)}, samples)
-    print(refused("load", file, samples, outputs))
+    print(refused("construct", file))
     print(f"ONNX {onnx.__version__}, onnxruntime {onnxruntime.__version__}")
