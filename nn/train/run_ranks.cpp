@@ -75,7 +75,9 @@ std::string fingerprint(Source<T>& data) {
   Fingerprint result;
   if (data.size() == 0) return result.text();
   std::size_t numbers = 0;  // of a sample
-  for (const auto* array : data.batch(std::array<std::size_t, 1>{0}).arrays()) numbers += array->size();
+  const std::array<std::size_t, 1> first{0};
+  const auto sample = data.batch(first);
+  for (const auto* array : sample.arrays()) numbers += array->size();
   const std::size_t count =
       std::min(data.size(), std::max(least_looked_at, looked_at / std::max<std::size_t>(numbers, 1)));
   for (std::size_t begin = 0; begin < count; begin += piece) {
