@@ -3,6 +3,7 @@
 # machine, however busy. The counts are those of instructions.txt, of GCC 12 and -Dinstruction_set=x86-64-v3, which
 # Callgrind knows and which processors since 2013 have. Usage: instructions.sh PROGRAM [--update]
 set -u
+unset MALLOC_PERTURB_  # which Meson sets: memory filled at each allocation is not counted
 program=$1
 here=$(dirname "$0")
 counts=$here/instructions.txt
