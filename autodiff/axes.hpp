@@ -19,9 +19,9 @@ inline constexpr bool keepdims = true;
 class Axes {
  public:
   Axes() = default;
-  Axes(int axis) : axes_(std::vector<int>{axis}) {}
+  Axes(int axis) : axes_(std::initializer_list<int>{axis}) {}
   Axes(std::initializer_list<int> axes) : axes_(axes) {}
-  Axes(std::vector<int> axes) : axes_(std::move(axes)) {}
+  Axes(const std::vector<int>& axes) : axes_(axes) {}
 
   /// In the order given, from 0. Throws AxisError for one out of range or named twice.
   std::vector<std::size_t> resolve(std::string_view operation, Dims shape) const;
@@ -31,7 +31,7 @@ class Axes {
   friend bool operator==(const Axes&, const Axes&) = default;
 
  private:
-  std::optional<std::vector<int>> axes_;
+  std::optional<xt::svector<int, 4>> axes_;
 };
 
 /// One axis from 0. Throws AxisError when it is out of range.
@@ -57,7 +57,7 @@ class Lengths {
 
  private:
   std::string text() const;  // as they were given
-  std::vector<std::ptrdiff_t> lengths_;
+  xt::svector<std::ptrdiff_t, 4> lengths_;
 };
 
 /// The array around one axis, as three lengths: before, along and after it.

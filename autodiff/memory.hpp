@@ -40,8 +40,16 @@ struct SmallAllocator {
 template <class E>
 class Few {
  public:
-  explicit Few(std::size_t n) : more_(n > 4 ? n : 0), all_(n > 4 ? more_.data() : here_, n) {}
+  explicit Few(std::size_t n) : all_(reinterpret_cast<E*>(here_), n) {
+    if (n > most)
+      more_.resize(n), all_ = more_;
+    else
+      std::uninitialized_value_construct_n(all_.data(), n);
+  }
   Few(const Few&) = delete;
+  ~Few() {
+    if (more_.empty()) std::destroy_n(all_.data(), all_.size());
+  }
   operator std::span<const E>() const { return all_; }
   std::size_t size() const { return all_.size(); }
   const E* begin() const { return all_.data(); }
@@ -49,7 +57,8 @@ class Few {
   E& operator[](std::size_t i) { return all_[i]; }
 
  private:
-  E here_[4] = {};
+  static constexpr std::size_t most = 4;
+  alignas(E) std::byte here_[most * sizeof(E)];
   std::vector<E> more_;
   std::span<E> all_;
 };

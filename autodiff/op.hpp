@@ -397,8 +397,8 @@ class Structural final : public Declared<Op, T> {
 
   void forward(Operand<T> y, std::span<const Operand<const T>> x) const override {
     if constexpr (IsView<Op>) {
-      const View from = *this->op_.view(dense(x[0].shape));
-      kernels::copy<T>(y, {x[0].data + from.offset, Dims(from.shape), Steps(from.strides)});
+      const auto from = this->op_.view(dense(x[0].shape));
+      kernels::copy<T>(y, {x[0].data + from->offset, Dims(from->shape), Steps(from->strides)});
     } else if constexpr (arity == 0) {
       this->op_.template forward<T>(y, x);
     } else {
@@ -443,6 +443,7 @@ class Structural final : public Declared<Op, T> {
     else
       return std::nullopt;
   }
+  bool is_view() const override { return IsView<Op>; }
 
   bool takes(std::span<const View> x) const override {
     if constexpr (arity == 0) {

@@ -26,6 +26,28 @@ bool is_dense(const View& view) {
   return true;
 }
 
+// Axis by axis from the smallest step on: one step goes past all that axes of smaller steps reach.
+bool is_apart(const View& view) {
+  std::ptrdiff_t reach = 0, done = -1;
+  for (std::size_t axes = 0; axes < view.shape.size(); ++axes) {
+    std::ptrdiff_t step = -1;
+    for (std::size_t i = 0; i < view.shape.size(); ++i) {
+      const std::ptrdiff_t size = std::abs(view.strides[i]);
+      if (view.shape[i] > 1 && size > done && (step < 0 || size < step)) step = size;
+    }
+    if (step < 0) return true;
+    std::ptrdiff_t longest = 0;
+    for (std::size_t i = 0; i < view.shape.size(); ++i)
+      if (view.shape[i] > 1 && std::abs(view.strides[i]) == step) {
+        if (longest > 0) return false;
+        longest = static_cast<std::ptrdiff_t>(view.shape[i]) - 1;
+      }
+    if (step <= reach) return false;
+    reach += longest * step, done = step;
+  }
+  return true;
+}
+
 template <Real T>
 double Primitive<T>::arithmetic(std::span<const Dims> inputs) const {
   std::size_t largest = 0;

@@ -39,6 +39,8 @@ struct View {
 View dense(Dims shape);
 /// Whether the elements follow each other in row-major order, wherever they start.
 bool is_dense(const View& view);
+/// Whether each element has a place of its own.
+bool is_apart(const View& view);
 
 /// A reduction: the axes that it reduces, as a set, and the kernel that reduces the middle one of three axes. Programs
 /// reduce by parts, and then what these give, and leave out axes of length one; the kernel must be such that this makes
@@ -157,6 +159,8 @@ class Primitive {
   virtual bool equals(const Primitive& other) const { return this == &other; }
   /// The result as a view of the only input, for operations that move no data.
   virtual std::optional<View> view(const View&) const { return std::nullopt; }
+  /// Whether it is such an operation: then there is a view of whatever is dense.
+  virtual bool is_view() const { return false; }
   /// Whether forward takes inputs laid out like these, all together, of which some are not dense; what it rounds may
   /// differ then.
   virtual bool takes(std::span<const View>) const { return false; }

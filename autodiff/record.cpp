@@ -1,5 +1,6 @@
 // How operations get onto a tape.
 #include "finite.hpp"
+#include "kernels/copy.hpp"
 #include "memory.hpp"
 #include "tape.hpp"
 
@@ -131,13 +132,25 @@ void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::
     values[k] = abstract ? Value<T>::without_elements(shape) : Value<T>::uninitialised(shape);
     ys[k] = values[k].elements();
   };
-  if (results.size() == 1) {
+  std::optional<View> view;
+  if (operation->is_view() && inputs.size() == 1) {
+    view = operation->view(dense(shapes[0]));
+    make(0, view->shape);
+    operands[0] = {operands[0].data + view->offset, Dims(view->shape), Steps(view->strides)};
+  } else if (results.size() == 1) {
     make(0, operation->shape(shapes));
   } else {
     const auto all = operation->shapes(shapes);
     for (std::size_t k = 0; k < results.size(); ++k) make(k, all[k]);
   }
-  if (!abstract) results.size() == 1 ? operation->forward(ys[0], operands) : operation->forward(ys, operands);
+  if (!abstract) {
+    if (view)
+      kernels::copy<T>(ys[0], operands[0]);
+    else if (results.size() == 1)
+      operation->forward(ys[0], operands);
+    else
+      operation->forward(ys, operands);
+  }
   if (tape && tape->stop_at_non_finite_ && !abstract)
     for (std::size_t k = 0; k < results.size(); ++k)
       require_finite<T>(operation->name(), "the result", operand(values[k]), shapes);

@@ -9,6 +9,7 @@
 
 #include "assembly.hpp"
 #include "finite.hpp"
+#include "kernels/copy.hpp"
 #include "memory.hpp"
 #include "ops/arithmetic.hpp"  // for += alone
 
@@ -196,6 +197,40 @@ class Sweeper {
     return true;
   }
 
+  /// A view: what flows to its elements is added in their places. Tells whether it is one, of places apart.
+  bool pull_back_view(std::size_t i) {
+    const auto& node = tape_.node(i);
+    if (mode_ != Sweep::plain || !node.operation->is_view() || tape_.stops_at_non_finite()) return false;
+    const std::size_t input = tape_.inputs(i)[0];
+    if (!leads_to(i) || !cotangent_of(i).alive() || !inputs_lead(i)) return true;
+    const Dims shape(tape_.node(input).value.shape());
+    const auto view = node.operation->view(dense(shape));
+    if (!view || !is_apart(*view)) return false;
+    const Variable<T> ct = taken(i);
+    auto& sum = cotangent_of(input);
+    if (!sum.alive() && ct.elements().shape.size() == view->shape.size() && is_dense(*view) &&
+        count(shape) == ct.size()) {
+      auto all = Value<T>::uninitialised(shape);
+      std::copy_n(ct.elements().data, all.size(), all.data());
+      sum = Variable<T>(std::move(all));
+    } else {
+      const Operand<T> all = own(sum, shape);
+      kernels::add<T>({all.data + view->offset, Dims(view->shape), Steps(view->strides)}, ct.elements(), 1);
+    }
+    return true;
+  }
+
+  /// The elements of a cotangent that is nobody else's.
+  static Operand<T> own(Variable<T>& sum, Dims shape) {
+    if (!sum.is_exclusive()) {
+      auto own = Value<T>::uninitialised(shape);
+      sum.alive() ? std::copy_n(sum.elements().data, own.size(), own.data())
+                  : std::fill_n(own.data(), own.size(), T(0));
+      sum = Variable<T>(std::move(own));
+    }
+    return sum.exclusive_elements();
+  }
+
   /// The cotangent of a node, which the sweep needs no more.
   Variable<T> taken(std::size_t i) {
     auto& kept = cotangent_of(i);
@@ -211,32 +246,33 @@ class Sweeper {
   }
 
   void pull_back(std::size_t i) {
-    // A recorded sweep grows the tape, so nothing of it is held by reference across a rule.
-    const auto operation = tape_.node(i).operation;
-    const std::size_t results = std::min(operation->results(), last_ + 1 - i);
+    if (pull_back_view(i)) return;
+    // A recorded sweep grows the tape, so nothing of it is held by reference across a rule, but for the operation.
+    const Primitive<T>& operation = *tape_.node(i).operation;
+    const std::size_t results = std::min(operation.results(), last_ + 1 - i);
     bool reached = false;
     for (std::size_t k = i; k < i + results; ++k) reached |= leads_to(k) && settled(k).alive();
     if (!reached || !inputs_lead(i)) return;
     const auto span = tape_.inputs(i);
     const xt::svector<std::uint32_t, 4> inputs(span.begin(), span.end());
     cts_.clear(), ys_.clear(), xs_.clear();
-    for (std::size_t k = i; k < i + operation->results(); ++k) {
+    for (std::size_t k = i; k < i + operation.results(); ++k) {
       ys_.push_back(value_of(k));
       auto& ct = cts_.emplace_back();
       if (leads_to(k)) ct = taken(k);
     }
     for (auto j : inputs) xs_.push_back(value_of(j));
     step_.cotangents = cts_, step_.y = ys_, step_.x = xs_;
-    step_.wanted.assign(inputs.size(), false), step_.found.assign(inputs.size(), {});
+    step_.wanted.assign(inputs.size(), false), step_.found.clear(), step_.found.resize(inputs.size());
     for (std::size_t j = 0; j < inputs.size(); ++j) step_.wanted[j] = leads_to(inputs[j]) && flows(tape_.node(i), j);
     std::optional<typename Tape<T>::GradientScope> scope;
     if (mode_ == Sweep::recorded) scope.emplace(tape_, i);
-    operation->pull_back(step_);
+    operation.pull_back(step_);
     for (std::size_t j = 0; j < inputs.size(); ++j)
-      if (step_.wanted[j]) add(i, *operation, j, inputs[j], std::move(step_.found[j]));
+      if (step_.wanted[j]) add(i, operation, j, inputs[j], step_.found[j]);
   }
 
-  void add(std::size_t from, const Primitive<T>& operation, std::size_t argument, std::size_t to, Cotangent<T> found) {
+  void add(std::size_t from, const Primitive<T>& operation, std::size_t argument, std::size_t to, Cotangent<T>& found) {
     const Dims expected(xs_[argument].shape());
     if (found.operation) {
       detail::Few<Dims> shapes(found.inputs.size());
@@ -247,7 +283,7 @@ class Sweeper {
     if (!found.value.alive() && operation.results() > 1) return;
     if (!found.value.alive())
       fail<TapeError>(operation.name(), "its rule gives no gradient of argument ", argument + 1, ": ", expected);
-    Variable<T> part = entered(found.value);
+    Variable<T> part = mode_ == Sweep::recorded ? entered(found.value) : std::move(found.value);
     check_shape_of(operation, argument, Dims(part.shape()), expected);
     if (tape_.stops_at_non_finite() && !part.abstract()) require_finite_part(from, operation, part);
     add_to(to, std::move(part));
@@ -269,16 +305,10 @@ class Sweeper {
   }
 
   void add_in_place(std::size_t to, const Cotangent<T>& part, Dims shape) {
-    auto& sum = cotangent_of(to);
-    if (!sum.is_exclusive()) {
-      auto own = Value<T>::uninitialised(shape);
-      sum.alive() ? std::copy_n(sum.elements().data, own.size(), own.data())
-                  : std::fill_n(own.data(), own.size(), T(0));
-      sum = Variable<T>(std::move(own));
-    }
+    const Operand<T> sum = own(cotangent_of(to), shape);
     detail::Few<Operand<const T>> from(part.inputs.size());
     for (std::size_t k = 0; k < from.size(); ++k) from[k] = part.inputs[k].elements();
-    part.operation->accumulate(sum.exclusive_elements(), from, 1, 1);
+    part.operation->accumulate(sum, from, 1, 1);
   }
 
   void add_later(std::size_t to, Cotangent<T> part) {

@@ -80,6 +80,18 @@ void in_parts(const Product<T>& p, F multiply) {
                [&](std::size_t i) { multiply(columns ? p.columns(i * step, step) : p.rows(i * step, step)); });
 }
 
+// Where tiles are ahead. One column wastes their lanes, one row reads B in large steps, and a transposed B has to be
+// worth its copy.
+template <class T>
+bool fits_tiles(const Product<T>& p) {
+  constexpr std::size_t column_work = 1 << 9, tiny_work = 1 << 15, small_work = 1 << 17, few = 8, long_rows = 64;
+  const std::size_t work = p.work();
+  if (p.n == 1 || (p.m == 1 && p.transpose_b)) return work <= column_work;
+  if (work <= tiny_work || p.is_outer(tile_columns<T>)) return true;
+  if (p.n <= few && p.k >= long_rows && !p.transpose_a) return false;
+  return work <= small_work && p.m >= (p.transpose_b ? 16 : 2);
+}
+
 // Where a library is ahead: few terms, so that most of the work is to write C, and few rows, which read B once.
 template <class T>
 bool fits_library(const Product<T>& p) {
@@ -90,11 +102,9 @@ bool fits_library(const Product<T>& p) {
 }  // namespace
 
 template <class T>
-void gemm(bool transpose_a, bool transpose_b, std::size_t m, std::size_t n, std::size_t k, T alpha, const T* a,
-          std::size_t lda, const T* b, std::size_t ldb, T beta, T* c, std::size_t ldc) {
-  if (m == 0 || n == 0) return;
-  const Product<T> p{transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc};
-  if (k == 0 || alpha == 0) return scale(p);
+void gemm(const Product<T>& p) {
+  if (p.m == 0 || p.n == 0) return;
+  if (p.k == 0 || p.alpha == 0) return scale(p);
   if (fits_tiles(p)) {
     if (p.work() < least_work) return multiply_tiles(p);
     return in_parts(p, [](const Product<T>& part) { multiply_tiles(part); });
@@ -113,8 +123,7 @@ void gemm_in_cache(std::size_t m, std::size_t n, std::size_t k, const T* a, std:
 }
 
 #define INSTANTIATE(T)                                                                                                \
-  template void gemm(bool, bool, std::size_t, std::size_t, std::size_t, T, const T*, std::size_t, const T*,           \
-                     std::size_t, T, T*, std::size_t);                                                                \
+  template void gemm(const Product<T>&);                                                                              \
   template void gemm_in_cache(std::size_t, std::size_t, std::size_t, const T*, std::size_t, const T*, std::size_t, T, \
                               T*, std::size_t);
 INSTANTIATE(float)

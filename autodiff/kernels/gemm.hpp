@@ -1,7 +1,7 @@
 // Matrix products. gemm.cpp is the one file that chooses who multiplies.
 #pragma once
 
-#include <cstddef>
+#include "product.hpp"
 
 namespace autodiff::kernels {
 
@@ -10,8 +10,12 @@ namespace autodiff::kernels {
 /// nor a and b when alpha is 0; c must not overlap them. Runs on threads() threads at most, and gives the same bits for
 /// any number of them.
 template <class T>
+void gemm(const Product<T>& p);
+template <class T>
 void gemm(bool transpose_a, bool transpose_b, std::size_t m, std::size_t n, std::size_t k, T alpha, const T* a,
-          std::size_t lda, const T* b, std::size_t ldb, T beta, T* c, std::size_t ldc);
+          std::size_t lda, const T* b, std::size_t ldb, T beta, T* c, std::size_t ldc) {
+  gemm(Product<T>{transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc});
+}
 
 /// The same without transposes, alpha = 1, for operands that are in the cache: in tiles of registers, by this thread.
 template <class T>

@@ -6,7 +6,7 @@
 
 namespace autodiff::kernels {
 
-/// c = alpha op(a) op(b) + beta c, as gemm() says.
+/// c = alpha op(a) op(b) + beta c, as gemm says.
 template <class T>
 struct Product {
   bool transpose_a, transpose_b;
@@ -22,6 +22,9 @@ struct Product {
 
   /// In multiplications; a side past two million counts as work without end, so that nothing overflows.
   std::size_t work() const { return (m | n | k) >> 21 ? ~std::size_t{0} : m * n * k; }
+
+  /// Whether it is a column times a row, where nearly all is writing C.
+  bool is_outer(std::size_t narrow) const { return k == 1 && n > narrow && !transpose_b; }
 
   Product rows(std::size_t from, std::size_t length) const {
     Product part = *this;

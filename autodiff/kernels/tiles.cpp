@@ -138,24 +138,28 @@ void multiply_panel(const Product<T>& p) {
 
 constexpr std::size_t depth = 256;  // a panel of B stays in the cache
 
+// What small products do not need is not inlined: they would pay for its stack.
+
+template <class T, RowsOfA rows>
+[[gnu::noinline]] void multiply_transposed(Product<T> panel) {
+  alignas(64) T packed[depth * tile_columns<T>];
+  transpose_panel(panel, packed);
+  panel.b = packed, panel.ldb = tile_columns<T>;
+  multiply_panel<T, rows>(panel);
+}
+
 template <class T, RowsOfA rows>
 [[gnu::noinline]] void multiply_panels(const Product<T>& p) {
-  constexpr std::size_t width = tile_columns<T>;
-  alignas(64) T packed[depth * width];
   for (std::size_t k = 0; k < p.k; k += depth) {
     const Product<T> slab = p.terms(k, depth);
-    for (std::size_t j = 0; j < p.n; j += width) {
-      Product<T> panel = slab.columns(j, width);
-      if (p.transpose_b) {
-        transpose_panel(panel, packed);
-        panel.b = packed, panel.ldb = width;
-      }
-      multiply_panel<T, rows>(panel);
+    for (std::size_t j = 0; j < p.n; j += tile_columns<T>) {
+      const Product<T> panel = slab.columns(j, tile_columns<T>);
+      p.transpose_b ? multiply_transposed<T, rows>(panel) : multiply_panel<T, rows>(panel);
     }
   }
 }
 
-// A column times a row, where nearly all is writing C: row by row, which tiles are not.
+// A column times a row, where nearly all is writing C: row by row, which tiles are not written.
 template <class T, bool adds>
 [[gnu::noinline]] void multiply_outer(const Product<T>& p) {
   using L = NativeLanes<T>;
@@ -179,9 +183,10 @@ template <class T, bool adds>
 
 template <class T, RowsOfA rows>
 void multiply_tiles(const Product<T>& p) {
-  if (is_outer(p)) return p.beta == 0 ? multiply_outer<T, false>(p) : multiply_outer<T, true>(p);
-  if (p.k <= depth && p.n <= tile_columns<T> && !p.transpose_b)
-    multiply_panel<T, rows>(p);
+  if (p.k <= depth && p.n <= tile_columns<T>)
+    p.transpose_b ? multiply_transposed<T, rows>(p) : multiply_panel<T, rows>(p);
+  else if (p.is_outer(tile_columns<T>))
+    p.beta == 0 ? multiply_outer<T, false>(p) : multiply_outer<T, true>(p);
   else
     multiply_panels<T, rows>(p);
 }
@@ -284,28 +289,9 @@ void pack_a(const Product<T>& p, std::size_t most, T* to) {
   }
 }
 
-template <class T>
-bool is_outer(const Product<T>& p) {
-  return p.k == 1 && p.n > tile_columns<T> && !p.transpose_b;
-}
-
-// One column wastes their lanes, one row reads B in large steps, and a transposed B has to be worth its copy.
-template <class T>
-bool fits_tiles(const Product<T>& p) {
-  constexpr std::size_t column_work = 1 << 9, tiny_work = 1 << 15, small_work = 1 << 17, few = 8, long_rows = 64;
-  const std::size_t work = p.work();
-  if (is_outer(p)) return true;
-  if (p.n == 1 || (p.m == 1 && p.transpose_b)) return work <= column_work;
-  if (work <= tiny_work) return true;
-  if (p.n <= few && p.k >= long_rows && !p.transpose_a) return false;
-  return work <= small_work && p.m >= (p.transpose_b ? 16 : 2);
-}
-
 #define INSTANTIATE(T)                                                   \
   template void multiply_tiles(const Product<T>&);                       \
   template void multiply_in_cache(const Product<T>&);                    \
-  template bool is_outer(const Product<T>&);                             \
-  template bool fits_tiles(const Product<T>&);                           \
   template void multiply_panel(const Product<T>&, RowsOfA, std::size_t); \
   template void pack_b(const Product<T>&, T*);                           \
   template void pack_a(const Product<T>&, std::size_t, T*);

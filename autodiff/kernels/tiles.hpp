@@ -34,21 +34,13 @@ struct Pieces {
   std::size_t begin(std::size_t i) const { return i * (length / count) + std::min(i, length % count); }
 };
 
-/// The product by this thread, without a library; the fastest way where fits_tiles.
+/// The product by this thread, without a library: the fastest way for small and narrow ones.
 template <class T>
 void multiply_tiles(const Product<T>& p);
 
 /// The same without transposes, alpha 1, for operands that are in the cache.
 template <class T>
 void multiply_in_cache(const Product<T>& p);
-
-/// Whether multiply_tiles computes row by row: a column times a row.
-template <class T>
-bool is_outer(const Product<T>& p);
-
-/// Whether multiply_tiles is the fastest way.
-template <class T>
-bool fits_tiles(const Product<T>& p);
 
 /// How multiply_panel finds op(a): row by row, column by column, or as pack_a leaves it.
 enum class RowsOfA { stored, transposed, packed };

@@ -25,7 +25,7 @@ struct Stored {
 };
 
 template <class T>
-Stored stored(Operand<const T> x, bool transposed) {
+Stored stored(const Operand<const T>& x, bool transposed) {
   const std::size_t last = x.shape.size() - 1, rows = x.shape[last - 1], columns = x.shape[last];
   const auto row = static_cast<std::size_t>(x.strides[last - 1]), column = static_cast<std::size_t>(x.strides[last]);
   if (columns == 1 || column == 1) return {transposed, rows == 1 ? columns : row};
@@ -71,15 +71,17 @@ double Matmul::arithmetic(Dims a, Dims b) const {
 bool Matmul::accumulates(Dims a, Dims b) const { return a.size() == 2 && b.size() == 2; }
 
 template <class T>
-void Matmul::accumulate(Operand<T> y, Operand<const T> a, Operand<const T> b, T alpha, T beta) const {
+void Matmul::accumulate(const Operand<T>& y, const Operand<const T>& a, const Operand<const T>& b, T alpha,
+                        T beta) const {
   if (y.shape.size() > 2) return accumulate_batches(y, a, b, alpha, beta);
   const Stored left = stored(a, transpose_a), right = stored(b, transpose_b);
-  kernels::gemm<T>(left.transposed, right.transposed, y.shape[0], y.shape[1], matrix(a.shape, transpose_a).columns,
-                   alpha, a.data, left.distance, b.data, right.distance, beta, y.data, y.shape[1]);
+  kernels::gemm<T>({left.transposed, right.transposed, y.shape[0], y.shape[1], a.shape[transpose_a ? 0 : 1], alpha,
+                    a.data, left.distance, b.data, right.distance, beta, y.data, y.shape[1]});
 }
 
 template <class T>
-void Matmul::accumulate_batches(Operand<T> y, Operand<const T> a, Operand<const T> b, T alpha, T beta) const {
+void Matmul::accumulate_batches(const Operand<T>& y, const Operand<const T>& a, const Operand<const T>& b, T alpha,
+                                T beta) const {
   const auto [m, k] = matrix(a.shape, transpose_a);
   const std::size_t n = y.shape.back();
   const Stored left = stored(a, transpose_a), right = stored(b, transpose_b);

@@ -6,9 +6,8 @@
 namespace autodiff {
 
 std::optional<View> Reshape::view(const View& x) const {
-  if (!is_dense(x)) return std::nullopt;
-  View y = dense(lengths.resolve(name, x.shape));
-  y.offset = x.offset;
+  std::optional<View> y;
+  if (is_dense(x)) y = dense(lengths.resolve(name, x.shape)), y->offset = x.offset;
   return y;
 }
 template <int I, class V>
@@ -27,8 +26,8 @@ std::optional<View> Permute::view(const View& x) const {
   const auto axes = order.resolve(name, x.shape);
   if (axes.size() != x.shape.size())
     fail<AxisError>(name, "each axis must be named once: ", axes.size(), " named for shape ", Dims(x.shape));
-  View y{Shape(axes.size()), Strides(axes.size()), x.offset};
-  for (std::size_t i = 0; i < axes.size(); ++i) y.shape[i] = x.shape[axes[i]], y.strides[i] = x.strides[axes[i]];
+  std::optional<View> y(x);
+  for (std::size_t i = 0; i < axes.size(); ++i) y->shape[i] = x.shape[axes[i]], y->strides[i] = x.strides[axes[i]];
   return y;
 }
 template <int I, class V>
@@ -49,11 +48,15 @@ V Permute::batched(std::size_t, const std::vector<bool>&, std::span<const V> x) 
 std::optional<View> BroadcastTo::view(const View& x) const {
   const std::size_t rank = x.shape.size();
   bool fits = rank <= to.size();
-  View y{to, Strides(to.size(), 0), x.offset};
+  std::optional<View> y;
+  y.emplace();
+  y->shape = to, y->offset = x.offset;
+  y->strides.resize(to.size());
+  for (auto& stride : y->strides) stride = 0;
   for (std::size_t i = 0; fits && i < rank; ++i) {
     const std::size_t j = to.size() - rank + i;
     fits = x.shape[i] == to[j] || x.shape[i] == 1;
-    y.strides[j] = x.shape[i] == 1 ? 0 : x.strides[i];
+    y->strides[j] = x.shape[i] == 1 ? 0 : x.strides[i];
   }
   if (!fits) fail<ShapeError>(name, "shape does not broadcast: ", Dims(x.shape), " to ", Dims(to));
   return y;

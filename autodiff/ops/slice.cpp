@@ -9,7 +9,8 @@ namespace autodiff {
 std::optional<View> Slice::view(const View& x) const {
   if (ranges.size() > x.shape.size())
     fail<AxisError>(name, ranges.size(), " ranges for ", x.shape.size(), " axes: ", Dims(x.shape));
-  View y{{}, {}, x.offset};
+  std::optional<View> y(x);
+  std::size_t kept = 0;
   for (std::size_t i = 0; i < x.shape.size(); ++i) {
     std::size_t elements = x.shape[i];
     std::ptrdiff_t stride = x.strides[i];
@@ -23,11 +24,12 @@ std::optional<View> Slice::view(const View& x) const {
       const std::ptrdiff_t end = stop ? bound(*stop) : (step > 0 ? high : low);
       const std::ptrdiff_t reach = step > 0 ? end - first : first - end, size = step > 0 ? step : -step;
       elements = reach > 0 ? static_cast<std::size_t>(1 + (reach - 1) / size) : 0;
-      if (elements) y.offset += first * stride;
+      if (elements) y->offset += first * stride;
       stride *= step;
     }
-    if (!(dropped >> i & 1)) y.shape.push_back(elements), y.strides.push_back(stride);
+    if (!(dropped >> i & 1)) y->shape[kept] = elements, y->strides[kept] = stride, ++kept;
   }
+  y->shape.resize(kept), y->strides.resize(kept);
   return y;
 }
 template <int I, class V>
@@ -54,8 +56,8 @@ Shape Embed::shape(Dims x) const {
 template <class T>
 void Embed::accumulate(Operand<T> y, Operand<const T> x, T alpha, T beta) const {
   kernels::scale(y.data, count(y.shape), beta);
-  const View view = *slice.view(dense(whole));
-  const Operand<T> place{y.data + view.offset, Dims(view.shape), Steps(view.strides)};
+  const auto view = slice.view(dense(whole));
+  const Operand<T> place{y.data + view->offset, Dims(view->shape), Steps(view->strides)};
   if (beta == 0 && alpha == 1)
     kernels::copy<T>(place, x);
   else

@@ -22,11 +22,11 @@ struct Matmul {
   std::optional<Matmul> prepared(const std::vector<bool>& fixed, std::span<V> x) const;
   Shape shape(Dims a, Dims b) const;
   template <class T>
-  void forward(Operand<T> y, Operand<const T> a, Operand<const T> b) const {
+  void forward(const Operand<T>& y, const Operand<const T>& a, const Operand<const T>& b) const {
     accumulate<T>(y, a, b, 1, 0);
   }
   template <class T>
-  void accumulate(Operand<T> y, Operand<const T> a, Operand<const T> b, T alpha, T beta) const;
+  void accumulate(const Operand<T>& y, const Operand<const T>& a, const Operand<const T>& b, T alpha, T beta) const;
   bool accumulates(Dims a, Dims b) const;
   double arithmetic(Dims a, Dims b) const;
   /// Matrices whose rows or whose columns are dense, batches of them in any order.
@@ -36,7 +36,8 @@ struct Matmul {
 
  private:
   template <class T>
-  void accumulate_batches(Operand<T> y, Operand<const T> a, Operand<const T> b, T alpha, T beta) const;
+  void accumulate_batches(const Operand<T>& y, const Operand<const T>& a, const Operand<const T>& b, T alpha,
+                          T beta) const;
 };
 
 #define AUTODIFF_LINALG(X) X(Matmul)

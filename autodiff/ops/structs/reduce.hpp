@@ -29,6 +29,7 @@ struct Sum : OverAxes {
   void forward(Operand<T> y, Operand<const T> x) const;
   template <int I, class V>
   V vjp(const V& ct, const V&, const V& x) const {
+    if (ct.dimension() == 0) return broadcast_to(ct, x.shape());
     return broadcast_to(reshape(ct, reduced_shape(x.shape(), axes.mask(name, x.shape()), true)), x.shape());
   }
   template <class V>
