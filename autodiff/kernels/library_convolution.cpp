@@ -67,6 +67,21 @@ Array array(const memory::dims& sizes, const memory::desc& there, bool reads, co
   return a;
 }
 
+/// Describes, by what the result is called with, how to compute it; backwards for what `forward` describes.
+template <class Primitive, class... Forward>
+auto describe(const dnnl::primitive_attr& attributes, const Forward&... forward) {
+  return [&](const auto&... shape) -> typename Primitive::primitive_desc {
+#if DNNL_VERSION_MAJOR < 3
+    return {typename Primitive::desc(shape...), attributes, engine(), forward...};
+#else
+    return {engine(), shape..., forward..., attributes};
+#endif
+  };
+}
+
+/// Of the library's codes, others than these are slower than ours.
+bool is_fast(std::string_view name) { return name.starts_with("jit") || name.starts_with("brg"); }
+
 std::shared_ptr<const Code> make(const Convolution& c, By by, bool with_bias) {
   const OneThread guard;
   const std::size_t g = c.groups;
@@ -86,12 +101,11 @@ std::shared_ptr<const Code> make(const Convolution& c, By by, bool with_bias) {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   constexpr auto direct = dnnl::algorithm::convolution_direct;
-  const dnnl::convolution_forward::primitive_desc forward(
-      {dnnl::prop_kind::forward_training, direct, any(x), any(k), bias, any(y), strides, gaps, front, back}, attributes,
-      engine());
+  const auto forward = describe<dnnl::convolution_forward>(attributes)(
+      dnnl::prop_kind::forward_training, direct, any(x), any(k), bias, any(y), strides, gaps, front, back);
   const auto finish = [&](const auto& desc, dnnl::primitive code, const memory::desc& image, const memory::desc& kernel,
                           const memory::desc& result) -> std::shared_ptr<const Code> {
-    if (!std::string_view(desc.impl_info_str()).starts_with("jit")) return nullptr;  // its others are slower than ours
+    if (!is_fast(desc.impl_info_str())) return nullptr;
     return std::make_shared<const Code>(Code{std::move(code), array(x, image, by != By::image, attributes),
                                              array(k, kernel, by != By::kernel, attributes),
                                              array(y, result, by != By::result, attributes), desc.scratchpad_desc()});
@@ -100,13 +114,13 @@ std::shared_ptr<const Code> make(const Convolution& c, By by, bool with_bias) {
     return finish(forward, dnnl::convolution_forward(forward), forward.src_desc(), forward.weights_desc(),
                   forward.dst_desc());
   if (by == By::image) {
-    const dnnl::convolution_backward_data::primitive_desc desc(
-        {direct, any(x), any(k), any(y), strides, gaps, front, back}, attributes, engine(), forward);
+    const auto desc = describe<dnnl::convolution_backward_data>(attributes, forward)(direct, any(x), any(k), any(y),
+                                                                                     strides, gaps, front, back);
     return finish(desc, dnnl::convolution_backward_data(desc), desc.diff_src_desc(), desc.weights_desc(),
                   desc.diff_dst_desc());
   }
-  const dnnl::convolution_backward_weights::primitive_desc desc(
-      {direct, any(x), any(k), any(y), strides, gaps, front, back}, attributes, engine(), forward);
+  const auto desc = describe<dnnl::convolution_backward_weights>(attributes, forward)(direct, any(x), any(k), any(y),
+                                                                                      strides, gaps, front, back);
   return finish(desc, dnnl::convolution_backward_weights(desc), desc.src_desc(), desc.diff_weights_desc(),
                 desc.diff_dst_desc());
 }

@@ -102,7 +102,7 @@ class Reader {
   void check_name(std::string_view name, std::size_t line) const {
     constexpr std::size_t longest = 1000;
     if (name.size() > longest) records_.refuse(line, "a name is longer than 1000 bytes: " + in_quotes(name));
-    if (std::ranges::any_of(name, [](char c) { return (c >= 0 && c < 32) || c == 127; }))
+    if (std::ranges::any_of(name, [](char c) { return static_cast<unsigned char>(c) < 32 || c == 127; }))
       records_.refuse(line, "a name holds control characters: " + in_quotes(name));
   }
 

@@ -66,7 +66,7 @@ std::unique_ptr<ZipMember> Zip::next() {
   if (info.size_filename >= name.size())
     refuse("a member has a name of " + std::to_string(info.size_filename) + " bytes");
   const std::string_view text(name.data(), info.size_filename);
-  if (std::ranges::any_of(text, [](char c) { return c >= 0 && (c < 32 || c == 127); }))
+  if (std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 32 || c == 127; }))
     refuse("a member has a name with control characters: " + in_quotes(text));
   if ((info.flag & 1) != 0) refuse("the member " + in_quotes(text) + " is encrypted");
   if (info.compression_method != 0 && info.compression_method != Z_DEFLATED)
