@@ -230,8 +230,9 @@ TEST_CASE("files that are no checkpoints are refused, and checkpoints where weig
         "[load] " + path + ": is a checkpoint: call load_checkpoint(path).restore(model)");
   CHECK(nn::load(linear, path, {.prefix = "model."}).missing.empty());
   // A network that does not take the shape shows it, and no number of samples that the file is recorded with.
-  CHECK(error_of([&] { nn::save_onnx(linear, path, {5, 3}); }) ==
-        "[matmul] inner dimensions must agree: (5, 3) and (2, 3)");
+  CHECK(error_of([&] {
+          nn::save_onnx(linear, path, {5, 3});
+        }) == "[matmul] inner dimensions must agree: (5, 3) and (2, 3)");
   nn::save_safetensors(path, {}, {{"a", "b"}});
   CHECK(error_of([&] { nn::load_checkpoint(path); }) ==
         "[load_checkpoint] " + path + ": is not a checkpoint; if it holds weights alone, call load");
