@@ -1,6 +1,7 @@
 // How callers name axes and lengths: by NumPy's rules, negative ones counted from the end.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -20,6 +21,10 @@ class Axes {
  public:
   Axes() = default;
   Axes(int axis) : axes_(std::initializer_list<int>{axis}) {}
+  template <std::floating_point F>
+  Axes(F) {  // max(x, 0.5) would else be over axis 0
+    static_assert(sizeof(F) == 0, "an axis is a whole number; the larger of two values is maximum(a, b)");
+  }
   Axes(std::initializer_list<int> axes) : axes_(axes) {}
   Axes(const std::vector<int>& axes) : axes_(axes) {}
 

@@ -37,6 +37,21 @@ void need_distinct_files(const std::vector<NamedFile>& inputs, const std::vector
   }
 }
 
+void need_known_options(const CLI::App& app, int argc, const char* const* argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument == "--") return;
+    const std::string name(argument.substr(0, argument.find('=')));
+    if (!name.starts_with("--") || app.get_option_no_throw(name)) continue;
+    std::vector<std::string> known;
+    for (const auto* option : app.get_options())
+      for (const auto& each : option->get_lnames()) known.push_back("--" + each);
+    const auto near = autodiff::names_near(name, known);  // or all of them, which are too many
+    throw CLI::ExtrasError(name + " is no option" + (near.starts_with("; near") ? near : "") + " (--help lists all)",
+                           CLI::ExitCodes::ExtrasError);
+  }
+}
+
 void declare_memory(CLI::App& app, std::size_t& bytes) {
   app.add_option_function<std::string>(
          "--memory",

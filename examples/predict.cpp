@@ -231,6 +231,7 @@ int main(int argc, char** argv) {
     CLI::App app("Writes what a network that train_mlp has saved makes of samples, as CSV.", "predict");
     declare(app, options);
     try {
+      need_known_options(app, argc, argv);
       app.parse(argc, argv);
     } catch (const CLI::Success& asked) {  // for help or the version
       return app.exit(asked);

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <nn/nn.hpp>
 
+#include "files.hpp"
 #include "processes.hpp"
 #include "results.hpp"
 #include "trials.hpp"
@@ -146,6 +147,7 @@ int main(int argc, char** argv) {
         "train_mlp");
     declare(app, options);
     try {
+      need_known_options(app, argc, argv);
       app.parse(argc, argv);
       settle(app, options);
     } catch (const CLI::Success& asked) {  // for help or the version

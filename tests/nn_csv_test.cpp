@@ -159,7 +159,8 @@ TEST_CASE("targets are chosen by name or number, as classes or as real values") 
   const auto appeared = nn::read_csv<double>(File("1,yes\n2,no\n").path());
   CHECK(appeared.classes == std::vector<std::string>{"yes", "no"});
 
-  CHECK(refusal(file, {.targets = {"e"}}) == ":2: there is no column named \"e\"");
+  CHECK(refusal(file, {.targets = {"e"}}) ==
+        ":2: there is no column named \"e\"; there are \"a\", \"b\", \"c\", \"d\"");
   CHECK(refusal(file, {.targets = {5}}) == ":2: there is no column 5, only 1 to 4");
   CHECK(refusal(file, {.targets = {0}}) == ":2: there is no column 0, only 1 to 4");
   CHECK(refusal(file, {.targets = {"a", "b"}}) == ":2: a sample has one class, not several targets");

@@ -221,8 +221,28 @@ TEST_CASE("numbers in the fewest digits, and names of files in quotes") {
   CHECK(nn::digits(0.1 + 0.2) == "0.30000000000000004");
   CHECK(nn::digits(std::uint64_t(-1)) == "18446744073709551615");
   CHECK(nn::in_quotes("a\tb\x7f\xff") == "\"a?b??\"");
+  // UTF-8 is shown, but for what is broken, too long, a surrogate, a control or turns the direction of what follows.
+  CHECK(nn::in_quotes("K\u00f6ln \u20ac \U0001f600") == "\"K\u00f6ln \u20ac \U0001f600\"");
+  for (const char* bytes : {"\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xc2\x9b", "\xe2\x80\xae", "\xf4\x90\x80\x80"})
+    CHECK(nn::in_quotes(bytes) == '"' + std::string(std::string_view(bytes).size(), '?') + '"');
+  CHECK(nn::in_quotes(std::string(59, 'x') + "\u00f6") == '"' + std::string(59, 'x') + "...\"");
   CHECK(nn::in_quotes(std::string(60, 'x')) == '"' + std::string(60, 'x') + '"');
   CHECK(nn::in_quotes(std::string(61, 'x')) == '"' + std::string(60, 'x') + "...\"");
+}
+
+TEST_CASE("labels are whole numbers from 0") {
+  const auto error_of = [](double label) {
+    try {
+      nn::classification(Array<double>(xt::zeros<double>({3, 2})), Array<double>{0, label, 1});
+    } catch (const autodiff::ValueError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  for (const auto& [label, text] : {std::pair(-1.0, "-1"), {0.5, "0.5"}, {1000.0, "1000"}})
+    CHECK(error_of(label) ==
+          "[classification] label 1 must be a whole number from 0 to 1000 (not included): " + std::string(text));
+  CHECK(error_of(2) == "");
 }
 
 TEST_CASE("stratified folds hold every sample once, and every class in its share") {

@@ -29,7 +29,8 @@ TEST_CASE("a history is a table of named numbers") {
   CHECK(history.contains("epoch"));
   CHECK(!history.contains("accuracy"));
   CHECK(history.row(1)[1] == std::pair<std::string, double>("loss", 0.1));
-  CHECK(error_of([&] { history.column("accuracy"); }) == "[history] there is no column named \"accuracy\"");
+  CHECK(error_of([&] { history.column("accuracy"); }) ==
+        "[history] there is no column named \"accuracy\"; there are \"epoch\", \"loss\", \"R² <1>\"");
   CHECK(error_of([&] { history.row(2); }) == "[history] there are only 2 rows: 2");
   history.keep(5);
   CHECK(history.rows() == 2);

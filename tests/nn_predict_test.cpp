@@ -245,6 +245,8 @@ TEST_CASE("predict refuses other files with one clear line and exit code 2") {
     refused((scratch / "hostile").string(), (scratch / "good.csv").string(), "features are not those of its table");
   }
   CHECK(predict("", true).text == "predict: --model is required\n");
+  CHECK(predict("--modle net", true).text ==
+        "predict: --modle is no option; near are \"--model\" (--help lists all)\n");
 }
 
 TEST_CASE("predict does not guess what columns without names are") {

@@ -162,10 +162,13 @@ TEST_CASE("malformed files are refused with file and offset") {
   const std::string huge = "18446744073709551615";
   const std::pair<std::string, std::string> cases[] = {
       // The length.
-      {"", ":offset 0: the file has 0 bytes, less than a header"},
-      {"1234567", ":offset 0: the file has 7 bytes, less than a header"},
-      {std::string(8, '\xff'), ":offset 0: the header would take 18446744073709551615 bytes, of 0"},
-      {file("{}").substr(0, 9), ":offset 0: the header would take 2 bytes, of 1"},
+      {"", ":offset 0: this is a truncated file: it has 0 bytes, less than a header"},
+      {"1234567", ":offset 0: this is a truncated file: it has 7 bytes, less than a header"},
+      {std::string(8, '\xff'),
+       ":offset 0: this is a truncated file, or none of safetensors: the header would take 18446744073709551615 bytes, "
+       "of 0"},
+      {file("{}").substr(0, 9),
+       ":offset 0: this is a truncated file, or none of safetensors: the header would take 2 bytes, of 1"},
       // JSON.
       {std::string(8, '\0'), ":offset 8: the header does not begin with {"},
       {file(" {}"), ":offset 8: the header does not begin with {"},
@@ -333,8 +336,10 @@ TEST_CASE("a header longer than the format allows is refused before it is read")
   const Scratch scratch;
   write_bytes(scratch / "w", std::string("\x01\xe1\xf5\x05\0\0\0\0", 8));  // 100,000,001
   std::filesystem::resize_file(scratch / "w", 200'000'000);
-  CHECK_THROWS_WITH_AS(nn::load_safetensors(scratch / "w"),
-                       doctest::Contains(":offset 0: the header would take 100000001"), nn::DataError);
+  CHECK_THROWS_WITH_AS(
+      nn::load_safetensors(scratch / "w"),
+      doctest::Contains(":offset 0: this is a truncated file, or none of safetensors: the header would take 100000001"),
+      nn::DataError);
 }
 
 TEST_CASE("what is no file is refused") {

@@ -97,7 +97,8 @@ TEST_CASE("a file of another model says all that differs, and changes nothing") 
   CHECK(error_of([&] { nn::load(model, path); }).find(R"(missing "2.bias" F32 (2); unexpected "x?y" F64 (0, 2))") !=
         std::string::npos);
   write_bytes(path, "rubbish");
-  CHECK(error_of([&] { nn::load(model, path); }).find(":offset 0: the file has 7 bytes") != std::string::npos);
+  CHECK(error_of([&] { nn::load(model, path); }).find(":offset 0: this is a truncated file: it has 7 bytes") !=
+        std::string::npos);
   CHECK(values(model) == before);
 }
 
@@ -217,11 +218,24 @@ TEST_CASE("a checkpoint is restored as a whole or not at all") {
   CHECK(unchanged());
 }
 
-TEST_CASE("files that are no checkpoints are refused") {
+TEST_CASE("files that are no checkpoints are refused, and checkpoints where weights are asked for") {
   const Scratch scratch;
   const std::string path = (scratch / "w").string();
+  nn::Linear<float> linear(2, 3);
+  linear.initialise(1);
+  nn::Checkpoint checkpoint;
+  checkpoint.put(linear);
+  nn::save_checkpoint(path, checkpoint);
+  CHECK(error_of([&] { nn::load(linear, path); }) ==
+        "[load] " + path + ": is a checkpoint: call load_checkpoint(path).restore(model)");
+  CHECK(nn::load(linear, path, {.prefix = "model."}).missing.empty());
+  // A network that does not take the shape shows it, and no number of samples that the file is recorded with.
+  CHECK(error_of([&] {
+          nn::save_onnx(linear, path, {5, 3});
+        }) == "[matmul] inner dimensions must agree: (5, 3) and (2, 3)");
   nn::save_safetensors(path, {}, {{"a", "b"}});
-  CHECK(error_of([&] { nn::load_checkpoint(path); }) == "[load_checkpoint] " + path + ": is not a checkpoint");
+  CHECK(error_of([&] { nn::load_checkpoint(path); }) ==
+        "[load_checkpoint] " + path + ": is not a checkpoint; if it holds weights alone, call load");
   nn::save_safetensors(path, {}, {{"xtensor-autodiff", "checkpoint 2"}});
   CHECK(error_of([&] { nn::load_checkpoint(path); }) ==
         "[load_checkpoint] " + path + ": needs \"checkpoint 1\", and is \"checkpoint 2\"");

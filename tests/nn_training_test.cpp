@@ -193,6 +193,27 @@ TEST_CASE("two optimisers take turns over two networks, k to 1, as eager steps d
   }
 }
 
+TEST_CASE("targets of a binary cross-entropy that are no probabilities are refused, and nothing changes") {
+  nn::Linear<double> model(2, 1);
+  model.initialise(1);
+  const auto before = model.weight.value();
+  nn::Adam<double> adam(0.1);
+  const auto loss = nn::loss<double>("binary-cross-entropy");
+  nn::TrainingStep<double> step(model, adam, loss), shards(model, adam, loss, {.shards = 2});
+  nn::Evaluator<double> evaluator(model, loss);
+  const Array<double> x(Shape{2, 2}, 1.0);
+  for (const double wrong : {-1.0, 2.0, std::nan("")}) {
+    const Array<double> targets{{1.0, wrong}};
+    const auto column = Array<double>(xt::transpose(targets));
+    nn::BatchSource<double> source(nn::Batch<double>{{x}, {column}});
+    for (const auto& run : std::vector<std::function<void()>>{[&] { step(x, column); }, [&] { shards(x, column); },
+                                                              [&] { evaluator(source); }})
+      CHECK_THROWS_WITH_AS(run(), doctest::Contains("of the target must be from 0 to 1: "), ad::ValueError);
+  }
+  CHECK(model.weight.value() == before);
+  CHECK(std::isfinite(step(x, Array<double>(Shape{2, 1}, 0.5))));
+}
+
 TEST_CASE("gradients of several batches are added up by one program, and another makes the step") {
   nn::Sequential<double> model(nn::Linear<double>(2, 5), nn::Activation<double>("tanh"), nn::Linear<double>(5, 1));
   model.initialise(1);

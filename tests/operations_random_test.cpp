@@ -248,8 +248,7 @@ TEST_CASE("two draws by one key in a recording warn, draws by another key or ste
     dropout(x, 0.5, 1, step);
     CHECK_EQ(warned.size(), 1);
     CHECK_EQ(warned[0],
-             "[dropout] this key and step were drawn by before, and give the same numbers again: take "
-             "another key");
+             "[dropout] numbers of this key and step were drawn before, and are the same again: take another key");
     tape.clear();
     const auto y = tape.variable(array({3}, {1, 2, 3}));
     dropout(y, 0.5, 1, 4);

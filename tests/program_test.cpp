@@ -295,11 +295,13 @@ TEST_CASE("what cannot be compiled says why") {
   const auto message = [](auto... arguments) { return error_of([&] { ad::compile(arguments...); }); };
   using Variables = std::vector<V>;
   using Updates = std::vector<ad::Update<double>>;
-  CHECK_EQ(message(Variables{y}, Variables{y}, Updates{}), "[compile] input 0 is the result of mul: (2)");
+  CHECK_EQ(message(Variables{y}, Variables{y}, Updates{}),
+           "[compile] input 0 must be a variable or a constant, and is the result of mul: (2)");
   CHECK_EQ(message(Variables{x, x}, Variables{y}, Updates{}), "[compile] input 1 (x) is named twice");
   CHECK_EQ(message(Variables{x}, Variables{y}, Updates{{x, y}}), "[compile] input 0 (x) is named twice");
   CHECK_EQ(message(Variables{x}, Variables{y}, Updates{{w, y}, {w, y}}), "[compile] state 1 (w) is named twice");
-  CHECK_EQ(message(Variables{}, Variables{y}, Updates{{y, y}}), "[compile] state 0 is the result of mul: (2)");
+  CHECK_EQ(message(Variables{}, Variables{y}, Updates{{y, y}}),
+           "[compile] state 0 must be a variable or a constant, and is the result of mul: (2)");
   CHECK_EQ(message(Variables{x}, Variables{other.variable(1.0)}, Updates{}),
            "[compile] input 0 (x) is of another tape");
   CHECK_EQ(message(Variables{x}, Variables{V(y.value())}, Updates{}),
@@ -312,7 +314,7 @@ TEST_CASE("what cannot be compiled says why") {
   const auto scope = tape.scope("net");
   const auto inner = exp(y);
   CHECK_EQ(message(Variables{inner}, Variables{inner}, Updates{}),
-           "net: [compile] input 0 (net) is the result of exp: (2)");
+           "net: [compile] input 0 (net) must be a variable or a constant, and is the result of exp: (2)");
   CHECK_THROWS_AS(ad::compile({x}, {other.variable(1.0)}), ad::TapeError);
   CHECK_THROWS_AS(ad::compile({x}, {}, {{w, sum(y)}}), ad::ShapeError);
 }

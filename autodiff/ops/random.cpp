@@ -119,7 +119,7 @@ void note_draw(std::string_view operation, const Variable<T>& key, const Variabl
   const std::uint64_t k = identity(key), s = identity(step);
   auto& tape = recorded->tape();
   if (!tape.note(k * 0x9E3779B97F4A7C15 ^ (s + 0x7F4A7C15) * 0xD1B54A32D192ED03) && tape.note(warned))
-    warn(operation, "this key and step were drawn by before, and give the same numbers again: take another key");
+    warn(operation, "numbers of this key and step were drawn before, and are the same again: take another key");
 }
 
 namespace detail {

@@ -245,7 +245,8 @@ class Builder {
   void leaf(const std::string& what, const Variable<T>& v, Source source) {
     const std::size_t i = index(what, v);
     if (tape_->node(i).operation)
-      fail<TapeError>("compile", what, " is the result of ", tape_->node(i).operation->name(), ": ", Dims(v.shape()));
+      fail<TapeError>("compile", what, " must be a variable or a constant, and is the result of ",
+                      tape_->node(i).operation->name(), ": ", Dims(v.shape()));
     if (!leaves_.emplace(i, source).second) fail<TapeError>("compile", what, " is named twice");
   }
 

@@ -13,7 +13,8 @@ template <autodiff::Real T>
 std::size_t class_of(std::string_view caller, const autodiff::Array<T>& labels, std::size_t i, std::size_t classes) {
   const T label = labels.data()[i];
   if (!(label >= 0 && label < static_cast<T>(classes)) || label != std::floor(label))
-    autodiff::fail<autodiff::ValueError>(caller, "label ", i, " is not one of ", classes, " classes: ", label);
+    autodiff::fail<autodiff::ValueError>(caller, "label ", i, " must be a whole number from 0 to ", classes,
+                                         " (not included): ", label);
   return static_cast<std::size_t>(label);
 }
 

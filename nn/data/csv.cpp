@@ -106,6 +106,14 @@ class Reader {
       records_.refuse(line, "a name holds control characters: " + in_quotes(name));
   }
 
+  /// Which columns there are, where none has the name.
+  std::string near(std::string_view name) const {
+    std::vector<std::string> shown;
+    for (const auto& each : header_)
+      shown.push_back(in_quotes(each)), shown.back().pop_back(), shown.back().erase(0, 1);
+    return autodiff::names_near(name, shown);
+  }
+
   std::size_t find(const Column& column, std::size_t line) const {
     if (column.name.empty()) {
       if (column.number == 0 || column.number > roles_.size())
@@ -114,7 +122,8 @@ class Reader {
       return column.number - 1;
     }
     const auto found = std::ranges::find(header_, column.name);
-    if (found == header_.end()) records_.refuse(line, "there is no column named " + in_quotes(column.name));
+    if (found == header_.end())
+      records_.refuse(line, "there is no column named " + in_quotes(column.name) + near(column.name));
     if (std::find(found + 1, header_.end(), column.name) != header_.end())
       records_.refuse(line, "two columns are named " + in_quotes(column.name));
     return static_cast<std::size_t>(found - header_.begin());

@@ -150,7 +150,8 @@ ArrayHeader read_npy_header(Bytes& bytes) {
   for (std::size_t i = size; i > 0; --i) length = length << 8 | fixed[7 + i];
   const std::uint64_t offset = bytes.offset();
   if (length > longest || length > bytes.length() - offset)
-    bytes.refuse("the header cannot be " + std::to_string(length) + " bytes long");
+    bytes.refuse("the header cannot be " + std::to_string(length) + " bytes long" +
+                 (length > longest ? "" : ", since the file ends before: it is truncated"));
   std::string text(length, '\0');
   bytes.read(text.data(), length);
   auto header = Dictionary(bytes, text, offset).parse();

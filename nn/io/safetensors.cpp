@@ -105,12 +105,14 @@ detail::WrittenSafetensors detail::load_safetensors(const std::filesystem::path&
 
   const std::uint64_t bytes = std::filesystem::file_size(path, error);
   if (error) source.refuse("cannot be read: " + error.message());
-  if (bytes < header_begin) source.refuse(0, "the file has " + std::to_string(bytes) + " bytes, less than a header");
+  if (bytes < header_begin)
+    source.refuse(0, "this is a truncated file: it has " + std::to_string(bytes) + " bytes, less than a header");
   std::uint64_t length = 0;
   read(file, &length, header_begin, source);
   if (length > max_header || length > bytes - header_begin)
-    source.refuse(0, "the header would take " + std::to_string(length) + " bytes, of " +
-                         std::to_string(bytes - header_begin) + " and " + std::to_string(max_header) + " at most");
+    source.refuse(0, "this is a truncated file, or none of safetensors: the header would take " +
+                         std::to_string(length) + " bytes, of " + std::to_string(bytes - header_begin) + " and " +
+                         std::to_string(max_header) + " at most");
   SafetensorsHeader header = parse_safetensors_header(file, length, source);
 
   WrittenSafetensors result{{{}, std::move(header.metadata)}, header.offsets_first};

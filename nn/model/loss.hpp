@@ -65,15 +65,25 @@ class Loss {
       : judge_([f = std::move(of_all)](const Outcome<T>& o) mutable { return Variables{f(o)}; }), sees_weights_(true) {}
   /// Throws ValueError for no names, and names that are empty or occur twice.
   Loss(std::vector<std::string> parts, std::function<Variables(const Outcome<T>&)> of_parts);
-  /// A loss that is the mean of what another function says of each sample, if it were not done sooner.
+  /// A loss that is the mean of what another function says of each sample, if it were not done sooner. `check` throws
+  /// for targets that the loss is not made for.
   template <class F, class Each>
-  requires(compares<F>&& compares<Each>) Loss(F of_both, Each of_each) : Loss(std::move(of_both)) {
+  requires(compares<F>&& compares<Each>)
+      Loss(F of_both, Each of_each, void (*check)(const autodiff::Array<T>& target) = nullptr)
+      : Loss(std::move(of_both)) {
     judge_each_ = Loss(std::move(of_each)).judge_;
+    check_ = check;
   }
 
   explicit operator bool() const { return bool(judge_); }
   /// The names of the parts; none where the loss is one whole.
   const std::vector<std::string>& parts() const { return parts_; }
+
+  /// Throws for a target that the loss is not made for. A program that runs the loss does not look at values, so that
+  /// whoever runs one asks first.
+  void check(const autodiff::Array<T>& target) const {
+    if (check_) check_(target);
+  }
 
   /// The loss, and behind it each of its parts. Throws what the function throws, ShapeError for what is neither a
   /// number nor one a sample, and ValueError where the function takes one prediction and one target but there are
@@ -92,6 +102,7 @@ class Loss {
 
   std::vector<std::string> parts_;
   std::function<Variables(const Outcome<T>&)> judge_, judge_each_;
+  void (*check_)(const autodiff::Array<T>&) = nullptr;
   bool sees_weights_ = false;  // its function does
 };
 

@@ -36,21 +36,28 @@ void check_same(std::string_view name, const Variable<T>& prediction, const Vari
                      Dims(target.shape()));
 }
 
+template <Real T>
+void check_elements(std::string_view name, const Array<T>& values, std::string_view rule, bool (*fits)(T)) {
+  const auto wrong = std::find_if_not(values.data(), values.data() + values.size(), fits);
+  if (wrong != values.data() + values.size())
+    fail<ValueError>(name, "element ", wrong - values.data(), " of the target must be ", rule, ": ", *wrong);
+}
+
 /// Whether the elements of a plain target are what the loss is made for. Those of a tape are not looked at: a program
 /// runs with others, and differences step out of a range.
 template <Real T>
 void check_elements(std::string_view name, const Variable<T>& target, std::string_view rule, bool (*fits)(T)) {
-  if (target.recorded()) return;
-  const auto& values = target.value();
-  const auto wrong = std::find_if_not(values.data(), values.data() + values.size(), fits);
-  if (wrong != values.data() + values.size())
-    fail<ValueError>(name, "element ", wrong - values.data(), " of the target must be ", rule, ": ", *wrong);
+  if (!target.recorded()) check_elements(name, target.value(), rule, fits);
 }
 
 /// A probability, to a few roundings.
 template <Real T>
 bool is_probability(T t) {
   return t >= 0 && t <= 1 + 8 * std::numeric_limits<T>::epsilon();
+}
+template <Real T>
+void check_probabilities(const Array<T>& target) {
+  check_elements("binary_cross_entropy", target, "from 0 to 1", is_probability<T>);
 }
 
 /// Throws ValueError for probabilities where a loss takes logits: it would make probabilities of them once more, and
@@ -256,6 +263,7 @@ struct NamedLoss {
   using Function = Variable<T> (*)(const Variable<T>& prediction, const Variable<T>& target);
   Function mean, of_each;
   bool takes_classes = false;
+  void (*check)(const Array<T>& target) = nullptr;
 };
 
 #define NN_LOSS(function)                                                    \
@@ -281,7 +289,7 @@ constexpr Choice<NamedLoss<T>> losses[] = {
     {"mean-squared-error", {NN_LOSS(mean_squared_error)}},
     {"mean-absolute-error", {NN_LOSS(mean_absolute_error)}},
     {"huber", {NN_LOSS(huber)}},
-    {"binary-cross-entropy", {NN_LOSS(binary_cross_entropy)}},
+    {"binary-cross-entropy", {NN_LOSS(binary_cross_entropy), false, check_probabilities<T>}},
     {"hinge", {NN_LOSS(multiclass_hinge), true}},
 };
 #undef NN_LOSS
@@ -291,7 +299,7 @@ constexpr Choice<NamedLoss<T>> losses[] = {
 template <Real T>
 Loss<T> loss(std::string_view name) {
   const auto& named = choose("loss", std::span(losses<T>), name);
-  return {named.mean, named.of_each};
+  return {named.mean, named.of_each, named.check};
 }
 
 std::vector<std::string> loss_names() { return names(std::span(losses<float>)); }

@@ -62,7 +62,13 @@ void save_onnx(Module<T>& model, const std::filesystem::path& path, std::span<co
     if (input.empty()) autodiff::fail<autodiff::ShapeError>("save_onnx", "an input must have an axis of samples");
   const detail::InMode<T> inference(model, false);
   const auto [samples, others] = samples_unlike_lengths(model, inputs);
-  const auto bytes = recorded(model, inputs, samples);
+  std::string bytes;
+  try {
+    bytes = recorded(model, inputs, samples);
+  } catch (const autodiff::ShapeError&) {
+    recorded(model, inputs, inputs.front()[0]);  // so that the error shows the number of samples that was given
+    throw;
+  }
   if (bytes != recorded(model, inputs, others))  // a count of samples that is a number and no length of an axis
     autodiff::fail<autodiff::ValueError>("save_onnx",
                                          "what forward computes uses the number of samples as a number, as a mean over "

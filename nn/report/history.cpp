@@ -89,7 +89,8 @@ bool History::contains(std::string_view name) const { return std::ranges::find(n
 
 const std::vector<double>& History::column(std::string_view name) const {
   const auto found = std::ranges::find(names_, name);
-  if (found == names_.end()) fail<ValueError>("history", "there is no column named ", in_quotes(name));
+  if (found == names_.end())
+    fail<ValueError>("history", "there is no column named ", in_quotes(name), autodiff::names_near(name, names_));
   return columns_[static_cast<std::size_t>(found - names_.begin())];
 }
 

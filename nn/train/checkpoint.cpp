@@ -98,7 +98,8 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
 Checkpoint load_checkpoint(const std::filesystem::path& path) {
   auto [tensors, metadata] = load_safetensors(path);
   const auto sign = metadata.find(format_name);
-  if (sign == metadata.end()) fail<DataError>("load_checkpoint", path.string(), ": is not a checkpoint");
+  if (sign == metadata.end())
+    fail<DataError>("load_checkpoint", path.string(), ": is not a checkpoint; if it holds weights alone, call load");
   if (sign->second != format)
     fail<DataError>("load_checkpoint", path.string(), ": needs \"", format, "\", and is ", in_quotes(sign->second));
   metadata.erase(sign);

@@ -125,6 +125,7 @@ Evaluation<T> Evaluator<T>::operator()(Source<T>& data, std::size_t batch) {
     std::iota(numbers.begin(), numbers.end(), begin);
     const auto& part = arrays(numbers);
     const auto given = part.arrays();
+    for (const auto& target : part.targets) loss_.check(target);
     const auto& outputs = loss_ ? judge_.run(given) : predict(std::span(given).first(inputs_));
     predictions.resize(outputs.size() - results, Gathered<T>(samples));
     targets.resize(part.targets.size(), Gathered<T>(samples));

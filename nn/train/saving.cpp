@@ -277,6 +277,8 @@ LoadReport load(Module<T>& model, const std::filesystem::path& path, const LoadO
   if (match.fits() && other.fits() && other.ambiguous() && !marked && !file.offsets_first)
     fail<DataError>("load", path.string(), ": does not say how its square weights lie: call load_pytorch if PyTorch ",
                     "made them, else write \"layout\": \"", our_layout, "\" into its metadata");
+  if (!match.fits() && file.metadata.contains(checkpoint_sign) && options.prefix.empty())
+    fail<DataError>("load", path.string(), ": is a checkpoint: call load_checkpoint(path).restore(model)");
   return assign(match, "load", path.string(),
                 other.fits() && !marked ? "; it fits as PyTorch's: call load_pytorch" : "");
 }

@@ -190,6 +190,7 @@ void TrainingStep<T>::check_shard(const Batch<T>& batch) {
     fail<ValueError>("training_step",
                      "batches of one step have all as many inputs and targets, with weights or "
                      "without: make another step");
+  for (const auto& target : batch.targets) loss_.check(target);
   inputs_ = batch.inputs.size(), weighted_ = batch.weights.has_value(), given_ = given;
 }
 

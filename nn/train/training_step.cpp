@@ -125,6 +125,7 @@ T TrainingStep<T>::run(std::size_t inputs, bool weighted, std::span<const Array<
     fail<ValueError>(
         "training_step",
         "batches of one step have all as many inputs and targets, with weights or without: ", "make another step");
+  for (std::size_t k = inputs; k + weighted < given.size(); ++k) loss_.check(*given[k]);
   inputs_ = inputs, weighted_ = weighted;
   const auto& losses = program_.run(given);
   given_ = given.size();  // which holds for all that follow, once it was right
