@@ -84,6 +84,15 @@ const auto exact_exp = [](long double x) { return std::exp(x); };
 
 }  // namespace
 
+TEST_CASE_TEMPLATE("quotients and square roots of registers are the nearest numbers", T, float, double) {
+  const auto x = arguments(T(3));
+  const auto quotients = evaluate([](auto x) { return x / decltype(x)(3); }, x);
+  const auto roots = evaluate([](auto x) { return sqrt(x); }, x);
+  std::size_t wrong = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) wrong += quotients[i] != x[i] / 3 || roots[i] != std::sqrt(x[i]);
+  CHECK(wrong == 0);
+}
+
 TEST_CASE_TEMPLATE("tanh of registers is right to two units in the last place, and odd", T, float, double) {
   for (T end : {T(0.2), T(1), T(3), T(25)}) {
     const auto x = arguments(end);

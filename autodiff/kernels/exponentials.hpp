@@ -11,6 +11,8 @@
 #include <limits>
 #include <xsimd/xsimd.hpp>
 
+#include "division.hpp"
+
 namespace autodiff::kernels {
 
 template <class T>
@@ -113,7 +115,7 @@ B tanh_of(B x) {
   const B scale = std::bit_cast<B>(std::bit_cast<Integers>(sum) << std::numeric_limits<T>::digits);
   const B square = r * r, w = xsimd::fma(r * square, polynomial(square, C::tanh), r);
   const B minus_h = xsimd::fms(scale, w, scale);
-  const B y = B(1) + minus_h / xsimd::fma(B(-half), minus_h, B(1) + w);
+  const B y = B(1) + divide(minus_h, xsimd::fma(B(-half), minus_h, B(1) + w));
   return xsimd::select(sum == rounder, w, y) | xsimd::bitofsign(x);
 }
 

@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <xsimd/xsimd.hpp>
 
+#include "division.hpp"
 #include "exponentials.hpp"
 
 namespace autodiff::kernels {
@@ -80,7 +81,7 @@ struct Lanes {
   friend Lanes operator+(Lanes a, Lanes b) { return a.v + b.v; }
   friend Lanes operator-(Lanes a, Lanes b) { return a.v - b.v; }
   friend Lanes operator*(Lanes a, Lanes b) { return a.v * b.v; }
-  friend Lanes operator/(Lanes a, Lanes b) { return a.v / b.v; }
+  friend Lanes operator/(Lanes a, Lanes b) { return divide(a.v, b.v); }
   friend Lanes operator-(Lanes a) { return -a.v; }
   Lanes& operator+=(Lanes a) { return *this = *this + a; }
   Lanes& operator-=(Lanes a) { return *this = *this - a; }
@@ -102,7 +103,7 @@ struct Lanes {
   friend Lanes where(Lanes condition, Lanes a, Lanes b) { return where(condition != 0, a, b); }
 
   friend Lanes abs(Lanes x) { return xsimd::abs(x.v); }
-  friend Lanes sqrt(Lanes x) { return xsimd::sqrt(x.v); }
+  friend Lanes sqrt(Lanes x) { return square_root(x.v); }
   friend Lanes exp(Lanes x) { return exp_of(x.v); }
   friend Lanes expm1(Lanes x) { return xsimd::expm1(x.v); }
   // xsimd takes the exponent of subnormal numbers for that of the smallest normal one.

@@ -1,14 +1,16 @@
-"""A recipe for Conan 2: `conan create examples/packages/conan --build=missing` in a clone. Test: test_package beside it.
+"""A recipe for Conan 2, of the clone that it lies in: `conan create examples/packages/conan --build=missing
+-s compiler.cppstd=20`; with `-pr examples/packages/conan/debian.profile`, everything comes from Debian's packages.
 
-Conan Center's xtensor, xsimd and onednn bring files that pkg-config and CMake read; what meson looks for by name, dnnl and
-minizip, is found in the folders that the generators name."""
+Conan Center has no oneDNN (August 2026), which therefore always comes from the system."""
 import os
 
 from conan import ConanFile
 from conan.tools.build import check_min_cppstd
-from conan.tools.files import copy
+from conan.tools.files import copy, rmdir
 from conan.tools.gnu import PkgConfigDeps
+from conan.tools.layout import basic_layout
 from conan.tools.meson import Meson, MesonToolchain
+from conan.tools.system.package_manager import Apt, Dnf, PacMan
 
 
 class XtensorAutodiff(ConanFile):
@@ -19,32 +21,41 @@ class XtensorAutodiff(ConanFile):
     package_type = "library"
     settings = "os", "compiler", "build_type", "arch"
     options = {"shared": [True, False], "fPIC": [True, False], "instruction_set": ["ANY"]}
-    default_options = {"shared": False, "fPIC": True, "instruction_set": ""}
+    # The library uses xsimd itself; xtensor with it asks for one release of it, and aligns arrays differently.
+    default_options = {"shared": False, "fPIC": True, "instruction_set": "", "xtensor/*:xsimd": False, "minizip/*:bzip2": False}
+    implements = ["auto_shared_fpic"]
 
     def set_version(self):
-        numbers = [line.split()[-1] for line in open(os.path.join(self.source_folder_of_clone(), "autodiff", "version.hpp"))
+        numbers = [line.split()[-1] for line in open(os.path.join(self.clone(), "autodiff", "version.hpp"))
                    if line.startswith("#define XTENSOR_AUTODIFF_VERSION_")]
         self.version = ".".join(numbers)
 
-    def source_folder_of_clone(self):
+    def clone(self):
         return os.path.join(self.recipe_folder, "..", "..", "..")
 
     def export_sources(self):
         for pattern in ("meson.build", "meson_options.txt", "LICENSE", "autodiff/*", "nn/*"):
-            copy(self, pattern, self.source_folder_of_clone(), self.export_sources_folder)
+            copy(self, pattern, self.clone(), self.export_sources_folder)
+
+    def layout(self):
+        basic_layout(self)
 
     def requirements(self):
-        self.requires("xtensor/0.24.7", transitive_headers=True)
-        self.requires("xsimd/9.0.1", transitive_headers=True)
-        self.requires("eigen/3.4.0")
-        self.requires("onednn/3.5.3")
-        self.requires("zlib/1.3.1")
-        self.requires("minizip/1.3.1")
-        self.requires("nlohmann_json/3.11.3")
+        self.requires("xtensor/[>=0.24.7 <0.28]", transitive_headers=True)
+        self.requires("xsimd/[>=13.0 <15]", transitive_headers=True)
+        self.requires("eigen/[>=3.4 <4]")
+        self.requires("zlib/[>=1.2.11 <2]")
+        self.requires("minizip/[>=1.2.13 <2]")
+        self.requires("nlohmann_json/[>=3.11 <4]")
 
     def build_requirements(self):
-        self.tool_requires("meson/[>=1.0]")
-        self.tool_requires("pkgconf/[>=2]")
+        self.tool_requires("meson/[>=1.0 <2]")
+        self.tool_requires("pkgconf/[>=1.8 <3]")
+
+    def system_requirements(self):
+        Apt(self).install(["libdnnl-dev"])
+        Dnf(self).install(["onednn-devel"])
+        PacMan(self).install(["onednn"])
 
     def validate(self):
         check_min_cppstd(self, 20)
@@ -63,10 +74,14 @@ class XtensorAutodiff(ConanFile):
 
     def package(self):
         Meson(self).install()
+        for generated in ("cmake", "pkgconfig"):  # Conan's generators write their own
+            rmdir(self, os.path.join(self.package_folder, "lib", generated))
         copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))
 
     def package_info(self):
-        self.cpp_info.components["autodiff"].libs = ["xtensor-autodiff"]
-        self.cpp_info.components["autodiff"].requires = ["xtensor::xtensor", "xsimd::xsimd", "eigen::eigen", "onednn::onednn"]
-        self.cpp_info.components["nn"].libs = ["xtensor-autodiff-nn"]
-        self.cpp_info.components["nn"].requires = ["autodiff", "zlib::zlib", "minizip::minizip", "nlohmann_json::nlohmann_json"]
+        autodiff, nn = self.cpp_info.components["autodiff"], self.cpp_info.components["nn"]
+        autodiff.libs = ["xtensor-autodiff"]
+        autodiff.requires = ["xtensor::xtensor", "xsimd::xsimd", "eigen::eigen"]
+        autodiff.system_libs = [] if self.options.shared else ["dnnl", "gomp", "pthread", "m"]
+        nn.libs = ["xtensor-autodiff-nn"]
+        nn.requires = ["autodiff", "zlib::zlib", "minizip::minizip", "nlohmann_json::nlohmann_json"]

@@ -1,0 +1,26 @@
+// Quotients and square roots of SIMD registers, rounded as IEEE 754 asks. In float, xsimd approximates both on ARM, as
+// processors of 32 bits there must; 64 bits have instructions.
+#pragma once
+
+#include <type_traits>
+#include <xsimd/xsimd.hpp>
+
+namespace autodiff::kernels {
+
+template <class B>
+B divide(B a, B b) {
+#ifdef __aarch64__
+  if constexpr (std::is_same_v<B, xsimd::batch<float, xsimd::neon64>>) return vdivq_f32(a, b);
+#endif
+  return a / b;
+}
+
+template <class B>
+B square_root(B a) {
+#ifdef __aarch64__
+  if constexpr (std::is_same_v<B, xsimd::batch<float, xsimd::neon64>>) return vsqrtq_f32(a);
+#endif
+  return xsimd::sqrt(a);
+}
+
+}  // namespace autodiff::kernels
