@@ -205,6 +205,8 @@ template <class Op, Real T>
 class Elementwise final : public Declared<Op, T> {
   using Lanes = kernels::NativeLanes<T>;
   static constexpr std::size_t arity = arity_of<Op, Lanes>();
+  // Of one argument, most are functions that take longer than a loop's own work, and four of them make much code.
+  static constexpr bool unrolls = arity > 1;
   template <int I>
   static constexpr bool has_vjp = []<std::size_t... J>(std::index_sequence<J...>) {
     return requires(const Op& op, const Lanes& s) { op.template vjp<I>(s, s, (void(J), s)...); };
@@ -305,13 +307,13 @@ class Elementwise final : public Declared<Op, T> {
  private:
   static void compute(const void* self, T* y, const T* const* x, unsigned single, std::size_t n) {
     const Op& op = *static_cast<const Op*>(self);
-    kernels::block_loop<Lanes, arity>([&](const auto&... s) { return Lanes(op.f(s...)); }, y, x, single, n);
+    kernels::block_loop<Lanes, arity, unrolls>([&](const auto&... s) { return Lanes(op.f(s...)); }, y, x, single, n);
   }
   template <int I>
   static void slope(const void* self, T* to, const T* const* from, unsigned single, std::size_t n) {
     const Op& op = *static_cast<const Op*>(self);
-    kernels::block_loop<Lanes, 2 + arity>([&](const auto&... s) { return Lanes(op.template vjp<I>(s...)); }, to, from,
-                                          single, n);
+    kernels::block_loop<Lanes, 2 + arity, unrolls>([&](const auto&... s) { return Lanes(op.template vjp<I>(s...)); },
+                                                   to, from, single, n);
   }
   static void negate(const void*, T* to, const T* const* from, unsigned single, std::size_t n) {
     kernels::block_loop<Lanes, 1>([](const Lanes& ct) { return -ct; }, to, from, single, n);

@@ -28,6 +28,7 @@ bool is_dense(const View& view) {
 
 // Axis by axis from the smallest step on: one step goes past all that axes of smaller steps reach.
 bool is_apart(const View& view) {
+  if (count(view.shape) == 0) return true;
   std::ptrdiff_t reach = 0, done = -1;
   for (std::size_t axes = 0; axes < view.shape.size(); ++axes) {
     std::ptrdiff_t step = -1;

@@ -39,7 +39,7 @@ struct View {
 View dense(Dims shape);
 /// Whether the elements follow each other in row-major order, wherever they start.
 bool is_dense(const View& view);
-/// Whether each element has a place of its own.
+/// Whether each element has a place of its own: each step goes past all that axes of smaller steps reach.
 bool is_apart(const View& view);
 
 /// A reduction: the axes that it reduces, as a set, and the kernel that reduces the middle one of three axes. Programs

@@ -127,6 +127,9 @@ void load_weights(const Path& path, std::uint64_t choice) {
   const nn::LoadOptions options{.strict = choice % 2 == 0};
   choice % 4 < 2 ? nn::load(model, path, options) : nn::load_pytorch(model, path, options);
 }
+void read_onnx(const Path& path, std::uint64_t choice) {
+  choice % 2 ? void(nn::OnnxModel<float>(path)) : void(nn::OnnxModel<double>(path));
+}
 /// A run of training that saves all that a checkpoint can hold, or reads it all again to go on.
 void train(const Path& path, bool resume, std::size_t epochs) {
   nn::Linear<double> model(2, 1);
@@ -221,6 +224,19 @@ Strings checkpoint_files(const Path& path) {
   }
   return files;
 }
+Strings onnx_files(const Path& path) {
+  nn::Sequential<float> dense(nn::Linear<float>(2, 3), nn::Activation<float>("tanh"), nn::Linear<float>(3, 2));
+  nn::Sequential<float> images(nn::Conv2d<float>(1, 2, {3, 3}), nn::BatchNorm<float>(2), nn::MaxPool2d<float>({2, 2}),
+                               nn::Flatten<float>());
+  Strings files;
+  for (const auto& [model, shape] :
+       {std::pair<nn::Module<float>*, autodiff::Shape>{&dense, {1, 2}}, {&images, {1, 1, 6, 6}}}) {
+    model->initialise(1);
+    nn::save_onnx(*model, path, shape);
+    files.push_back(bytes_of(path));
+  }
+  return files;
+}
 
 struct Format {
   const char* name;
@@ -253,6 +269,7 @@ std::vector<Format> all_formats(const Path& path) {
       {"safetensors", safetensors_files(), safetensors, plain_size, read_safetensors, 16 * kib, 12},
       {"weights", weights_files, safetensors, plain_size, load_weights, 64 * kib, 12},
       {"checkpoint", checkpoint_files(path), safetensors, plain_size, resume, 64 * kib, 12},
+      {"onnx", onnx_files(path), plain, plain_size, read_onnx, 64 * kib, 40},
   };
 }
 

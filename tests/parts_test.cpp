@@ -1,5 +1,6 @@
 // Parts of arrays: a cotangent of a part costs what the part costs, in sweeps over arrays, recorded ones and programs.
 #include <autodiff/op.hpp>
+#include <set>
 
 #include "cases.hpp"
 
@@ -42,7 +43,64 @@ struct TurnedByParts {
   }
 };
 
+/// Each three neighbours in a row: elements that share places.
+struct Windows {
+  static constexpr auto name = "windows";
+  static constexpr auto reads = ad::Reads::nothing;
+  std::optional<ad::View> view(const ad::View& x) const {
+    return ad::View{{x.shape[0] - 2, 3}, {x.strides[0], x.strides[0]}, x.offset};
+  }
+  template <int I, class W>
+  W vjp(const W& ct, const W&, const W& x) const {
+    W all;
+    for (std::ptrdiff_t k = 0; k < 3; ++k) {
+      const auto column = ad::slice(ct, {{}, {k, k + 1}});
+      const auto part = ad::pad(ad::reshape(column, {-1}), {{std::size_t(k), std::size_t(2 - k)}});
+      all = k == 0 ? part : all + part;
+    }
+    return ad::reshape(all, x.shape());
+  }
+};
+
 }  // namespace
+
+TEST_CASE("whether each element of a view has a place of its own") {
+  const std::vector<std::pair<ad::View, bool>> views{
+      {ad::dense(Shape{2, 3, 4}), true},  {ad::dense(Shape{}), true},         {ad::dense(Shape{3, 0}), true},
+      {{{3, 2}, {-2, 1}, 4}, true},       {{{4, 1}, {1, 0}, 0}, true},        {{{2, 3}, {1, 2}, 0}, true},
+      {{{3, 2}, {1, 2}, 0}, false},       {{{4, 3}, {1, 1}, 0}, false},       {{{3}, {0}, 0}, false},
+      {{{2, 2, 2}, {4, -2, 1}, 2}, true}, {{{2, 2, 2}, {3, 2, 1}, 0}, false}, {{{2, 5, 2}, {1, 0, 2}, 0}, false},
+      {{{2, 1, 2}, {1, 0, 2}, 0}, true}};
+  for (const auto& [view, apart] : views) {
+    std::set<std::ptrdiff_t> places;
+    const std::size_t size = ad::count(view.shape);
+    for (std::size_t n = 0; n < size; ++n) {
+      std::ptrdiff_t at = view.offset;
+      for (std::size_t rest = n, i = view.shape.size(); i-- > 0; rest /= view.shape[i])
+        at += std::ptrdiff_t(rest % view.shape[i]) * view.strides[i];
+      places.insert(at);
+    }
+    CHECK(ad::is_apart(view) == apart);
+    if (apart) CHECK(places.size() == size);
+    if (!apart) CHECK(places.size() < size);
+  }
+}
+
+TEST_CASE("a view is pulled back without its rule, and by it where elements share places") {
+  const auto a = sample({7}, -1, 1);
+  const auto weights = sample({5, 3}, 0, 1);
+  ad::Tape<double> tape;
+  const auto x = tape.variable(a);
+  const auto windows = ad::record(Windows{}, x * 1);
+  const auto turned = ad::record(Turned{}, ad::slice(x, {{1, 6, 2}}));
+  const auto found = ad::gradient(ad::sum(windows * weights) + ad::sum(ad::square(turned)), x);
+  for (std::size_t i = 0; i < 7; ++i) {
+    double expected = i % 2 == 1 ? 2 * a(i) : 0;
+    for (std::size_t k = 0; k < 3; ++k)
+      if (i >= k && i - k < 5) expected += weights(i - k, k);
+    CHECK(found(i) == doctest::Approx(expected).epsilon(1e-14));
+  }
+}
 
 TEST_CASE("parts: unstack and element access") {
   for (const Shape& shape : {Shape{3}, Shape{3, 2}, Shape{2, 3, 4}})

@@ -24,8 +24,9 @@ void elementwise(Block<T> block, const void* self, Operand<T> y, std::span<const
 template <class T>
 Block<T> multiply_add(bool negate_product, bool negate_addend);
 
-/// The body of a Block: calls `f` on registers L. Elements past the last whole register go through the same code.
-template <class L, std::size_t N, class F>
+/// The body of a Block: calls `f` on registers L, several times a round where that `unrolls`. Elements past the last
+/// whole register go through the same code.
+template <class L, std::size_t N, bool unrolls = true, class F>
 void block_loop(F f, typename L::value_type* y, const typename L::value_type* const* x, unsigned single,
                 std::size_t n) {
   using T = typename L::value_type;
@@ -42,7 +43,7 @@ void block_loop(F f, typename L::value_type* y, const typename L::value_type* co
   [&]<std::size_t... I>(std::index_sequence<I...>) {
     std::size_t j = 0;
     // From copies of the pointers: those in x would be read again after every store, which may write anywhere.
-    if (single == 0) {
+    if (unrolls && single == 0) {
 #pragma GCC unroll 4
       for (; j + L::size <= n; j += L::size) f(L::load(from[I] + j)...).store(y + j);
     } else {
