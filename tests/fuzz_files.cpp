@@ -226,7 +226,7 @@ Strings checkpoint_files(const Path& path) {
 }
 Strings onnx_files(const Path& path) {
   nn::Sequential<float> dense(nn::Linear<float>(2, 3), nn::Activation<float>("tanh"), nn::Linear<float>(3, 2));
-  nn::Sequential<float> images(nn::Conv2d<float>(1, 2, {3, 3}), nn::BatchNorm<float>(2), nn::MaxPool2d<float>({2, 2}),
+  nn::Sequential<float> images(nn::Conv2d<float>(1, 2, {3, 3}), nn::BatchNorm2d<float>(2), nn::MaxPool2d<float>({2, 2}),
                                nn::Flatten<float>());
   Strings files;
   for (const auto& [model, shape] :
@@ -269,7 +269,7 @@ std::vector<Format> all_formats(const Path& path) {
       {"safetensors", safetensors_files(), safetensors, plain_size, read_safetensors, 16 * kib, 12},
       {"weights", weights_files, safetensors, plain_size, load_weights, 64 * kib, 12},
       {"checkpoint", checkpoint_files(path), safetensors, plain_size, resume, 64 * kib, 12},
-      {"onnx", onnx_files(path), plain, plain_size, read_onnx, 64 * kib, 40},
+      {"onnx", onnx_files(path), plain, plain_size, read_onnx, 64 * kib, 12},
   };
 }
 
