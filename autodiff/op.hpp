@@ -446,6 +446,9 @@ class Structural final : public Declared<Op, T> {
       return std::nullopt;
   }
   bool is_view() const override { return IsView<Op>; }
+  bool transposes() const override {
+    return requires { Op::transposes; };
+  }
 
   bool takes(std::span<const View> x) const override {
     if constexpr (arity == 0) {

@@ -39,7 +39,7 @@ struct View {
 View dense(Dims shape);
 /// Whether the elements follow each other in row-major order, wherever they start.
 bool is_dense(const View& view);
-/// Whether each element has a place of its own: each step goes past all that axes of smaller steps reach.
+/// Whether each element has a place of its own since each step goes past all that axes of smaller steps reach.
 bool is_apart(const View& view);
 
 /// A reduction: the axes that it reduces, as a set, and the kernel that reduces the middle one of three axes. Programs
@@ -161,6 +161,9 @@ class Primitive {
   virtual std::optional<View> view(const View&) const { return std::nullopt; }
   /// Whether it is such an operation: then there is a view of whatever is dense.
   virtual bool is_view() const { return false; }
+  /// Whether the rule of a view does no more than add what flows to each element in its place, so that sweeps over
+  /// values do without the rule. One that also scales or clips says no.
+  virtual bool transposes() const { return false; }
   /// Whether forward takes inputs laid out like these, all together, of which some are not dense; what it rounds may
   /// differ then.
   virtual bool takes(std::span<const View>) const { return false; }

@@ -132,25 +132,20 @@ void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::
     values[k] = abstract ? Value<T>::without_elements(shape) : Value<T>::uninitialised(shape);
     ys[k] = values[k].elements();
   };
-  std::optional<View> view;
-  if (operation->is_view() && inputs.size() == 1) {
-    view = operation->view(dense(shapes[0]));
+  const bool moves_nothing = operation->is_view() && inputs.size() == 1;
+  if (moves_nothing) {
+    const auto view = operation->view(dense(shapes[0]));
     make(0, view->shape);
-    operands[0] = {operands[0].data + view->offset, Dims(view->shape), Steps(view->strides)};
+    if (!abstract && values[0].size() > 0)
+      kernels::copy<T>(ys[0], {operands[0].data + view->offset, Dims(view->shape), Steps(view->strides)});
   } else if (results.size() == 1) {
     make(0, operation->shape(shapes));
   } else {
     const auto all = operation->shapes(shapes);
     for (std::size_t k = 0; k < results.size(); ++k) make(k, all[k]);
   }
-  if (!abstract) {
-    if (view)
-      kernels::copy<T>(ys[0], operands[0]);
-    else if (results.size() == 1)
-      operation->forward(ys[0], operands);
-    else
-      operation->forward(ys, operands);
-  }
+  if (!abstract && !moves_nothing)
+    results.size() == 1 ? operation->forward(ys[0], operands) : operation->forward(ys, operands);
   if (tape && tape->stop_at_non_finite_ && !abstract)
     for (std::size_t k = 0; k < results.size(); ++k)
       require_finite<T>(operation->name(), "the result", operand(values[k]), shapes);

@@ -200,7 +200,7 @@ class Sweeper {
   /// A view: what flows to its elements is added in their places. Tells whether it is one, of places apart.
   bool pull_back_view(std::size_t i) {
     const auto& node = tape_.node(i);
-    if (mode_ != Sweep::plain || !node.operation->is_view() || tape_.stops_at_non_finite()) return false;
+    if (mode_ != Sweep::plain || !node.operation->transposes() || tape_.stops_at_non_finite()) return false;
     const std::size_t input = tape_.inputs(i)[0];
     if (!leads_to(i) || !cotangent_of(i).alive() || !inputs_lead(i)) return true;
     const Dims shape(tape_.node(input).value.shape());
@@ -208,15 +208,13 @@ class Sweeper {
     if (!view || !is_apart(*view)) return false;
     const Variable<T> ct = taken(i);
     auto& sum = cotangent_of(input);
-    if (!sum.alive() && ct.elements().shape.size() == view->shape.size() && is_dense(*view) &&
-        count(shape) == ct.size()) {
-      auto all = Value<T>::uninitialised(shape);
-      std::copy_n(ct.elements().data, all.size(), all.data());
-      sum = Variable<T>(std::move(all));
-    } else {
-      const Operand<T> all = own(sum, shape);
-      kernels::add<T>({all.data + view->offset, Dims(view->shape), Steps(view->strides)}, ct.elements(), 1);
-    }
+    // Where the places are all there are, each is written once, and what was there is not read.
+    const bool all = !sum.alive() && ct.size() == count(shape);
+    if (all) sum = Variable<T>(Value<T>::uninitialised(shape));
+    const Operand<T> to = own(sum, shape);
+    if (ct.size() == 0) return true;
+    const Operand<T> places{to.data + view->offset, Dims(view->shape), Steps(view->strides)};
+    all ? kernels::copy<T>(places, ct.elements()) : kernels::add<T>(places, ct.elements(), 1);
     return true;
   }
 

@@ -62,6 +62,17 @@ struct Windows {
   }
 };
 
+/// What flows back is reversed: no transpose of the view.
+struct Reversed {
+  static constexpr auto name = "reversed";
+  static constexpr auto reads = ad::Reads::nothing;
+  std::optional<ad::View> view(const ad::View& x) const { return x; }
+  template <int I, class W>
+  W vjp(const W& ct, const W&, const W&) const {
+    return ct * -1.0;
+  }
+};
+
 }  // namespace
 
 TEST_CASE("whether each element of a view has a place of its own") {
@@ -86,7 +97,7 @@ TEST_CASE("whether each element of a view has a place of its own") {
   }
 }
 
-TEST_CASE("a view is pulled back without its rule, and by it where elements share places") {
+TEST_CASE("views of one's own are pulled back by their rules, also where elements share places") {
   const auto a = sample({7}, -1, 1);
   const auto weights = sample({5, 3}, 0, 1);
   ad::Tape<double> tape;
@@ -100,6 +111,20 @@ TEST_CASE("a view is pulled back without its rule, and by it where elements shar
       if (i >= k && i - k < 5) expected += weights(i - k, k);
     CHECK(found(i) == doctest::Approx(expected).epsilon(1e-14));
   }
+  const auto y = ad::sum(ad::square(ad::record(Reversed{}, x)));
+  for (const auto& slopes : {ad::gradient(y, x), ad::recorded_gradient(y, x).value()})
+    for (std::size_t i = 0; i < 7; ++i) CHECK(slopes(i) == -2 * a(i));
+}
+
+TEST_CASE("a permutation of large arrays, and parts without elements, are pulled back to their places") {
+  const auto a = sample({40, 50}, -1, 1);
+  ad::Tape<double> tape;
+  const auto x = tape.variable(a);
+  const auto y = ad::sum(ad::transpose(x) * sample({50, 40}, -1, 1)) + ad::sum(ad::slice(x, {{3, 3}, {7, 9}})) +
+                 ad::sum(ad::reshape(ad::slice(x, {{5, 5}}), {0, 25, 2}));
+  const auto found = ad::gradient(y, x), expected = ad::recorded_gradient(y, x).value();
+  for (std::size_t i = 0; i < a.size(); ++i) CHECK_EQ(found.data()[i], expected.data()[i]);
+  CHECK_EQ(ad::gradient(ad::sum(ad::slice(x, {{5, 5}})), x)(1, 1), 0);
 }
 
 TEST_CASE("parts: unstack and element access") {

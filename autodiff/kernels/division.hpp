@@ -7,10 +7,16 @@
 
 namespace autodiff::kernels {
 
+#ifdef __aarch64__
+template <class B>
+constexpr bool is_float_of_neon =
+    std::is_same_v<typename B::value_type, float>&& std::is_base_of_v<xsimd::neon64, typename B::arch_type>;
+#endif
+
 template <class B>
 B divide(B a, B b) {
 #ifdef __aarch64__
-  if constexpr (std::is_same_v<B, xsimd::batch<float, xsimd::neon64>>) return vdivq_f32(a, b);
+  if constexpr (is_float_of_neon<B>) return vdivq_f32(a, b);
 #endif
   return a / b;
 }
@@ -18,7 +24,7 @@ B divide(B a, B b) {
 template <class B>
 B square_root(B a) {
 #ifdef __aarch64__
-  if constexpr (std::is_same_v<B, xsimd::batch<float, xsimd::neon64>>) return vsqrtq_f32(a);
+  if constexpr (is_float_of_neon<B>) return vsqrtq_f32(a);
 #endif
   return xsimd::sqrt(a);
 }

@@ -25,9 +25,9 @@ std::size_t visible_bytes(std::string_view text) {
     c = c << 6 | (byte(i) & 0x3F);
   }
   constexpr char32_t least[] = {0xA0, 0x800, 0x10000};
-  constexpr std::pair<char32_t, char32_t> hidden[] = {{0x200B, 0x200F},     {0x2028, 0x202E}, {0x2060, 0x206F},
-                                                      {0xD800, 0xDFFF},     {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFF},
-                                                      {0xE0000, 0xFFFFFFFF}};
+  constexpr std::pair<char32_t, char32_t> hidden[] = {
+      {0xAD, 0xAD},     {0x61C, 0x61C},   {0xFE00, 0xFE0F}, {0x200B, 0x200F}, {0x2028, 0x202E},
+      {0x2060, 0x206F}, {0xD800, 0xDFFF}, {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFF}, {0xE0000, 0xFFFFFFFF}};
   const bool shown = std::ranges::none_of(hidden, [c](auto range) { return c >= range.first && c <= range.second; });
   return c >= least[bytes - 2] && shown ? bytes : 0;
 }

@@ -9,6 +9,7 @@ namespace autodiff {
 struct Reshape {
   static constexpr auto name = "reshape";
   static constexpr auto reads = Reads::nothing;
+  static constexpr bool transposes = true;
   Lengths lengths;
   friend bool operator==(const Reshape&, const Reshape&) = default;
   template <class V>
@@ -21,6 +22,7 @@ struct Reshape {
 struct Permute {  // axis i of the result is axis order[i] of x
   static constexpr auto name = "permute";
   static constexpr auto reads = Reads::nothing;
+  static constexpr bool transposes = true;
   Axes order;
   friend bool operator==(const Permute&, const Permute&) = default;
   template <class V>

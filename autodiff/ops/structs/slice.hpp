@@ -9,6 +9,7 @@ namespace autodiff {
 struct Slice {
   static constexpr auto name = "slice";
   static constexpr auto reads = Reads::nothing;
+  static constexpr bool transposes = true;
   std::vector<Range> ranges;
   std::uint32_t dropped = 0;  // axes that the result is without, as a set; of each, the range leaves one element
   friend bool operator==(const Slice&, const Slice&) = default;
