@@ -56,6 +56,7 @@ Shape Embed::shape(Dims x) const {
 template <class T>
 void Embed::accumulate(Operand<T> y, Operand<const T> x, T alpha, T beta) const {
   kernels::scale(y.data, count(y.shape), beta);
+  if (count(x.shape) == 0) return;
   const auto view = slice.view(dense(whole));
   const Operand<T> place{y.data + view->offset, Dims(view->shape), Steps(view->strides)};
   if (beta == 0 && alpha == 1)

@@ -74,7 +74,8 @@ void Executor<T>::bind_instructions() {
   for (auto buffer : compiled_->memory.outputs) moving[buffer] = &of_outputs_;
   for (const auto& [buffer, view] : compiled_->operands) {
     if (moving[buffer]) moving[buffer]->operands.push_back(static_cast<std::uint32_t>(operands_.size()));
-    const T* data = moving[buffer] ? nullptr : pointers_[buffer] + view->offset;
+    const bool known = !moving[buffer] && pointers_[buffer];  // without elements there is no memory
+    const T* data = known ? pointers_[buffer] + view->offset : nullptr;
     operands_.push_back({data, Dims(view->shape), Steps(view->strides)});
   }
   const auto follow_result = [&](Operand<T>& y, std::uint32_t buffer) {
@@ -181,7 +182,7 @@ void Executor<T>::follow(Followers& followers) {
   followers.moved = false;
   for (auto o : followers.operands) {
     const auto& [buffer, view] = compiled_->operands[o];
-    operands_[o].data = pointers_[buffer] + view->offset;
+    operands_[o].data = pointers_[buffer] ? pointers_[buffer] + view->offset : nullptr;
   }
   for (auto& [data, buffer] : followers.results) *data = pointers_[buffer];
   for (auto b : followers.blocks) blocks_[b].resolve(pointers_.data(), workers_[0].scratch.data());
