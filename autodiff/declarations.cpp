@@ -6,6 +6,7 @@
 #include <random>
 
 #include "check.hpp"
+#include "kernels/assembler.hpp"
 #include "layouts.hpp"
 #include "sweep.hpp"
 
@@ -68,6 +69,7 @@ class Proof {
     prove("linear", [&] { linear(); });
     prove("neutral", [&] { neutral(); });
     prove("commutative", [&] { commutative(); });
+    prove("write", [&] { write(); });
     prove("reduction", [&] { reduction(); });
     prove("accumulate", [&] { accumulate(operands(x_), y_.value(), ""); });
     prove("terms", [&] { terms(); });
@@ -327,6 +329,43 @@ class Proof {
   }
 
   /// With any one input made ready, or all of them, it gives the same.
+  /// A loop made of what the operation writes gives what its own loop gives, but for products that one of them rounds
+  /// before a sum.
+  void write() {
+    if (!op_.block() || y_.size() == 0 || !kernels::Assembler<double>::works()) return;
+    kernels::Formula formula;
+    std::vector<kernels::Term> terms;
+    for (std::uint32_t i = 0; i < x_.size(); ++i) terms.push_back(formula.load(i));
+    const auto term = op_.write(formula, terms);
+    if (!term) return;
+    formula.store(*term, static_cast<std::uint32_t>(x_.size()));
+    formula.single.assign(x_.size() + 1, false);
+    kernels::Assembler<double> assembler;
+    const auto begin = assembler.add(formula, 0);
+    assembler.finish();
+
+    Array<double> y = filled(Dims(y_.shape()), nan);
+    Arrays x;
+    std::vector<const double*> arrays;
+    for (const auto& each : x_) x.push_back(broadcast(each.value(), Dims(y_.shape())));
+    for (const auto& each : x) arrays.push_back(each.data());
+    arrays.push_back(y.data());
+    assembler.loop(begin)(formula.numbers.data(), y.data(), arrays.data(), 0, y.size());
+    expect("what it writes gives another result", y, y_.value(), rounding);
+  }
+
+  static Array<double> broadcast(const Array<double>& x, Dims shape) {
+    auto all = uninitialised<double>(shape);
+    for (std::size_t n = 0; n < all.size(); ++n) {
+      const Shape index = index_of(shape, n);
+      std::size_t at = 0;
+      for (std::size_t axis = 0; axis < x.dimension(); ++axis)
+        at = at * x.shape(axis) + (x.shape(axis) == 1 ? 0 : index[axis + index.size() - x.dimension()]);
+      all.data()[n] = x.data()[at];
+    }
+    return all;
+  }
+
   void prepared() {
     for (std::size_t i = 0; i <= x_.size(); ++i) {
       std::vector<bool> fixed(x_.size(), i == x_.size());

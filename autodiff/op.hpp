@@ -4,9 +4,9 @@
 //   static constexpr auto name = "cube";
 //   template <class S> S f(const S& x) const { return x * x * x; }
 //   template <int I, class S> S vjp(const S& ct, const S& y, const S& x) const { return ct * 3 * x * x; }
-// over a number-like S: a SIMD register, or a Variable when the gradient is to be differentiated again. Operators, and
-// the elementwise functions of variables by their names, are there for both; of two comparisons, the product says
-// whether both hold. f and vjp may be static. Arguments whose
+// over a number-like S: a SIMD register; a symbol of one, when a program makes one loop of several operations; or a
+// Variable when the gradient is to be differentiated again. Operators, and the elementwise functions of variables by
+// their names, are there for all; of two comparisons, the product says whether both hold. f and vjp may be static. Arguments whose
 // `linear` is plus or minus need no vjp, nor do those that are declared not `differentiable`.
 //
 // A structural operation writes
@@ -295,6 +295,18 @@ class Elementwise final : public Declared<Op, T> {
   }
 
   kernels::Block<T> block() const override { return compute; }
+  std::optional<kernels::Term> write(kernels::Formula& formula, std::span<const kernels::Term> x) const override {
+    using Symbol = kernels::Lanes<kernels::Symbol<T>>;
+    if constexpr (arity_of<Op, Symbol>() == arity) {
+      kernels::Writing writing(formula);
+      const auto y = [&]<std::size_t... I>(std::index_sequence<I...>) {
+        return Symbol(this->op_.f(Symbol::of(x[I])...));
+      }
+      (std::make_index_sequence<arity>());
+      if (writing.complete()) return y.v.term;
+    }
+    return std::nullopt;
+  }
   const Loops<T>* loops() const override {
     static constexpr auto arguments = []<std::size_t... I>(std::index_sequence<I...>) {
       return std::array<typename Loops<T>::Argument, arity>{argument<int(I)>()...};

@@ -11,6 +11,7 @@
 
 #include "array.hpp"
 #include "kernels/elementwise.hpp"
+#include "kernels/formula.hpp"
 #include "kernels/reduce.hpp"
 
 namespace autodiff {
@@ -153,6 +154,11 @@ class Primitive {
   virtual kernels::Block<T> block() const { return nullptr; }
   virtual const Loops<T>* loops() const { return nullptr; }
   virtual const void* self() const { return nullptr; }
+  /// Appends what an elementwise operation computes of these to the formula; nothing where registers have no
+  /// instructions for it.
+  virtual std::optional<kernels::Term> write(kernels::Formula&, std::span<const kernels::Term>) const {
+    return std::nullopt;
+  }
   /// The same for all operations of one type, whatever their parameters, and for no others.
   virtual const void* kind() const { return this; }
   /// Whether the other is the same operation with the same parameters.

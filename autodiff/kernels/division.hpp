@@ -1,5 +1,5 @@
-// Quotients and square roots of SIMD registers, rounded as IEEE 754 asks. In float, xsimd approximates both on ARM, as
-// processors of 32 bits there must; 64 bits have instructions.
+// Quotients, square roots and opposites of SIMD registers as IEEE 754 asks. In float, xsimd approximates the first two on
+// ARM, as processors of 32 bits there must; 64 bits have instructions. With AVX-512 it takes -0 for 0.
 #pragma once
 
 #include <type_traits>
@@ -27,6 +27,15 @@ B square_root(B a) {
   if constexpr (is_float_of_neon<B>) return vsqrtq_f32(a);
 #endif
   return xsimd::sqrt(a);
+}
+
+template <class B>
+B opposite(B a) {
+#ifdef __AVX512F__
+  return a ^ B(-0.0);
+#else
+  return -a;
+#endif
 }
 
 }  // namespace autodiff::kernels

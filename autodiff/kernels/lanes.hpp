@@ -82,7 +82,7 @@ struct Lanes {
   friend Lanes operator-(Lanes a, Lanes b) { return a.v - b.v; }
   friend Lanes operator*(Lanes a, Lanes b) { return a.v * b.v; }
   friend Lanes operator/(Lanes a, Lanes b) { return divide(a.v, b.v); }
-  friend Lanes operator-(Lanes a) { return -a.v; }
+  friend Lanes operator-(Lanes a) { return opposite(a.v); }
   Lanes& operator+=(Lanes a) { return *this = *this + a; }
   Lanes& operator-=(Lanes a) { return *this = *this - a; }
   Lanes& operator*=(Lanes a) { return *this = *this * a; }

@@ -16,11 +16,11 @@ class Emitter {
   Emitter(const Graph<T>& graph, const Schedule& schedule, std::uint32_t group, const Fusion& fusion, Memory& memory)
       : graph_(graph), schedule_(schedule), group_(group), fusion_(fusion), memory_(memory) {
     const Group& cluster = schedule.groups[group];
-    cut(cluster);
     list_calls(cluster);
+    cut(cluster);
     code_.calls.reserve(calls_.size());
     find_last_readers();
-    for (std::uint32_t at = 0; at < calls_.size(); ++at) emit(at);
+    for (std::uint32_t at = 0; at < calls_.size(); ++at) calls_[at].size() == 1 ? emit(at) : emit_formula(at);
     for (auto i : cluster.nodes)
       if (!graph.nodes[i].operation->block()) emit_reduction(i);
     list_streams();
@@ -44,8 +44,8 @@ class Emitter {
     const std::size_t chunk = std::max((reduces ? 4096 : 8192) * sizeof(float) / sizeof(T), code_.size / most_chunks);
     const std::size_t columns = cluster.columns;
     code_.whole_rows = columns != 0 && (reduces_rows || columns <= block_elements);
-    if (!code_.whole_rows) {
-      code_.block = std::min(block_elements, code_.size);
+    if (!code_.whole_rows) {  // where nothing waits between calls, there is nothing to keep in the cache
+      code_.block = std::min(calls_.size() == 1 ? chunk : block_elements, code_.size);
       code_.chunk = std::min((chunk + code_.block - 1) / code_.block * code_.block, code_.size);
       return;
     }
@@ -58,9 +58,24 @@ class Emitter {
     code_.chunk = std::min(std::max<std::size_t>(chunk / (rows * columns), 1) * rows * columns, code_.size);
   }
 
+  /// What follows each other and can be written as a formula is one call.
   void list_calls(const Group& cluster) {
-    for (auto i : cluster.nodes)
-      if (graph_.nodes[i].operation->block() && fusion_.into[i] == nowhere) calls_.push_back(i);
+    bool open = false;
+    for (auto i : cluster.nodes) {
+      if (!graph_.nodes[i].operation->block() || fusion_.into[i] != nowhere) continue;
+      const bool fits = is_formula(i);
+      if (!fits || !open) calls_.emplace_back();
+      calls_.back().push_back(i);
+      open = fits;
+    }
+  }
+
+  bool is_formula(std::uint32_t i) const {
+    if (!kernels::Assembler<T>::works()) return false;
+    if (product_of(i) != nowhere) return true;
+    kernels::Formula formula;
+    const kernels::Term any[3] = {};
+    return graph_.nodes[i].operation->write(formula, std::span(any, graph_.nodes[i].arity)).has_value();
   }
 
   /// Whether a value lives in blocks only. A product that is computed together with its sum has no place at all.
@@ -71,13 +86,21 @@ class Emitter {
   /// Which call reads each value that lives in blocks for the last time; a reduction reads it at the end of the chunk.
   void find_last_readers() {
     for (std::uint32_t at = 0; at < calls_.size(); ++at)
-      for (auto i : {calls_[at], product_of(calls_[at])})
-        if (i != nowhere)
-          for (const auto& input : graph_.nodes[i].inputs)
-            if (in_blocks(input.node)) last_reader_[input.node] = at;
+      each_input(at, [&](const Input& input) {
+        if (in_blocks(input.node)) last_reader_[input.node] = at;
+      });
     for (auto i : schedule_.groups[group_].nodes)
       if (!graph_.nodes[i].operation->block())
         if (const auto x = graph_.nodes[i].inputs[0].node; in_blocks(x)) last_reader_[x] = for_chunk;
+  }
+
+  /// Calls f for all that a call reads.
+  template <class F>
+  void each_input(std::uint32_t at, F f) const {
+    for (auto sum : calls_[at])
+      for (auto i : {sum, product_of(sum)})
+        if (i != nowhere)
+          for (const auto& input : graph_.nodes[i].inputs) f(input);
   }
 
   /// The product that is computed together with a sum, or nowhere.
@@ -105,9 +128,9 @@ class Emitter {
   }
 
   void emit(std::uint32_t at) {
-    const std::uint32_t i = calls_[at], p = product_of(i);
+    const std::uint32_t i = calls_[at][0], p = product_of(i);
     const auto& node = graph_.nodes[i];
-    BlockCall<T> call{node.operation->block(), node.operation->self(), 0, 0, {}, {}};
+    BlockCall<T> call = open_call(node.operation->block(), node.operation->self());
     if (p == nowhere) {
       for (const auto& input : node.inputs) add_operand(call, node, input);
     } else {
@@ -118,17 +141,78 @@ class Emitter {
                                             node.operation->linear(1 - k) == Linear::minus);
     }
     // A value that is read here for the last time leaves its place to the result.
-    for (auto j : {i, p})
-      if (j != nowhere)
-        for (const auto& input : graph_.nodes[j].inputs) free_slot(input.node, at);
+    each_input(at, [&](const Input& input) { free_slot(input.node, at); });
     call.y = place_of_result(i);
+    ++code_.steps;
+    close(call);
+  }
+
+  BlockCall<T> open_call(kernels::Block<T> block, const void* self) const {
+    return {block, self, 0, static_cast<std::uint32_t>(code_.operands.size()), 0, {}};
+  }
+  void close(const BlockCall<T>& call) {
+    code_.most_operands = std::max<std::size_t>(code_.most_operands, call.count);
     code_.calls.push_back(call);
+  }
+
+  /// Several operations: what stays among them has no place, and results none that they read.
+  void emit_formula(std::uint32_t at) {
+    BlockCall<T> call = open_call(nullptr, nullptr);
+    kernels::Formula formula;
+    std::map<std::uint32_t, kernels::Term> computed;  // by node
+    const auto term = [&](const GraphNode<T>& reader, const Input& input) {
+      const auto here = computed.find(input.node);
+      if (here != computed.end()) return here->second;
+      const auto [place, single] = place_of(reader, input);
+      return formula.load(array(call, formula, place, single));
+    };
+    for (auto i : calls_[at]) {
+      const auto y = write(formula, i, term);
+      computed.emplace(i, y);
+      if (last_reader_.contains(i) ? last_reader_.at(i) != at : !in_blocks(i))
+        formula.store(y, array(call, formula, place_of_result(i), false));
+    }
+    each_input(at, [&](const Input& input) { free_slot(input.node, at); });
+    call.y = code_.operands[call.first];
+    code_.steps += 1 + formula.steps.size() / 4;
+    code_.unassembled.push_back({static_cast<std::uint32_t>(code_.calls.size()), std::move(formula)});
+    close(call);
+  }
+
+  /// The node as a term, the product that is computed with it included.
+  template <class TermOf>
+  kernels::Term write(kernels::Formula& formula, std::uint32_t i, TermOf term) const {
+    using Code = kernels::Formula::Code;
+    const auto& node = graph_.nodes[i];
+    const auto p = product_of(i);
+    if (p == nowhere) {
+      kernels::Term x[3];
+      for (std::uint32_t k = 0; k < node.arity; ++k) x[k] = term(node, node.inputs[k]);
+      return *node.operation->write(formula, std::span(x, node.arity));
+    }
+    const std::size_t k = node.inputs[0].node == p ? 0 : 1;
+    const auto& product = graph_.nodes[p];
+    const auto a = term(product, product.inputs[0]), b = term(product, product.inputs[1]);
+    const auto c = term(node, node.inputs[1 - k]);
+    const Code code = node.operation->linear(k) == Linear::minus       ? Code::negated_multiply_add
+                      : node.operation->linear(1 - k) == Linear::minus ? Code::multiply_subtract
+                                                                       : Code::multiply_add;
+    return formula.add(code, a, b, c);
+  }
+
+  /// The number of an array among those that a formula works on.
+  std::uint32_t array(BlockCall<T>& call, kernels::Formula& formula, Place place, bool single) {
+    for (std::uint32_t k = 0; k < call.count; ++k)
+      if (code_.operands[call.first + k] == place && formula.single[k] == single) return k;
+    code_.operands.push_back(place);
+    formula.single.push_back(single);
+    return call.count++;
   }
 
   void free_slot(std::uint32_t node, std::uint32_t at) {
     const auto last = last_reader_.find(node);
     if (last == last_reader_.end() || last->second != at) return;
-    free_.push_back(place_.at(node).base);
+    if (const auto place = place_.find(node); place != place_.end()) free_.push_back(place->second.base);
     last_reader_.erase(last);
   }
 
@@ -143,36 +227,32 @@ class Emitter {
   }
 
   void add_operand(BlockCall<T>& call, const GraphNode<T>& reader, const Input& input) {
-    const auto walked = walk_of(graph_, reader, input);
-    Place& place = call.x[call.count];
-    bool single = walked->walk == Walk::single;
-    if (in_blocks(input.node)) {
-      place = place_.at(input.node);
-    } else {
-      const auto offset = input.view ? static_cast<std::size_t>(input.view->offset) : 0;
-      const auto from = base(memory_.buffer_of[input.node], offset);
-      const bool several_rows = code_.whole_rows && code_.block > code_.columns;
-      const bool other_rows = walked->columns != 0 && walked->columns != code_.columns;
-      switch (other_rows ? Walk::collected : walked->walk) {
-        case Walk::single:
-          place = {from, At::fixed};
-          break;
-        case Walk::element:
-          place = {from, At::element};
-          break;
-        case Walk::column:
-          place = several_rows ? spread(code_.rows, from) : Place{from, At::column};
-          break;
-        case Walk::row:
-          single = !several_rows;
-          place = several_rows ? spread(code_.columns_of, from) : Place{from, At::row};
-          break;
-        case Walk::collected:
-          place = collect(from, merged(graph_.view_of(input), reader.shape()));
-          break;
-      }
-    }
+    const auto [place, single] = place_of(reader, input);
+    code_.operands.push_back(place);
     call.single |= unsigned(single) << call.count++;
+  }
+
+  /// Where an operand is, and whether it is one value for all elements of a call.
+  std::pair<Place, bool> place_of(const GraphNode<T>& reader, const Input& input) {
+    const auto walked = walk_of(graph_, reader, input);
+    if (in_blocks(input.node)) return {place_.at(input.node), walked->walk == Walk::single};
+    const auto offset = input.view ? static_cast<std::size_t>(input.view->offset) : 0;
+    const auto from = base(memory_.buffer_of[input.node], offset);
+    const bool several_rows = code_.whole_rows && code_.block > code_.columns;
+    const bool other_rows = walked->columns != 0 && walked->columns != code_.columns;
+    switch (other_rows ? Walk::collected : walked->walk) {
+      case Walk::single:
+        return {{from, At::fixed}, true};
+      case Walk::element:
+        return {{from, At::element}, false};
+      case Walk::column:
+        return {several_rows ? spread(code_.rows, from) : Place{from, At::column}, false};
+      case Walk::row:
+        return {several_rows ? spread(code_.columns_of, from) : Place{from, At::row}, !several_rows};
+      case Walk::collected:
+        return {collect(from, merged(graph_.view_of(input), reader.shape())), false};
+    }
+    return {};
   }
 
   Place spread(std::vector<Spread>& spreads, std::uint32_t from) {
@@ -217,7 +297,7 @@ class Emitter {
     for (const auto& call : code_.calls)
       if (call.y.at == At::element) written.insert(call.y.base);
     for (const auto& call : code_.calls)
-      for (const auto& x : std::span(call.x, call.count))
+      for (const auto& x : std::span(code_.operands).subspan(call.first, call.count))
         if (x.at == At::element && !written.contains(x.base)) read.insert(x.base);
     if (code_.calls.size() < calls_a_stream * (read.size() + written.size())) return;
     code_.read.assign(read.begin(), read.end());
@@ -232,7 +312,7 @@ class Emitter {
   const Fusion& fusion_;
   Memory& memory_;
   BlockCode<T> code_;
-  std::vector<std::uint32_t> calls_;                    // the nodes that calls are emitted for
+  std::vector<std::vector<std::uint32_t>> calls_;       // the nodes that calls are emitted for
   std::map<std::uint32_t, std::uint32_t> last_reader_;  // of values in blocks: the number of a call
   std::map<std::uint32_t, Place> place_;                // of values in blocks
   std::map<std::pair<std::uint32_t, std::size_t>, std::uint32_t> base_of_;
@@ -247,8 +327,30 @@ BlockCode<T> emit_blocks(const Graph<T>& graph, const Schedule& schedule, std::u
   return Emitter<T>(graph, schedule, group, fusion, memory).take();
 }
 
-#define AUTODIFF_EMIT(T) \
-  template BlockCode<T> emit_blocks(const Graph<T>&, const Schedule&, std::uint32_t, const Fusion&, Memory&);
+template <Real T>
+std::shared_ptr<const kernels::Assembler<T>> assemble(std::span<BlockCode<T>> codes) {
+  if (std::ranges::all_of(codes, [](const auto& code) { return code.unassembled.empty(); })) return nullptr;
+  const auto assembler = std::make_shared<kernels::Assembler<T>>();
+  std::vector<std::size_t> begins;
+  for (const auto& code : codes)
+    for (const auto& [call, formula] : code.unassembled)
+      begins.push_back(assembler->add(formula, code.is_one_block() ? code.size : 0));
+  assembler->finish();
+  auto begin = begins.begin();
+  for (auto& code : codes) {
+    for (const auto& [call, formula] : code.unassembled) {
+      code.numbers.emplace_back(formula.numbers.begin(), formula.numbers.end());
+      code.calls[call].self = code.numbers.back().data();
+      code.calls[call].block = assembler->loop(*begin++);
+    }
+    code.unassembled = {};
+  }
+  return assembler;
+}
+
+#define AUTODIFF_EMIT(T)                                                                                      \
+  template BlockCode<T> emit_blocks(const Graph<T>&, const Schedule&, std::uint32_t, const Fusion&, Memory&); \
+  template std::shared_ptr<const kernels::Assembler<T>> assemble(std::span<BlockCode<T>>);
 AUTODIFF_EMIT(float)
 AUTODIFF_EMIT(double)
 

@@ -2,6 +2,7 @@
 // pointers: what is said of memory are buffers by number.
 #pragma once
 
+#include "../kernels/assembler.hpp"
 #include "../kernels/elementwise.hpp"
 #include "buffers.hpp"
 
@@ -13,6 +14,7 @@ enum class At : std::uint8_t { fixed, element, in_chunk, column, row };
 struct Place {
   std::uint32_t base = 0;  // of the bases of the code
   At at = At::fixed;
+  friend bool operator==(Place, Place) = default;
 };
 
 /// Where a base points to: into a buffer, or into the scratch memory of the thread.
@@ -21,14 +23,20 @@ struct Base {
   std::size_t offset;
 };
 
-/// One call of an operation's loop on a block.
+/// One call of a loop on a block: that of an operation, or one that computes several in registers.
 template <Real T>
 struct BlockCall {
   kernels::Block<T> block;
   const void* self;
-  unsigned single;  // see kernels::Block
-  std::uint32_t count;
-  Place y, x[3];
+  unsigned single;                     // see kernels::Block
+  std::uint32_t first = 0, count = 0;  // operands, of those of the code
+  Place y;
+};
+
+/// What a call computes that has no loop yet.
+struct Unassembled {
+  std::uint32_t call;
+  kernels::Formula formula;
 };
 
 /// Repeats a row over the rows of a block, or each element of a column over its row.
@@ -60,12 +68,17 @@ struct BlockCode {
   std::vector<Spread> rows, columns_of;  // spread once, and for every block
   std::vector<Collection> collections;   // for every block
   std::vector<BlockCall<T>> calls;
+  std::vector<Place> operands;           // of calls
+  std::vector<Unassembled> unassembled;  // of calls that have no loop yet
+  std::vector<std::vector<T>> numbers;   // of loops that were made
   std::vector<ReduceCall<T>> reductions;
   std::vector<std::uint32_t> read, written;  // bases of what comes into the cache ahead of its block
   std::size_t scratch = 0;                   // elements a thread needs
+  std::size_t steps = 0;                     // loops on blocks, or what takes as long
+  std::size_t most_operands = 0;             // of a call
 
   std::size_t chunks() const { return (size + chunk - 1) / chunk; }
-  std::size_t work() const { return size * (calls.size() + reductions.size()); }
+  std::size_t work() const { return size * (steps + reductions.size()); }
 
   /// Whether all of it is one block: then an executor finds its pointers once, and not at each run.
   bool is_one_block() const { return size <= block; }
@@ -75,5 +88,9 @@ struct BlockCode {
 template <Real T>
 BlockCode<T> emit_blocks(const Graph<T>& graph, const Schedule& schedule, std::uint32_t group, const Fusion& fusion,
                          Memory& memory);
+
+/// Makes the loops that the codes are without, and keeps them.
+template <Real T>
+std::shared_ptr<const kernels::Assembler<T>> assemble(std::span<BlockCode<T>> codes);
 
 }  // namespace autodiff::detail

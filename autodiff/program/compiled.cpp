@@ -57,6 +57,7 @@ class Compiler {
 
   void emit() {
     made_.code = std::move(plan_.code);
+    made_.loops = assemble(std::span(made_.code));
     std::uint32_t clusters = 0;
     for (const auto& group : plan_.schedule.groups) {
       if (!group.cluster) {

@@ -60,7 +60,7 @@ void Executor<T>::find_buffers() {
 template <Real T>
 void Executor<T>::open_workers() {
   std::size_t bases = 0;
-  for (const auto& code : compiled_->code) bases = std::max(bases, code.bases.size());
+  for (const auto& code : compiled_->code) bases = std::max(bases, code.bases.size() + code.most_operands);
   const std::size_t scratch = std::max<std::size_t>(compiled_->scratch, 64);
   for (int w = 0; w < compiled_->threads; ++w)
     workers_.push_back({uninitialised<T>(std::array{scratch}), std::vector<T*>(bases)});

@@ -42,18 +42,17 @@ void find_bases(const std::vector<Base>& bases, T* const* memory, T* scratch, T*
 }  // namespace
 
 template <Real T>
-SingleBlock<T>::SingleBlock(const BlockCode<T>& code) : code_(&code), bases_(code.bases.size()) {
-  for (const auto& call : code.calls) calls_.push_back({call.block, call.self, nullptr, {}, call.single});
+SingleBlock<T>::SingleBlock(const BlockCode<T>& code)
+    : code_(&code), from_(code.operands.size()), bases_(code.bases.size()) {
+  for (const auto& call : code.calls)
+    calls_.push_back({call.block, call.self, nullptr, from_.data() + call.first, call.single});
 }
 
 template <Real T>
 void SingleBlock<T>::resolve(T* const* memory, T* scratch) {
   find_bases(code_->bases, memory, scratch, bases_.data());
-  for (std::size_t c = 0; c < calls_.size(); ++c) {
-    const auto& call = code_->calls[c];
-    calls_[c].to = bases_[call.y.base];
-    for (std::size_t i = 0; i < 3; ++i) calls_[c].from[i] = bases_[call.x[i].base];
-  }
+  for (std::size_t c = 0; c < calls_.size(); ++c) calls_[c].to = bases_[code_->calls[c].y.base];
+  for (std::size_t i = 0; i < from_.size(); ++i) from_[i] = bases_[code_->operands[i].base];
 }
 
 template <Real T>
@@ -83,6 +82,7 @@ void run_chunks(const BlockCode<T>& code, T* const* memory, T* scratch, T** poin
   // With each call, a share of what the next block reads and writes is fetched; beyond the end that does nothing.
   constexpr std::size_t line = 64 / sizeof(T);
   const std::size_t share = calls.empty() ? 0 : padded((block + calls.size() - 1) / calls.size());
+  const T** const from = const_cast<const T**>(pointers + code.bases.size());
   const auto call_all = [&](std::size_t n) {
     std::size_t ahead = at[static_cast<std::size_t>(At::element)] + n;
     for (const auto& call : calls) {
@@ -91,8 +91,9 @@ void run_chunks(const BlockCode<T>& code, T* const* memory, T* scratch, T** poin
       for (auto base : code.written)
         for (std::size_t i = 0; i < share; i += line) __builtin_prefetch(pointers[base] + ahead + i, 1);
       ahead += share;
-      const T* const x[] = {find(call.x[0]), find(call.x[1]), find(call.x[2])};
-      call.block(call.self, find(call.y), x, call.single, n);
+      const Place* const x = code.operands.data() + call.first;
+      for (std::uint32_t i = 0; i < call.count; ++i) from[i] = find(x[i]);
+      call.block(call.self, find(call.y), from, call.single, n);
     }
   };
   auto& element = at[static_cast<std::size_t>(At::element)];

@@ -5,7 +5,8 @@
 
 namespace autodiff::detail {
 
-/// Runs chunks `first` to `last`. `memory` has a pointer for each buffer, `bases` room for one each.
+/// Runs chunks `first` to `last`. `memory` has a pointer for each buffer, `bases` room for one each, and for
+/// the operands of a call.
 template <Real T>
 void run_chunks(const BlockCode<T>& code, T* const* memory, T* scratch, T** bases, std::size_t first, std::size_t last);
 
@@ -27,11 +28,12 @@ class SingleBlock {
     kernels::Block<T> block;
     const void* self;
     T* to;
-    const T* from[3];
+    const T* const* from;
     unsigned single;
   };
   const BlockCode<T>* code_;
   std::vector<Call> calls_;
+  std::vector<const T*> from_;
   std::vector<T*> bases_;
 };
 

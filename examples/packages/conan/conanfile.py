@@ -44,6 +44,8 @@ class XtensorAutodiff(ConanFile):
         self.requires("xtensor/[>=0.24.7 <0.28]", transitive_headers=True)
         self.requires("xsimd/[>=13.0 <15]", transitive_headers=True)
         self.requires("eigen/[>=3.4 <4]")
+        if self.settings.arch == "x86_64":
+            self.requires("xbyak/[>=6 <8]")
         self.requires("zlib/[>=1.2.11 <2]")
         self.requires("minizip/[>=1.2.13 <2]")
         self.requires("nlohmann_json/[>=3.11 <4]")
@@ -82,6 +84,8 @@ class XtensorAutodiff(ConanFile):
         autodiff, nn = self.cpp_info.components["autodiff"], self.cpp_info.components["nn"]
         autodiff.libs = ["xtensor-autodiff"]
         autodiff.requires = ["xtensor::xtensor", "xsimd::xsimd", "eigen::eigen"]
+        if self.settings.arch == "x86_64":
+            autodiff.requires.append("xbyak::xbyak")
         autodiff.system_libs = [] if self.options.shared else ["dnnl", "gomp", "pthread", "m"]
         nn.libs = ["xtensor-autodiff-nn"]
         nn.requires = ["autodiff", "zlib::zlib", "minizip::minizip", "nlohmann_json::nlohmann_json"]

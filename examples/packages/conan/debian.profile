@@ -12,6 +12,7 @@ xtensor-autodiff/*:shared=True
 xtensor/0.24.7
 xsimd/13.2.0
 eigen/3.4.0
+xbyak/6.68
 zlib/1.2.13
 minizip/1.2.13
 nlohmann_json/3.11.2

@@ -1,0 +1,34 @@
+// Loops made at run time: a formula as machine code, with everything between its loads and stores in registers.
+#pragma once
+
+#include <memory>
+
+#include "elementwise.hpp"
+#include "formula.hpp"
+
+namespace autodiff::kernels {
+
+/// Machine code of several loops over T.
+template <class T>
+class Assembler {
+ public:
+  /// Whether there are loops at all: for processors whose instructions are known here, where memory may be executed.
+  static bool works();
+
+  Assembler();
+  ~Assembler();
+
+  /// Appends a loop, and says where it begins. It is a Block whose x has all arrays of the formula, those that are
+  /// written, too; whose self is the array of the formula's numbers; and which reads neither y nor `single`. It takes
+  /// so many elements and no others, or, of 0, any number.
+  std::size_t add(const Formula& formula, std::size_t elements);
+  /// Ends the code. Only now can it run; it lives as long as this object.
+  void finish();
+  Block<T> loop(std::size_t begin) const;
+
+ private:
+  class Generator;
+  std::unique_ptr<Generator> generator_;
+};
+
+}  // namespace autodiff::kernels
