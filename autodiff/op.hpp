@@ -6,8 +6,8 @@
 //   template <int I, class S> S vjp(const S& ct, const S& y, const S& x) const { return ct * 3 * x * x; }
 // over a number-like S: a SIMD register; a symbol of one, when a program makes one loop of several operations; or a
 // Variable when the gradient is to be differentiated again. Operators, and the elementwise functions of variables by
-// their names, are there for all; of two comparisons, the product says whether both hold. f and vjp may be static. Arguments whose
-// `linear` is plus or minus need no vjp, nor do those that are declared not `differentiable`.
+// their names, are there for all; of two comparisons, the product says whether both hold. f and vjp may be static.
+// Arguments whose `linear` is plus or minus need no vjp, nor do those that are declared not `differentiable`.
 //
 // A structural operation writes
 //   Shape shape(Dims a, ...) const;                                      // or throws ShapeError, see fail()
