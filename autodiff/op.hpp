@@ -53,6 +53,7 @@
 
 #include "kernels/copy.hpp"
 #include "kernels/lanes.hpp"
+#include "kernels/symbol.hpp"
 #include "memory.hpp"
 #include "ops/arithmetic.hpp"
 #include "ops/lanes.hpp"

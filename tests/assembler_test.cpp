@@ -163,7 +163,10 @@ kernels::Formula random_formula(std::size_t inputs, std::size_t steps, std::size
 }  // namespace
 
 TEST_CASE_TEMPLATE("every step is computed as the processor's own numbers are", T, float, double) {
-  if (!kernels::Assembler<T>::works()) return (void)MESSAGE("no loops are made on this machine");
+  if (!kernels::Assembler<T>::works()) {
+    MESSAGE("no loops are made on this machine");
+    return;
+  }
   std::mt19937 bits(1);
   for (const Code code : all_codes) {
     kernels::Formula formula;
@@ -177,7 +180,10 @@ TEST_CASE_TEMPLATE("every step is computed as the processor's own numbers are", 
 }
 
 TEST_CASE_TEMPLATE("formulas of any length, of more values and arrays than there are registers", T, float, double) {
-  if (!kernels::Assembler<T>::works()) return (void)MESSAGE("no loops are made on this machine");
+  if (!kernels::Assembler<T>::works()) {
+    MESSAGE("no loops are made on this machine");
+    return;
+  }
   std::mt19937 bits(2);
   for (int trial = 0; trial < 150; ++trial) {
     const std::size_t inputs = 1 + bits() % 24, steps = 1 + bits() % 120;
@@ -203,7 +209,10 @@ TEST_CASE("values wait in memory only where registers run out") {
 }
 
 TEST_CASE_TEMPLATE("a loop writes over an array that it has read", T, float, double) {
-  if (!kernels::Assembler<T>::works()) return (void)MESSAGE("no loops are made on this machine");
+  if (!kernels::Assembler<T>::works()) {
+    MESSAGE("no loops are made on this machine");
+    return;
+  }
   kernels::Formula formula;
   formula.single = {false};
   const auto x = formula.load(0);

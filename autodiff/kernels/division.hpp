@@ -1,5 +1,5 @@
-// Quotients, square roots and opposites of SIMD registers as IEEE 754 asks. In float, xsimd approximates the first two on
-// ARM, as processors of 32 bits there must; 64 bits have instructions. With AVX-512 it takes -0 for 0.
+// Quotients, square roots and opposites of SIMD registers as IEEE 754 asks. In float, xsimd approximates the first two
+// on ARM, as processors of 32 bits there must; 64 bits have instructions. With AVX-512 it takes -0 for 0.
 #pragma once
 
 #include <type_traits>
