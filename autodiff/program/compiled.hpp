@@ -33,7 +33,7 @@ struct Compiled {
   std::vector<BufferView> operands, results;  // results: of operations that have several
   std::vector<BlockCode<T>> code;
   std::shared_ptr<const kernels::Assembler<T>> loops;  // that were made for the code
-  ProgramReport report;  // but for times
+  ProgramReport report;                                // but for times
 };
 
 /// Where a state has its value.
