@@ -328,7 +328,6 @@ class Proof {
       expect("the sum of two samples is another", sum.value(), 2 * y_.value(), rounding);
   }
 
-  /// With any one input made ready, or all of them, it gives the same.
   /// A loop made of what the operation writes gives what its own loop gives, but for products that one of them rounds
   /// before a sum.
   void write() {
@@ -366,6 +365,7 @@ class Proof {
     return all;
   }
 
+  /// With any one input made ready, or all of them, it gives the same.
   void prepared() {
     for (std::size_t i = 0; i <= x_.size(); ++i) {
       std::vector<bool> fixed(x_.size(), i == x_.size());

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <new>
 #include <type_traits>
 
 #include "registers.hpp"
@@ -318,21 +319,17 @@ class Assembler<T>::Generator : public Xbyak::CodeGenerator {
 template <class T>
 bool Assembler<T>::works() {
   static const bool may_execute = [] {
-    try {
-      Assembler code;
-      Formula copy;
-      copy.single = {false, false};
-      copy.store(copy.load(0), 1);
-      const auto begin = code.add(copy, 0);
-      code.finish();
-      const T from = 7;
-      T to = 0;
-      const T* const arrays[] = {&from, &to};
-      code.loop(begin)(nullptr, &to, arrays, 0, 1);
-      return to == from;
-    } catch (const Xbyak::Error&) {
-      return false;
-    }
+    Assembler code;
+    Formula copy;
+    copy.single = {false, false};
+    copy.store(copy.load(0), 1);
+    const auto begin = code.add(copy, 0);
+    if (!code.finish()) return false;
+    const T from = 7;
+    T to = 0;
+    const T* const arrays[] = {&from, &to};
+    code.loop(begin)(nullptr, &to, arrays, 0, 1);
+    return to == from;
   }();
   return may_execute;
 }
@@ -343,11 +340,20 @@ template <class T>
 Assembler<T>::~Assembler() = default;
 template <class T>
 std::size_t Assembler<T>::add(const Formula& formula, std::size_t elements) {
-  return generator_->append(formula, elements);
+  try {
+    return generator_->append(formula, elements);
+  } catch (const Xbyak::Error&) {  // there is one reason: no memory
+    throw std::bad_alloc();
+  }
 }
 template <class T>
-void Assembler<T>::finish() {
-  generator_->readyRE();
+bool Assembler<T>::finish() {
+  try {
+    generator_->readyRE();
+    return true;
+  } catch (const Xbyak::Error&) {
+    return false;
+  }
 }
 template <class T>
 Block<T> Assembler<T>::loop(std::size_t begin) const {
@@ -375,7 +381,9 @@ std::size_t Assembler<T>::add(const Formula&, std::size_t) {
   return 0;
 }
 template <class T>
-void Assembler<T>::finish() {}
+bool Assembler<T>::finish() {
+  return false;
+}
 template <class T>
 Block<T> Assembler<T>::loop(std::size_t) const {
   return nullptr;

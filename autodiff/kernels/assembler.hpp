@@ -22,8 +22,8 @@ class Assembler {
   /// written, too; whose self is the array of the formula's numbers; and which reads neither y nor `single`. It takes
   /// so many elements and no others, or, of 0, any number.
   std::size_t add(const Formula& formula, std::size_t elements);
-  /// Ends the code. Only now can it run; it lives as long as this object.
-  void finish();
+  /// Ends the code. Only now can it run, and not where it says false; it lives as long as this object.
+  bool finish();
   Block<T> loop(std::size_t begin) const;
 
  private:

@@ -19,7 +19,7 @@ struct RegisterCode {
   std::uint32_t slots = 0;          // of the size of a register, for values that wait
 };
 
-/// `registers`: how many there are, at least 8. What nothing is stored of is left out.
+/// `registers`: how many there are, at least 10. What nothing is stored of is left out.
 RegisterCode allocate_registers(const Formula& formula, unsigned registers);
 
 }  // namespace autodiff::kernels

@@ -44,8 +44,9 @@ class Emitter {
     const std::size_t chunk = std::max((reduces ? 4096 : 8192) * sizeof(float) / sizeof(T), code_.size / most_chunks);
     const std::size_t columns = cluster.columns;
     code_.whole_rows = columns != 0 && (reduces_rows || columns <= block_elements);
-    if (!code_.whole_rows) {  // where nothing waits between calls, there is nothing to keep in the cache
-      code_.block = std::min(calls_.size() == 1 ? chunk : block_elements, code_.size);
+    if (!code_.whole_rows) {
+      // Where nothing waits between calls, there is nothing to keep in the cache. But blocks end where long rows do.
+      code_.block = std::min(calls_.size() == 1 && columns == 0 ? chunk : block_elements, code_.size);
       code_.chunk = std::min((chunk + code_.block - 1) / code_.block * code_.block, code_.size);
       return;
     }
@@ -74,8 +75,21 @@ class Emitter {
     if (!kernels::Assembler<T>::works()) return false;
     if (product_of(i) != nowhere) return true;
     kernels::Formula formula;
-    const kernels::Term any[3] = {};
-    return graph_.nodes[i].operation->write(formula, std::span(any, graph_.nodes[i].arity)).has_value();
+    kernels::Term x[3];
+    const std::uint32_t arity = graph_.nodes[i].arity;
+    for (std::uint32_t k = 0; k < arity; ++k) x[k] = formula.load(k);
+    // One that hands on an argument would read it where others of the formula may have written over it.
+    const auto y = graph_.nodes[i].operation->write(formula, std::span(x, arity));
+    return y && *y >= arity && !may_be_contracted(formula);
+  }
+
+  /// Whether compilers may have rounded a product of the operation's own loop together with a sum.
+  static bool may_be_contracted(const kernels::Formula& formula) {
+    using Code = kernels::Formula::Code;
+    const auto has = [&](auto... codes) {
+      return std::ranges::any_of(formula.steps, [&](const auto& step) { return ((step.code == codes) || ...); });
+    };
+    return has(Code::multiply) && has(Code::add, Code::subtract);
   }
 
   /// Whether a value lives in blocks only. A product that is computed together with its sum has no place at all.
@@ -335,7 +349,8 @@ std::shared_ptr<const kernels::Assembler<T>> assemble(std::span<BlockCode<T>> co
   for (const auto& code : codes)
     for (const auto& [call, formula] : code.unassembled)
       begins.push_back(assembler->add(formula, code.is_one_block() ? code.size : 0));
-  assembler->finish();
+  if (!assembler->finish())
+    fail<ValueError>("compile", "memory may not be executed any more, which was allowed at first");
   auto begin = begins.begin();
   for (auto& code : codes) {
     for (const auto& [call, formula] : code.unassembled) {
