@@ -304,7 +304,8 @@ class Elementwise final : public Declared<Op, T> {
         return Symbol(this->op_.f(Symbol::of(x[I])...));
       }
       (std::make_index_sequence<arity>());
-      if (writing.complete()) return y.v.term;
+      const auto term = y.v.written();
+      if (writing.complete()) return term;
     }
     return std::nullopt;
   }

@@ -68,3 +68,28 @@ TEST_CASE_TEMPLATE("an exact program gives the bits of operations that compilers
   auto program = ad::compile({w, v}, {y}, {}, {.exact = true});
   CHECK(program(w.value(), v.value())[0] == y.value());
 }
+
+namespace {
+
+struct KeepsNumbers {
+  static constexpr auto name = "keeps_numbers";
+  template <class S>
+  static S f(const S& x) {
+    static const S half(0.5), coefficients[] = {S(3), S(-2)};
+    return where(x > half, coefficients[0], coefficients[1]) * half;
+  }
+  template <int I, class S>
+  static S vjp(const S& ct, const S&, const S&) {
+    return ct * 0;
+  }
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("an operation may keep numbers from call to call", T, float, double) {
+  Tape<T> tape;
+  const auto x = tape.variable(Array<T>(sample({100}, -2, 2)));
+  const auto y = ad::record(KeepsNumbers{}, abs(x)) - ad::record(KeepsNumbers{}, x);
+  auto program = ad::compile({x}, {y}, {}, {.exact = true});
+  CHECK(program(x.value())[0] == y.value());
+}

@@ -44,6 +44,10 @@ struct Symbol {
   using value_type = T;
   using Code = Formula::Code;
   Term term;
+  double number = 0;
+  bool is_number = false;  // which is written where it is used: an operation may keep it from call to call
+
+  Term written() const { return is_number ? Writing::here().number(number) : term; }
 
   struct batch_bool_type {
     Code code;
@@ -77,10 +81,10 @@ struct Lanes<Symbol<T>> {
 
   Lanes() : Lanes(0.0) {}
   Lanes(Symbol<T> symbol) : v(symbol) {}
-  Lanes(double number) : v{Writing::here().number(number)} {}
+  Lanes(double number) : v{0, number, true} {}
 
   static Lanes step(Code code, Lanes a, Lanes b = of(0), Lanes c = of(0)) {
-    return of(Writing::here().add(code, a.v.term, b.v.term, c.v.term));
+    return of(Writing::here().add(code, a.v.written(), b.v.written(), c.v.written()));
   }
   static Lanes of(Term term) { return Symbol<T>{term}; }
   static Lanes incomplete() {
@@ -102,7 +106,7 @@ struct Lanes<Symbol<T>> {
   friend Lanes negated_multiply_add(Lanes a, Lanes b, Lanes c) { return step(Code::negated_multiply_add, a, b, c); }
 
   static Mask<Lanes> compare(Code code, Lanes a, Lanes b, bool negated = false) {
-    return {{code, a.v.term, b.v.term, negated}};
+    return {{code, a.v.written(), b.v.written(), negated}};
   }
   friend Mask<Lanes> operator<(Lanes a, Lanes b) { return compare(Code::less, a, b); }
   friend Mask<Lanes> operator<=(Lanes a, Lanes b) { return compare(Code::less_equal, a, b); }
@@ -110,7 +114,7 @@ struct Lanes<Symbol<T>> {
   friend Mask<Lanes> operator>=(Lanes a, Lanes b) { return compare(Code::less_equal, b, a); }
   friend Mask<Lanes> operator==(Lanes a, Lanes b) { return compare(Code::equal, a, b); }
   friend Mask<Lanes> operator!=(Lanes a, Lanes b) { return compare(Code::equal, a, b, true); }
-  friend Lanes where(Mask<Lanes> m, Lanes a, Lanes b) { return of(m.bits.choose(a.v.term, b.v.term)); }
+  friend Lanes where(Mask<Lanes> m, Lanes a, Lanes b) { return of(m.bits.choose(a.v.written(), b.v.written())); }
   friend Lanes where(Lanes condition, Lanes a, Lanes b) { return where(condition != 0, a, b); }
   // In these words, as registers have them: of a NaN, the same one is handed on.
   friend Lanes maximum(Lanes a, Lanes b) { return where(a > b, a, where(a != a, a, b)); }
