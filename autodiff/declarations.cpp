@@ -72,6 +72,7 @@ class Proof {
     prove("write", [&] { write(); });
     prove("reduction", [&] { reduction(); });
     prove("accumulate", [&] { accumulate(operands(x_), y_.value(), ""); });
+    prove("cotangent_views", [&] { cotangent_views(); });
     prove("terms", [&] { terms(); });
     prove("summed", [&] { summed(); });
     prove("prepared", [&] { prepared(); });
@@ -384,13 +385,38 @@ class Proof {
       const auto view = op_.view(input.view);
       if (!view) continue;
       const std::string of = std::string("the view of an input laid out ") + input.name;
-      auto read = uninitialised<double>(Dims(view->shape));
-      for (std::size_t n = 0; n < read.size(); ++n) {
-        const std::ptrdiff_t at = place(*view, n);
-        if (at < 0 || at >= std::ssize(input.memory)) return found(of + " reaches out of its memory");
-        read.data()[n] = input.memory[static_cast<std::size_t>(at)];
-      }
-      expect(of + " gives another result", read, run(std::vector{V(input.values)}), same_bits);
+      if (const auto read = read_through(*view, input.memory))
+        expect(of + " gives another result", *read, run(std::vector{V(input.values)}), same_bits);
+      else
+        return found(of + " reaches out of its memory");
+    }
+  }
+
+  /// Nothing where it reaches out of the memory.
+  static std::optional<Array<double>> read_through(const View& view, std::span<const double> memory) {
+    auto read = uninitialised<double>(Dims(view.shape));
+    for (std::size_t n = 0; n < read.size(); ++n) {
+      const std::ptrdiff_t at = place(view, n);
+      if (at < 0 || at >= std::ssize(memory)) return std::nullopt;
+      read.data()[n] = memory[static_cast<std::size_t>(at)];
+    }
+    return read;
+  }
+
+  /// Read through the views, a cotangent of the result gives what the rule gives.
+  void cotangent_views() {
+    const auto views = op_.cotangent_views(dense(Dims(y_.shape())), shapes_);
+    if (views.empty()) return;
+    if (views.size() != x_.size()) return found("there must be one view an argument");
+    const auto ct = cotangents();
+    const Arrays expected = pull_back(ct, ys_, x_);
+    for (std::size_t i = 0; i < x_.size(); ++i) {
+      const std::string of = "the view for argument " + std::to_string(i);
+      const Operand<const double> memory = ct[0].elements();
+      if (const auto read = read_through(views[i], {memory.data, ct[0].size()}))
+        expect(of + " gives another cotangent than the rule", *read, expected[i], same_bits);
+      else
+        return found(of + " reaches out of the cotangent");
     }
   }
 

@@ -34,6 +34,8 @@
 // structural one may say what else a program can make use of:
 //   static constexpr bool fails = false;                                 // forward throws for no values; or a function
 //   bool takes(const View& a, ...) const;                                // forward reads inputs laid out like these
+//   std::vector<View> cotangent_views(const View& ct, std::span<const Dims> x) const;  // what flows to each input is
+//                                                                        // a view of what flows to the result
 //   template <class T> Reduction<T> reduction(Dims x) const;             // it reduces, by parts if need be: how
 //   bool accumulates(Dims a, ...) const;                                 // accumulate is worth its while
 //   double arithmetic(Dims a, ...) const;                                // additions and multiplications, for reports
@@ -462,6 +464,13 @@ class Structural final : public Declared<Op, T> {
   bool is_view() const override { return IsView<Op>; }
   bool transposes() const override {
     return requires { Op::transposes; };
+  }
+
+  std::vector<View> cotangent_views(const View& ct, std::span<const Dims> x) const override {
+    if constexpr (requires(const Op& op) { op.cotangent_views(ct, x); })
+      return this->op_.cotangent_views(ct, x);
+    else
+      return {};
   }
 
   bool takes(std::span<const View> x) const override {

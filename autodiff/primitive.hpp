@@ -170,6 +170,9 @@ class Primitive {
   /// Whether the rule of a view does no more than add what flows to each element in its place, so that sweeps over
   /// values do without the rule. One that also scales or clips says no.
   virtual bool transposes() const { return false; }
+  /// What flows to each input, where that is a view of what flows to the result; sweeps over values do without the rule
+  /// then. Nothing where it is not.
+  virtual std::vector<View> cotangent_views(const View&, std::span<const Dims>) const { return {}; }
   /// Whether forward takes inputs laid out like these, all together, of which some are not dense; what it rounds may
   /// differ then.
   virtual bool takes(std::span<const View>) const { return false; }

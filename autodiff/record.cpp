@@ -122,30 +122,35 @@ void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::
   bool abstract = false;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     operands[i] = operand(inputs[i]->value_);
-    shapes[i] = operands[i].shape;
+    shapes[i] = Dims(inputs[i]->value_.shape());  // not of what was just written: loads wait for stores of other widths
     abstract |= inputs[i]->abstract_ || (inputs[i]->recorded() && inputs[i]->anchor_ != tape->anchor_);
   }
   Few<Value<T>> values(results.size());
-  Few<Operand<T>> ys(results.size());
   const auto make = [&](std::size_t k, const Shape& shape) {
     check_shape(operation->name(), shape);
     values[k] = abstract ? Value<T>::without_elements(shape) : Value<T>::uninitialised(shape);
-    ys[k] = values[k].elements();
   };
   const bool moves_nothing = operation->is_view() && inputs.size() == 1;
   if (moves_nothing) {
     const auto view = operation->view(dense(shapes[0]));
     make(0, view->shape);
     if (!abstract && values[0].size() > 0)
-      kernels::copy<T>(ys[0], {operands[0].data + view->offset, Dims(view->shape), Steps(view->strides)});
+      kernels::copy<T>(values[0].elements(),
+                       {operands[0].data + view->offset, Dims(view->shape), Steps(view->strides)});
   } else if (results.size() == 1) {
     make(0, operation->shape(shapes));
   } else {
     const auto all = operation->shapes(shapes);
     for (std::size_t k = 0; k < results.size(); ++k) make(k, all[k]);
   }
-  if (!abstract && !moves_nothing)
-    results.size() == 1 ? operation->forward(ys[0], operands) : operation->forward(ys, operands);
+  const bool computes = !abstract && !moves_nothing;
+  if (computes && results.size() == 1) {
+    operation->forward(values[0].elements(), operands);
+  } else if (computes) {
+    Few<Operand<T>> ys(results.size());
+    for (std::size_t k = 0; k < results.size(); ++k) ys[k] = values[k].elements();
+    operation->forward(ys, operands);
+  }
   if (tape && tape->stop_at_non_finite_ && !abstract)
     for (std::size_t k = 0; k < results.size(); ++k)
       require_finite<T>(operation->name(), "the result", operand(values[k]), shapes);

@@ -10,6 +10,7 @@
 #include "assembly.hpp"
 #include "finite.hpp"
 #include "kernels/copy.hpp"
+#include "kernels/reduce.hpp"
 #include "memory.hpp"
 #include "ops/arithmetic.hpp"  // for += alone
 
@@ -160,41 +161,64 @@ class Sweeper {
   Variable<T>& cotangent_of(std::size_t i) { return cotangents_[places_[i - first_]]; }
   Variable<T> value_of(std::size_t i) const { return mode_ == Sweep::recorded ? tape_.recorded(i) : tape_.plain(i); }
 
-  /// An elementwise operation whose cotangents have the shape of its result, by its loops. Tells whether it is one.
+  /// An elementwise operation of arguments of the shape of its result, or single numbers, by its loops. Tells whether
+  /// it is one.
   bool pull_back_at_once(std::size_t i) {
     const auto& node = tape_.node(i);
     if (mode_ != Sweep::plain || !node.loops || tape_.stops_at_non_finite()) return false;
-    if (!leads_to(i) || !settled(i).alive()) return true;
+    if (!leads_to(i) || !cotangent_of(i).alive()) return true;
     // Adding to a cotangent may grow the tape, where a rule has met a recorded variable: nothing of it is held by
     // reference then.
     std::array<std::uint32_t, Loops<T>::most_arguments> inputs;
-    const std::size_t count = tape_.inputs(i).size();
-    std::ranges::copy(tape_.inputs(i), inputs.begin());
+    const auto listed = tape_.inputs(i);
+    const std::size_t count = listed.size(), n = node.value.size();
     const auto arguments = node.loops->arguments;
     const void* const self = node.operation->self();
     const T* from[2 + Loops<T>::most_arguments];
-    unsigned single = 0;
+    unsigned single = 0, wanted = 0;
     for (std::size_t j = 0; j < count; ++j) {
+      inputs[j] = listed[j];
+      wanted |= unsigned(arguments[j].differentiable && leads_to(inputs[j])) << j;
       const Value<T>& x = tape_.node(inputs[j]).value;
       if (!x.same_shape(node.value)) {
-        if (x.dimension() != 0 || (arguments[j].differentiable && leads_to(inputs[j]))) return false;
+        if (x.dimension() != 0) return false;
         single |= 4u << j;
       }
       from[2 + j] = x.data();
     }
-    const Variable<T> ct = taken(i);
-    from[0] = ct.elements().data, from[1] = node.value.data();
-    for (std::size_t j = 0; j < count; ++j) {
-      if (!arguments[j].differentiable || !leads_to(inputs[j])) continue;
+    from[1] = node.value.data();
+    Variable<T> ct = taken(i);
+    from[0] = ct.elements().data;
+    for (std::size_t j = 0; wanted != 0; ++j, wanted >>= 1) {
+      if (!(wanted & 1)) continue;
+      auto& sum = cotangent_of(inputs[j]);
+      const bool last = wanted == 1, number = single >> j & 4;
+      const auto give = [&](Variable<T> part) {
+        number ? add(sum, total(part.elements().data, tape_.node(i))) : add(sum, std::move(part));
+      };
       if (arguments[j].passes) {
-        add_to(inputs[j], Variable<T>(ct));
-        continue;
+        last ? give(std::move(ct)) : give(ct);
+      } else if (last && ct.is_exclusive()) {  // in the memory of what it is computed from
+        if (n > 0) arguments[j].rule(self, ct.exclusive_elements().data, from, single, n);
+        give(std::move(ct));
+      } else if (T few[64]; n <= std::size(few) && (number || sum.is_exclusive())) {
+        if (n > 0) arguments[j].rule(self, few, from, single, n);
+        number ? add(sum, total(few, tape_.node(i))) : add_elements(sum, few, n);
+      } else {
+        auto part = Value<T>::like(tape_.node(i).value);
+        if (n > 0) arguments[j].rule(self, part.data(), from, single, n);
+        give(Variable<T>(std::move(part)));
       }
-      auto part = Value<T>::like(tape_.node(i).value);
-      if (part.size() > 0) arguments[j].rule(self, part.data(), from, single, part.size());
-      add_to(inputs[j], Variable<T>(std::move(part)));
     }
     return true;
+  }
+
+  /// The sum of as many elements as a node has, as of an argument that is one number.
+  static Variable<T> total(const T* elements, const Node<T>& node) {
+    auto number = Value<T>::number(0);
+    const Dims shape(node.value.shape());
+    kernels::sum<T>(number.data(), elements, shape, static_cast<std::uint32_t>((1ull << shape.size()) - 1));
+    return Variable<T>(std::move(number));
   }
 
   /// A view: what flows to its elements is added in their places. Tells whether it is one, of places apart.
@@ -218,6 +242,34 @@ class Sweeper {
     return true;
   }
 
+  /// An operation of which views of what flows to the result flow to the inputs. Tells whether it is one.
+  bool pull_back_by_views(std::size_t i) {
+    const auto& node = tape_.node(i);
+    if (mode_ != Sweep::plain || tape_.stops_at_non_finite()) return false;
+    const auto inputs = tape_.inputs(i);
+    detail::Few<Dims> shapes(inputs.size());
+    for (std::size_t j = 0; j < inputs.size(); ++j) shapes[j] = Dims(tape_.node(inputs[j]).value.shape());
+    const auto views = node.operation->cotangent_views(dense(node.value.shape()), shapes);
+    if (views.empty()) return false;
+    if (views.size() != inputs.size())
+      fail<ShapeError>(node.operation->name(), "gives cotangents of ", views.size(), " arguments for ", inputs.size());
+    if (!leads_to(i) || !cotangent_of(i).alive()) return true;
+    const Variable<T> ct = taken(i);
+    for (std::size_t j = 0; j < inputs.size(); ++j) {
+      check_shape_of(*node.operation, j, Dims(views[j].shape), shapes[j]);
+      if (!leads_to(inputs[j]) || !flows(node, j) || count(shapes[j]) == 0) continue;
+      auto& sum = cotangent_of(inputs[j]);
+      const Operand<const T> part{ct.elements().data + views[j].offset, Dims(views[j].shape), Steps(views[j].strides)};
+      if (sum.alive()) {
+        kernels::add<T>(own(sum, shapes[j]), part, 1);
+      } else {
+        sum = Variable<T>(Value<T>::uninitialised(shapes[j]));
+        kernels::copy<T>(sum.exclusive_elements(), part);
+      }
+    }
+    return true;
+  }
+
   /// The elements of a cotangent that is nobody else's.
   static Operand<T> own(Variable<T>& sum, Dims shape) {
     if (!sum.is_exclusive()) {
@@ -235,16 +287,27 @@ class Sweeper {
     return marks_[i - first_] & Marks::wanted ? kept : std::move(kept);
   }
 
-  void add_to(std::size_t to, Variable<T> part) {
-    auto& sum = cotangent_of(to);
-    if (sum.alive())
-      sum += part;
-    else
+  /// Adds a part, of the same shape, in the memory of one of the two, if that is nobody else's.
+  static void add(Variable<T>& sum, Variable<T> part) {
+    if (!sum.alive()) {
       sum = std::move(part);
+    } else if (sum.recorded() || part.recorded() || sum.abstract() || part.abstract()) {
+      sum += part;
+    } else {
+      if (!sum.is_exclusive()) std::swap(sum, part);
+      if (sum.is_exclusive())
+        add_elements(sum, part.elements().data, part.size());
+      else
+        sum += part;
+    }
+  }
+  static void add_elements(Variable<T>& sum, const T* part, std::size_t n) {
+    T* const to = sum.exclusive_elements().data;
+    for (std::size_t k = 0; k < n; ++k) to[k] += part[k];
   }
 
   void pull_back(std::size_t i) {
-    if (pull_back_view(i)) return;
+    if (pull_back_view(i) || pull_back_by_views(i)) return;
     // A recorded sweep grows the tape, so nothing of it is held by reference across a rule, but for the operation.
     const Primitive<T>& operation = *tape_.node(i).operation;
     const std::size_t results = std::min(operation.results(), last_ + 1 - i);
@@ -252,7 +315,8 @@ class Sweeper {
     for (std::size_t k = i; k < i + results; ++k) reached |= leads_to(k) && settled(k).alive();
     if (!reached || !inputs_lead(i)) return;
     const auto span = tape_.inputs(i);
-    const xt::svector<std::uint32_t, 4> inputs(span.begin(), span.end());
+    detail::Few<std::uint32_t> inputs(span.size());
+    for (std::size_t j = 0; j < span.size(); ++j) inputs[j] = span[j];
     cts_.clear(), ys_.clear(), xs_.clear();
     for (std::size_t k = i; k < i + operation.results(); ++k) {
       ys_.push_back(value_of(k));
@@ -284,7 +348,7 @@ class Sweeper {
     Variable<T> part = mode_ == Sweep::recorded ? entered(found.value) : std::move(found.value);
     check_shape_of(operation, argument, Dims(part.shape()), expected);
     if (tape_.stops_at_non_finite() && !part.abstract()) require_finite_part(from, operation, part);
-    add_to(to, std::move(part));
+    add(cotangent_of(to), std::move(part));
   }
 
   void check_shape_of(const Primitive<T>& operation, std::size_t argument, Dims given, Dims expected) const {

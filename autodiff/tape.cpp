@@ -100,15 +100,6 @@ void Tape<T>::truncate(std::size_t size) {
 }
 
 template <Real T>
-std::uint32_t Tape<T>::append(Node<T>&& node) {
-  if (nodes_.size() >= UINT32_MAX || inputs_.size() >= UINT32_MAX) fail<TapeError>("tape", "holds 2^32 nodes at most");
-  node.first_input = static_cast<std::uint32_t>(inputs_.size());
-  node.scope = scope_;
-  nodes_.push_back(std::move(node));
-  return static_cast<std::uint32_t>(nodes_.size() - 1);
-}
-
-template <Real T>
 Variable<T> Tape<T>::leaf(const Variable<T>& value, const std::string& name, bool constant, const Cells& cells) {
   value.check_value();
   if (stop_at_non_finite_) {

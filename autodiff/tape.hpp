@@ -187,7 +187,7 @@ class Tape {
   static void check_operands(std::string_view operation, std::span<const Variable<T>> operands);
 
   const Node<T>& node(std::size_t index) const { return nodes_[index]; }
-  std::span<const std::uint32_t> inputs(std::size_t index) const {
+  [[gnu::always_inline]] std::span<const std::uint32_t> inputs(std::size_t index) const {
     index -= nodes_[index].result;
     const std::size_t begin = nodes_[index].first_input;
     const std::size_t end = index + 1 < nodes_.size() ? nodes_[index + 1].first_input : inputs_.size();
@@ -316,7 +316,14 @@ class Tape {
                              std::span<const Variable<T>* const> inputs, Variable<T>& result);
   Variable<T> leaf(const Variable<T>& value, const std::string& name, bool constant, const Cells& cells = {});
   Cells cells_of(std::size_t index) const;
-  std::uint32_t append(Node<T>&& node);
+  std::uint32_t append(Node<T>&& node) {
+    if (nodes_.size() >= UINT32_MAX || inputs_.size() >= UINT32_MAX)
+      fail<TapeError>("tape", "holds 2^32 nodes at most");
+    node.first_input = static_cast<std::uint32_t>(inputs_.size());
+    node.scope = scope_;
+    nodes_.push_back(std::move(node));
+    return static_cast<std::uint32_t>(nodes_.size() - 1);
+  }
   std::uint32_t entered(const Variable<T>& x);
   std::uint32_t open(std::string_view scope, std::string_view also);
   std::uint32_t gradient_scope(std::uint32_t scope);

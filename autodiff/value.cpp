@@ -6,64 +6,66 @@
 
 namespace autodiff {
 
+namespace detail {
+
 namespace {
 
-constexpr std::size_t small_elements = 64, small_axes = 4;
-// Bytes from the elements to the next block, where there are several elements: the load of a whole register, even under
-// a mask, waits for stores to what it spans.
-constexpr std::size_t apart = 64;
+constexpr std::size_t most_elements = 64, most_axes = 4;
+
+/// All layouts in use, by their keys; none is ever freed, since values may outlive everything.
+constinit std::atomic<SmallLayout*> layouts[1024] = {};
 
 }  // namespace
 
+const SmallLayout* small_layout(Dims shape) {
+  if (shape.size() > most_axes) return nullptr;
+  std::size_t elements = 1;
+  auto key = static_cast<std::uint32_t>(shape.size());
+  for (std::size_t length : shape) {
+    if (length > most_elements) return nullptr;
+    elements *= length;
+    key = key << 7 | static_cast<std::uint32_t>(length);
+  }
+  if (elements == 0 || elements > most_elements) return nullptr;
+  std::atomic<SmallLayout*>& first = layouts[key * 2654435769u >> 22];
+  std::unique_ptr<SmallLayout> mine;
+  for (SmallLayout* known = first;;) {
+    for (SmallLayout* layout = known; layout; layout = layout->next)
+      if (layout->key == key) return layout;
+    if (!mine) {
+      mine = std::make_unique<SmallLayout>(key, elements, to_shape(shape));
+      std::ptrdiff_t step = 1;
+      for (std::size_t i = shape.size(); i-- > 0; step *= static_cast<std::ptrdiff_t>(shape[i])) mine->steps[i] = step;
+    }
+    mine->next = known;
+    if (first.compare_exchange_strong(known, mine.get())) return mine.release();
+  }
+}
+
+}  // namespace detail
+
 template <Real T>
 Value<T>::Value(Array<T> array) {
+  if (const auto* layout = autodiff::has_elements(array) ? detail::small_layout(array.shape()) : nullptr) {
+    *this = small(layout);
+    std::copy_n(array.data(), layout->elements, block_->data());
+    return;
+  }
   constexpr std::size_t bytes = sizeof(Block) + sizeof(Array<T>);
-  block_ = new (detail::take_memory(bytes)) Block{1, bytes, 0, 0, nullptr};
+  block_ = new (detail::take_memory(bytes)) Block{1, bytes, nullptr, nullptr};
   block_->array.store(new (block_->inside()) Array<T>(std::move(array)), std::memory_order_relaxed);
 }
 
 template <Real T>
-Value<T> Value<T>::small(std::size_t elements, std::size_t axes) {
-  const std::size_t first = sizeof(Block) + sizeof(Shape) + axes * sizeof(std::ptrdiff_t);
-  const std::size_t bytes = first + (elements > 1 ? std::max(elements * sizeof(T), apart) : sizeof(T));
-  Value value;
-  value.block_ =
-      new (detail::take_memory(bytes)) Block{1, static_cast<std::uint16_t>(bytes), static_cast<std::uint8_t>(first),
-                                             static_cast<std::uint8_t>(elements), nullptr};
-  Shape& shape = *new (&value.block_->shape()) Shape();
-  if (axes > 0) shape.resize(axes);
-  return value;
-}
-
-template <Real T>
 Value<T> Value<T>::uninitialised(Dims shape) {
-  const std::size_t elements = autodiff::count(shape);
-  if (elements > small_elements || shape.size() > small_axes) return Value(autodiff::uninitialised<T>(shape));
-  Value value = small(elements, shape.size());
-  Shape& own = value.block_->shape();
-  std::ptrdiff_t step = 1;
-  for (std::size_t i = shape.size(); i-- > 0;) {
-    own[i] = shape[i], value.block_->steps()[i] = step;
-    step *= static_cast<std::ptrdiff_t>(shape[i]);
-  }
-  return value;
-}
-
-template <Real T>
-Value<T> Value<T>::like(const Value& other) {
-  if (other.made()) return uninitialised(other.shape());
-  const Shape& shape = other.block_->shape();
-  const std::size_t axes = shape.size();
-  Value value = small(other.block_->elements, axes);
-  for (std::size_t i = 0; i < axes; ++i)
-    value.block_->shape()[i] = shape[i], value.block_->steps()[i] = other.block_->steps()[i];
-  return value;
+  if (const auto* layout = detail::small_layout(shape)) return small(layout);
+  return Value(autodiff::uninitialised<T>(shape));
 }
 
 template <Real T>
 Array<T> Value<T>::copied() const {
   if (const Array<T>* array = made()) return *array;
-  Array<T> array(block_->shape());
+  Array<T> array(block_->layout->shape);
   std::copy_n(block_->data(), array.size(), array.data());
   return array;
 }
@@ -88,10 +90,7 @@ template <Real T>
 void Value<T>::destroy(Block* block) noexcept {
   Array<T>* array = block->array.load(std::memory_order_relaxed);
   if (array) array->~Array<T>();
-  if (array != block->inside()) {
-    block->shape().~Shape();
-    if (array) detail::give_memory(array, sizeof(Array<T>));
-  }
+  if (array && block->layout) detail::give_memory(array, sizeof(Array<T>));
   detail::give_memory(block, block->bytes);
 }
 

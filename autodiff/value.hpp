@@ -14,7 +14,22 @@
 
 namespace autodiff {
 
-/// An array that is shared and counted, or none. A small one is a shape and its elements in one block of memory; an
+namespace detail {
+/// The shape of small arrays and the steps along its axes: one of each in a process, so that equal ones are the same.
+struct SmallLayout {
+  SmallLayout(std::uint32_t its_key, std::size_t its_elements, Shape its_shape)
+      : key(its_key), elements(its_elements), shape(std::move(its_shape)) {}
+  std::uint32_t key;
+  std::size_t elements;
+  Shape shape;
+  std::ptrdiff_t steps[4] = {};
+  SmallLayout* next = nullptr;  // another one that is kept in the same place
+};
+/// That of this shape, where it is of arrays that are small: of 1 to 64 elements, and at most 4 axes; else null.
+const SmallLayout* small_layout(Dims shape);
+}  // namespace detail
+
+/// An array that is shared and counted, or none. A small one is a layout and its elements in one block of memory; an
 /// Array is made of it when somebody asks for one, once for all that share it.
 template <Real T>
 class Value {
@@ -25,9 +40,11 @@ class Value {
   static Value uninitialised(Dims shape);
   static Value without_elements(Dims shape) { return Value(autodiff::without_elements<T>(shape)); }
   /// Of the shape of another one, its elements not set.
-  static Value like(const Value& other);
+  static Value like(const Value& other) {
+    return other.made() ? uninitialised(other.shape()) : small(other.block_->layout);
+  }
   static Value number(T number) {
-    Value value = small(1, 0);
+    Value value = small(detail::small_layout({}));
     *value.block_->data() = number;
     return value;
   }
@@ -46,12 +63,12 @@ class Value {
 
   const Shape& shape() const {
     const Array<T>* array = made();
-    return array ? array->shape() : block_->shape();
+    return array ? array->shape() : block_->layout->shape;
   }
   std::size_t dimension() const { return shape().size(); }
   std::size_t size() const {
     const Array<T>* array = made();
-    return array ? array->size() : block_->elements;
+    return array ? array->size() : block_->layout->elements;
   }
   const T* data() const {
     const Array<T>* array = made();
@@ -64,18 +81,15 @@ class Value {
   }
   Operand<const T> elements() const {
     if (const Array<T>* array = made()) return operand(*array);
-    return {block_->data(), Dims(block_->shape()), Steps(block_->steps(), block_->shape().size())};
+    return block_->template elements<const T>();
   }
   Operand<T> elements() {
     if (Array<T>* array = made()) return operand(*array);
-    return {block_->data(), Dims(block_->shape()), Steps(block_->steps(), block_->shape().size())};
+    return block_->template elements<T>();
   }
-  bool same_shape(const Value& other) const {
-    const Shape &a = shape(), &b = other.shape();
-    if (a.size() != b.size()) return false;
-    for (std::size_t i = 0; i < a.size(); ++i)
-      if (a[i] != b[i]) return false;  // here, not by a call of memcmp for a few bytes
-    return true;
+  [[gnu::always_inline]] bool same_shape(const Value& other) const {
+    if (!made() && !other.made()) return block_->layout == other.block_->layout;
+    return std::ranges::equal(shape(), other.shape());
   }
 
   bool has_elements() const {
@@ -96,18 +110,19 @@ class Value {
   }
 
  private:
-  /// The head of a block. Behind it stands an Array, or the shape of a small one, its steps and its elements.
+  /// The head of a block. Behind it stands an Array, or the elements of a small one.
   struct Block {
     std::int32_t owners;
-    std::uint16_t bytes;
-    std::uint8_t first, elements;  // of a small one: where they begin, and how many there are
+    std::uint32_t bytes;
+    const detail::SmallLayout* layout;  // of a small one
     std::atomic<Array<T>*> array;
 
-    char* at(std::size_t byte) { return reinterpret_cast<char*>(this) + byte; }
     Array<T>* inside() { return reinterpret_cast<Array<T>*>(this + 1); }
-    Shape& shape() { return *reinterpret_cast<Shape*>(this + 1); }
-    std::ptrdiff_t* steps() { return reinterpret_cast<std::ptrdiff_t*>(at(sizeof(Block) + sizeof(Shape))); }
-    T* data() { return reinterpret_cast<T*>(at(first)); }
+    T* data() { return reinterpret_cast<T*>(this + 1); }
+    template <class E>
+    Operand<E> elements() {
+      return {data(), Dims(layout->shape), Steps(layout->steps, layout->shape.size())};
+    }
   };
 
   /// Adds to a count, which several threads may do where there are several; gives what it was.
@@ -118,8 +133,17 @@ class Value {
     return __atomic_fetch_add(&owners, by, __ATOMIC_ACQ_REL);
   }
   [[gnu::always_inline]] Array<T>* made() const { return block_->array.load(std::memory_order_acquire); }
-  /// With a shape of so many axes, to be filled in.
-  static Value small(std::size_t elements, std::size_t axes);
+  static Value small(const detail::SmallLayout* layout) {
+    const std::size_t elements = layout->elements;
+    const auto bytes =
+        static_cast<std::uint32_t>(sizeof(Block) + (elements > 1 ? std::max(elements * sizeof(T), apart) : sizeof(T)));
+    Value value;
+    value.block_ = new (detail::take_memory(bytes)) Block{1, bytes, layout, nullptr};
+    return value;
+  }
+  // Bytes from the elements to the next block, where there are several elements: the load of a whole register, even
+  // under a mask, waits for stores to what it spans.
+  static constexpr std::size_t apart = 64;
   Array<T>* make() const;
   Array<T> copied() const;
   static void destroy(Block* block) noexcept;

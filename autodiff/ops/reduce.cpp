@@ -35,6 +35,15 @@ template <class T>
 void Sum::forward(Operand<T> y, Operand<const T> x) const {
   kernels::sum(y.data, x.data, x.shape, axes.mask(name, x.shape));
 }
+std::vector<View> Sum::cotangent_views(const View& ct, std::span<const Dims> x) const {
+  const auto mask = axes.mask(name, x[0]);
+  View view{to_shape(x[0]), Strides(x[0].size()), ct.offset};
+  for (std::size_t i = 0, at = 0; i < x[0].size(); ++i) {
+    view.strides[i] = mask >> i & 1 ? 0 : ct.strides[at];
+    at += keep || !(mask >> i & 1);
+  }
+  return {std::move(view)};
+}
 
 template <bool largest>
 template <class T>

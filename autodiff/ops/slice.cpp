@@ -115,6 +115,17 @@ std::vector<V> Concatenate::vjp(const V& ct, const V&, std::span<const V> x, con
   return parts;
 }
 
+std::vector<View> Concatenate::cotangent_views(const View& ct, std::span<const Dims> x) const {
+  const std::size_t at = resolve_axis(name, axis, ct.shape.size(), ct.shape);
+  std::vector<View> views(x.size(), ct);
+  std::ptrdiff_t offset = ct.offset;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    views[i].shape[at] = x[i][at], views[i].offset = offset;
+    offset += static_cast<std::ptrdiff_t>(x[i][at]) * ct.strides[at];
+  }
+  return views;
+}
+
 AUTODIFF_SLICE(AUTODIFF_COMPILE)
 
 template <Real T>

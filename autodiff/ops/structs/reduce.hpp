@@ -32,6 +32,7 @@ struct Sum : OverAxes {
     if (ct.dimension() == 0) return broadcast_to(ct, x.shape());
     return broadcast_to(reshape(ct, reduced_shape(x.shape(), axes.mask(name, x.shape()), true)), x.shape());
   }
+  std::vector<View> cotangent_views(const View& ct, std::span<const Dims> x) const;
   template <class V>
   V batched(std::size_t, const std::vector<bool>&, std::span<const V> x) const {
     return sum(x[0], behind(name, x[0].shape()), keep);

@@ -58,6 +58,7 @@ struct Concatenate {
   void forward(Operand<T> y, std::span<const Operand<const T>> x) const;
   template <class V>
   std::vector<V> vjp(const V& ct, const V&, std::span<const V> x, const std::vector<bool>& wanted) const;
+  std::vector<View> cotangent_views(const View& ct, std::span<const Dims> x) const;
 };
 
 #define AUTODIFF_SLICE(X) X(Slice) X(Embed) X(Concatenate)
