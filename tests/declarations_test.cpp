@@ -116,8 +116,8 @@ struct Added {
   }
 };
 
-/// Sums of rows; says that it reduces other axes, or how.
-enum class Reduced { right, other_axis, other_kernel, mean };
+/// Sums of rows; says that it reduces other axes, or how, or that what flows back comes from elsewhere.
+enum class Reduced { right, other_axis, other_kernel, mean, back_by_columns, back_from_outside };
 template <Reduced how>
 struct Rows {
   static constexpr auto name = "rows";
@@ -141,6 +141,12 @@ struct Rows {
   template <int I, class V>
   V vjp(const V& ct, const V&, const V& x) const {
     return ad::broadcast_to(ad::expand_dims(ct, 1), x.shape());
+  }
+  std::vector<ad::View> cotangent_views(const ad::View& ct, std::span<const ad::Dims> x) const {
+    ad::View view{{x[0][0], x[0][1]}, {ct.strides[0], 0}, ct.offset};
+    if (how == Reduced::back_by_columns) view.strides = {0, ct.strides[0]};
+    if (how == Reduced::back_from_outside) ++view.offset;
+    return {view};
   }
 };
 
@@ -259,6 +265,8 @@ TEST_CASE("declarations: reductions and views") {
   CHECK_EQ(broken(Rows<Reduced::other_axis>{}), "reduction");
   CHECK_EQ(broken(Rows<Reduced::other_kernel>{}), "reduction");
   CHECK_EQ(broken(Rows<Reduced::mean>{}), "reduction");
+  CHECK_EQ(broken(Rows<Reduced::back_by_columns>{}), "cotangent_views");
+  CHECK_EQ(broken(Rows<Reduced::back_from_outside>{}), "cotangent_views");
   CHECK_EQ(broken(Turned<true>{}), "");
   CHECK_EQ(broken(Turned<false>{}), "view");
 }
