@@ -17,6 +17,16 @@ struct Pointers : Few<const Variable<T>*> {
   }
 };
 
+bool is_larger(Dims a, Dims b) { return a.size() != b.size() ? a.size() > b.size() : count(a) > count(b); }
+
+bool broadcasts_to(Dims from, Dims to) {
+  if (from.size() > to.size()) return false;
+  const Dims last = to.last(from.size());
+  for (std::size_t i = 0; i < from.size(); ++i)
+    if (from[i] != last[i] && from[i] != 1) return false;
+  return true;
+}
+
 }  // namespace
 
 template <Real T>
@@ -68,7 +78,7 @@ void Tape<T>::record(const std::shared_ptr<const Primitive<T>>& operation, std::
 }
 
 /// The usual case of a small operation, for which each nanosecond counts: elementwise, of values that are known, on one
-/// tape or none, and of one shape but for single numbers. Tells whether it is one.
+/// tape or none, one of which has the shape of the result. Tells whether it is one.
 template <Real T>
 bool Tape<T>::record_at_once(const std::shared_ptr<const Primitive<T>>& operation,
                              std::span<const Variable<T>* const> inputs, Variable<T>& result) {
@@ -76,6 +86,7 @@ bool Tape<T>::record_at_once(const std::shared_ptr<const Primitive<T>>& operatio
   if (!loops || loops->arguments.size() != inputs.size()) return false;
   const T* from[Loops<T>::most_arguments];
   unsigned single = 0;
+  bool repeats = false;  // more than single numbers
   const Value<T>* shaped = nullptr;
   Tape* tape = nullptr;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -88,12 +99,22 @@ bool Tape<T>::record_at_once(const std::shared_ptr<const Primitive<T>>& operatio
       single |= 1u << i;
     else if (!shaped)
       shaped = &x.value_;
-    else if (!x.value_.same_shape(*shaped))
-      return false;
+    else if (!x.value_.same_shape(*shaped)) {
+      repeats = true;
+      if (is_larger(x.value_.shape(), shaped->shape())) shaped = &x.value_;
+    }
   }
   if (tape && tape->stop_at_non_finite_) return false;
+  Operand<const T> operands[Loops<T>::most_arguments];
+  for (std::size_t i = 0; repeats && i < inputs.size(); ++i) {
+    operands[i] = inputs[i]->value_.elements();
+    if (!broadcasts_to(inputs[i]->value_.shape(), shaped->shape())) return false;
+  }
   Value<T> value = shaped ? Value<T>::like(*shaped) : Value<T>::number(0);
-  if (const std::size_t n = value.size()) loops->forward(operation->self(), value.data(), from, single, n);
+  if (repeats)
+    kernels::elementwise<T>(loops->forward, operation->self(), value.elements(), {operands, inputs.size()});
+  else if (const std::size_t n = value.size())
+    loops->forward(operation->self(), value.data(), from, single, n);
   if (!tape || !tape->recording_) {
     result = Variable<T>(std::move(value));
     return true;

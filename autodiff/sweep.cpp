@@ -175,50 +175,65 @@ class Sweeper {
     const auto arguments = node.loops->arguments;
     const void* const self = node.operation->self();
     const T* from[2 + Loops<T>::most_arguments];
-    unsigned single = 0, wanted = 0;
+    unsigned single = 0, repeated = 0, wanted = 0;
+    bool walks = false;  // where more than single numbers are repeated
     for (std::size_t j = 0; j < count; ++j) {
       inputs[j] = listed[j];
       wanted |= unsigned(arguments[j].differentiable && leads_to(inputs[j])) << j;
       const Value<T>& x = tape_.node(inputs[j]).value;
-      if (!x.same_shape(node.value)) {
-        if (x.dimension() != 0) return false;
-        single |= 4u << j;
-      }
       from[2 + j] = x.data();
+      if (x.same_shape(node.value)) continue;
+      repeated |= 1u << j;
+      if (x.dimension() == 0)
+        single |= 4u << j;
+      else
+        walks = true;
     }
     from[1] = node.value.data();
     Variable<T> ct = taken(i);
     from[0] = ct.elements().data;
+    const auto apply = [&](kernels::Block<T> rule, T* to) {
+      if (n == 0) return;
+      if (!walks) return rule(self, to, from, single, n);
+      const Operand<const T> y = tape_.node(i).value.elements();
+      Operand<const T> x[2 + Loops<T>::most_arguments] = {{from[0], y.shape, y.strides}, y};
+      for (std::size_t j = 0; j < count; ++j) x[2 + j] = tape_.node(inputs[j]).value.elements();
+      kernels::elementwise<T>(rule, self, {to, y.shape, y.strides}, {x, 2 + count});
+    };
     for (std::size_t j = 0; wanted != 0; ++j, wanted >>= 1) {
       if (!(wanted & 1)) continue;
       auto& sum = cotangent_of(inputs[j]);
-      const bool last = wanted == 1, number = single >> j & 4;
+      const bool last = wanted == 1, sums = repeated >> j & 1;
       const auto give = [&](Variable<T> part) {
-        number ? add(sum, total(part.elements().data, tape_.node(i))) : add(sum, std::move(part));
+        sums ? add(sum, total(part.elements().data, i, inputs[j])) : add(sum, std::move(part));
       };
       if (arguments[j].passes) {
         last ? give(std::move(ct)) : give(ct);
       } else if (last && ct.is_exclusive()) {  // in the memory of what it is computed from
-        if (n > 0) arguments[j].rule(self, ct.exclusive_elements().data, from, single, n);
+        apply(arguments[j].rule, ct.exclusive_elements().data);
         give(std::move(ct));
-      } else if (T few[64]; n <= std::size(few) && (number || sum.is_exclusive())) {
-        if (n > 0) arguments[j].rule(self, few, from, single, n);
-        number ? add(sum, total(few, tape_.node(i))) : add_elements(sum, few, n);
+      } else if (T few[64]; n <= std::size(few) && (sums || sum.is_exclusive())) {
+        apply(arguments[j].rule, few);
+        sums ? add(sum, total(few, i, inputs[j])) : add_elements(sum, few, n);
       } else {
         auto part = Value<T>::like(tape_.node(i).value);
-        if (n > 0) arguments[j].rule(self, part.data(), from, single, n);
+        apply(arguments[j].rule, part.data());
         give(Variable<T>(std::move(part)));
       }
     }
     return true;
   }
 
-  /// The sum of as many elements as a node has, as of an argument that is one number.
-  static Variable<T> total(const T* elements, const Node<T>& node) {
-    auto number = Value<T>::number(0);
-    const Dims shape(node.value.shape());
-    kernels::sum<T>(number.data(), elements, shape, static_cast<std::uint32_t>((1ull << shape.size()) - 1));
-    return Variable<T>(std::move(number));
+  /// What flows to an input that was repeated: the sum of what flows to each place that it was in.
+  Variable<T> total(const T* elements, std::size_t node, std::size_t input) const {
+    const Dims shape(tape_.node(node).value.shape()), to(tape_.node(input).value.shape());
+    const std::size_t extra = shape.size() - to.size();
+    std::uint32_t axes = 0;
+    for (std::size_t i = 0; i < shape.size(); ++i)
+      axes |= std::uint32_t(i < extra || (to[i - extra] == 1 && shape[i] != 1)) << i;
+    auto sum = Value<T>::uninitialised(to);
+    kernels::sum<T>(sum.data(), elements, shape, axes);
+    return Variable<T>(std::move(sum));
   }
 
   /// A view: what flows to its elements is added in their places. Tells whether it is one, of places apart.

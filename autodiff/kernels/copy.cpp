@@ -89,17 +89,18 @@ void add_axes(T* y, const T* x, const Axis* axis, std::size_t axes, T alpha) {
 }
 
 /// The axes in an order that walks y forwards through memory, neighbours that both sides walk as one joined: how many
-/// they are. Moves both to where that begins.
+/// they are. Moves the pointers to where that begins.
 template <class T>
-std::size_t order_axes(Operand<T>& y, Operand<const T>& x, Axis* sorted) {
+std::size_t order_axes(const Operand<T>& y, const Operand<const T>& x, Axis* sorted, T*& to, const T*& from) {
   assert(y.shape.size() <= 32 && std::equal(y.shape.begin(), y.shape.end(), x.shape.begin(), x.shape.end()));
   std::size_t axes = 0;
+  to = y.data, from = x.data;
   for (std::size_t i = 0; i < y.shape.size(); ++i) {
     Axis axis{y.shape[i], y.strides[i], x.strides[i]};
     if (axis.length == 1) continue;
     if (axis.y < 0) {
       const auto last = static_cast<std::ptrdiff_t>(axis.length - 1);
-      y.data += last * axis.y, x.data += last * axis.x;
+      to += last * axis.y, from += last * axis.x;
       axis.y = -axis.y, axis.x = -axis.x;
     }
     std::size_t at = axes++;
@@ -125,11 +126,14 @@ std::size_t order_axes(Operand<T>& y, Operand<const T>& x, Axis* sorted) {
 }  // namespace
 
 template <class T>
-void copy(Operand<T> y, Operand<const T> x) {
+void copy(const Operand<T>& y, const Operand<const T>& x) {
+  if (y.shape.size() == 1) return copy_line(y.data, x.data, {y.shape[0], y.strides[0], x.strides[0]});
   if (count(y.shape) == 0) return;
   Axis axes[33];
-  const std::size_t n = order_axes(y, x, axes);
-  copy_axes(y.data, x.data, axes, n);
+  T* to;
+  const T* from;
+  const std::size_t n = order_axes(y, x, axes, to, from);
+  copy_axes(to, from, axes, n);
 }
 
 template <class T>
@@ -176,20 +180,26 @@ void scale(T* y, std::size_t n, T beta) {
 }
 
 template <class T>
-void add(Operand<T> y, Operand<const T> x, T alpha) {
+void add(const Operand<T>& y, const Operand<const T>& x, T alpha) {
   if (count(y.shape) == 0) return;
   Axis axes[33];
-  const std::size_t n = order_axes(y, x, axes);
-  add_axes(y.data, x.data, axes, n, alpha);
+  if (y.shape.size() == 1) {
+    axes[0] = {y.shape[0], y.strides[0], x.strides[0]};
+    return add_axes(y.data, x.data, axes, 1, alpha);
+  }
+  T* to;
+  const T* from;
+  const std::size_t n = order_axes(y, x, axes, to, from);
+  add_axes(to, from, axes, n, alpha);
 }
 
-template void copy(Operand<float>, Operand<const float>);
-template void copy(Operand<double>, Operand<const double>);
+template void copy(const Operand<float>&, const Operand<const float>&);
+template void copy(const Operand<double>&, const Operand<const double>&);
 template void copy_part(float*, Operand<const float>, std::size_t, std::size_t);
 template void copy_part(double*, Operand<const double>, std::size_t, std::size_t);
 template void scale(float*, std::size_t, float);
 template void scale(double*, std::size_t, double);
-template void add(Operand<float>, Operand<const float>, float);
-template void add(Operand<double>, Operand<const double>, double);
+template void add(const Operand<float>&, const Operand<const float>&, float);
+template void add(const Operand<double>&, const Operand<const double>&, double);
 
 }  // namespace autodiff::kernels

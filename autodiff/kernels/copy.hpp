@@ -8,7 +8,7 @@ namespace autodiff::kernels {
 /// y = x, of equal shapes of at most 32 axes. Strides may be zero, negative or permuted on both sides; the
 /// elements of y must not overlap those of x, nor (unless they get equal values) one another.
 template <class T>
-void copy(Operand<T> y, Operand<const T> x);
+void copy(const Operand<T>& y, const Operand<const T>& x);
 
 /// The n elements of x from number `first` on, in row-major order, one after the other. x has at most 32 axes, and at
 /// least one.
@@ -21,6 +21,6 @@ void scale(T* y, std::size_t n, T beta);
 
 /// y += alpha x, under the same conditions.
 template <class T>
-void add(Operand<T> y, Operand<const T> x, T alpha);
+void add(const Operand<T>& y, const Operand<const T>& x, T alpha);
 
 }  // namespace autodiff::kernels

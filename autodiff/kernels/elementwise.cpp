@@ -46,7 +46,7 @@ std::size_t nest(Loop* loops, Dims shape, std::span<const Operand<const T>> x) {
 }  // namespace
 
 template <class T>
-void elementwise(Block<T> block, const void* self, Operand<T> y, std::span<const Operand<const T>> x) {
+void elementwise(Block<T> block, const void* self, const Operand<T>& y, std::span<const Operand<const T>> x) {
   assert(y.shape.size() <= most_axes && x.size() <= most_operands);
   const T* from[most_operands];
   const std::size_t size = count(y.shape);
@@ -99,7 +99,7 @@ Block<T> multiply_add(bool negate_product, bool negate_addend) {
 
 template Block<float> multiply_add(bool, bool);
 template Block<double> multiply_add(bool, bool);
-template void elementwise(Block<float>, const void*, Operand<float>, std::span<const Operand<const float>>);
-template void elementwise(Block<double>, const void*, Operand<double>, std::span<const Operand<const double>>);
+template void elementwise(Block<float>, const void*, const Operand<float>&, std::span<const Operand<const float>>);
+template void elementwise(Block<double>, const void*, const Operand<double>&, std::span<const Operand<const double>>);
 
 }  // namespace autodiff::kernels

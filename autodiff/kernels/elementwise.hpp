@@ -18,7 +18,7 @@ using Block = void (*)(const void* self, T* y, const T* const* x, unsigned singl
 /// Walks the shape of `y` (dense), with `x` of the same rank or less, broadcast by NumPy's rules, and calls `block`
 /// on runs that are contiguous in all of them. Inner strides must be 1, or 0 where an operand is broadcast.
 template <class T>
-void elementwise(Block<T> block, const void* self, Operand<T> y, std::span<const Operand<const T>> x);
+void elementwise(Block<T> block, const void* self, const Operand<T>& y, std::span<const Operand<const T>> x);
 
 /// a b + c, rounded once, with either term negated.
 template <class T>

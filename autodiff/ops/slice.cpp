@@ -48,21 +48,19 @@ V Slice::batched(std::size_t, const std::vector<bool>&, std::span<const V> x) co
 }
 
 Shape Embed::shape(Dims x) const {
-  const auto part = slice.view(dense(whole));
-  if (!std::ranges::equal(part->shape, x))
-    fail<ShapeError>(name, "the part must have the shape of its place: ", x, " and ", Dims(part->shape));
+  if (!std::ranges::equal(place.shape, x))
+    fail<ShapeError>(name, "the part must have the shape of its place: ", x, " and ", Dims(place.shape));
   return whole;
 }
 template <class T>
 void Embed::accumulate(Operand<T> y, Operand<const T> x, T alpha, T beta) const {
   kernels::scale(y.data, count(y.shape), beta);
   if (count(x.shape) == 0) return;
-  const auto view = slice.view(dense(whole));
-  const Operand<T> place{y.data + view->offset, Dims(view->shape), Steps(view->strides)};
+  const Operand<T> to{y.data + place.offset, Dims(place.shape), Steps(place.strides)};
   if (beta == 0 && alpha == 1)
-    kernels::copy<T>(place, x);
+    kernels::copy<T>(to, x);
   else
-    kernels::add<T>(place, x, alpha);
+    kernels::add<T>(to, x, alpha);
 }
 template <int I, class V>
 V Embed::vjp(const V& ct, const V&, const V&) const {
@@ -71,9 +69,9 @@ V Embed::vjp(const V& ct, const V&, const V&) const {
 
 template <class V>
 V Embed::batched(std::size_t n, const std::vector<bool>&, std::span<const V> x) const {
-  Embed all{slice.behind(), whole};
-  all.whole.insert(all.whole.begin(), n);
-  return listed(all, x[0]);
+  Shape all = whole;
+  all.insert(all.begin(), n);
+  return listed(Embed(slice.behind(), all), x[0]);
 }
 
 template <class V>
@@ -187,20 +185,22 @@ Variable<T> pad(const Variable<T>& x, const std::vector<std::pair<std::size_t, s
                 std::type_identity_t<T> value) {
   if (widths.size() != x.dimension())
     fail<ShapeError>("pad", "needs one pair of widths an axis: ", widths.size(), " pairs for ", Dims(x.shape()));
-  Embed embed{{}, x.shape()};
+  Slice part;
+  Shape whole = x.shape();
   std::size_t added;
   for (std::size_t i = 0; i < widths.size(); ++i) {
     const auto [front, back] = widths[i];
-    embed.slice.ranges.push_back({static_cast<std::ptrdiff_t>(front), static_cast<std::ptrdiff_t>(front + x.shape(i))});
-    if (__builtin_add_overflow(front, back, &added) || __builtin_add_overflow(embed.whole[i], added, &embed.whole[i]))
+    part.ranges.push_back({static_cast<std::ptrdiff_t>(front), static_cast<std::ptrdiff_t>(front + x.shape(i))});
+    if (__builtin_add_overflow(front, back, &added) || __builtin_add_overflow(whole[i], added, &whole[i]))
       fail<ShapeError>("pad", "the widths of axis ", i, " are too large: ", front, " and ", back);
   }
-  check_shape("pad", embed.whole);
+  check_shape("pad", whole);
+  const Embed embed(part, whole);
   const auto embedded = listed(embed, x);
   if (value == 0) return embedded;
-  Array<T> border(embed.whole);
+  Array<T> border(whole);
   border.fill(value);
-  const View place = *embed.slice.view(dense(embed.whole));
+  const View& place = embed.place;
   const T zero = 0;
   const std::vector<std::ptrdiff_t> still(x.dimension(), 0);
   kernels::copy<T>({border.data() + place.offset, Dims(place.shape), Steps(place.strides)},

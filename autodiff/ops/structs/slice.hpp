@@ -26,9 +26,11 @@ struct Embed {
   static constexpr auto name = "embed";
   static constexpr auto reads = Reads::nothing;
   static constexpr bool fails = false;
+  Embed(const Slice& of, const Shape& in) : slice(of), whole(in), place(*slice.view(dense(whole))) {}
   Slice slice;
   Shape whole;
-  friend bool operator==(const Embed&, const Embed&) = default;
+  View place;
+  friend bool operator==(const Embed& a, const Embed& b) { return a.slice == b.slice && a.whole == b.whole; }
   template <class V>
   V batched(std::size_t n, const std::vector<bool>& stacked, std::span<const V> x) const;
   Shape shape(Dims x) const;
