@@ -94,10 +94,11 @@ Shape Concatenate::shape(std::span<const Dims> x) const {
 template <class T>
 void Concatenate::forward(Operand<T> y, std::span<const Operand<const T>> x) const {
   const std::size_t at = resolve_axis(name, axis, y.shape.size(), y.shape);
-  if (count(y.shape) == 0) return;
+  Operand<T> part = y;
   for (const auto& each : x) {
-    kernels::copy<T>({y.data, each.shape, y.strides}, each);
-    y.data += static_cast<std::ptrdiff_t>(each.shape[at]) * y.strides[at];
+    part.shape = each.shape;
+    kernels::copy<T>(part, each);
+    part.data += static_cast<std::ptrdiff_t>(each.shape[at]) * y.strides[at];
   }
 }
 template <class V>
