@@ -19,12 +19,24 @@ struct Pointers : Few<const Variable<T>*> {
 
 bool is_larger(Dims a, Dims b) { return a.size() != b.size() ? a.size() > b.size() : count(a) > count(b); }
 
-bool broadcasts_to(Dims from, Dims to) {
-  if (from.size() > to.size()) return false;
-  const Dims last = to.last(from.size());
-  for (std::size_t i = 0; i < from.size(); ++i)
-    if (from[i] != last[i] && from[i] != 1) return false;
+template <Real T>
+[[gnu::noinline]] bool all_broadcast_to(std::span<const Variable<T>* const> inputs, Dims to) {
+  for (const auto* input : inputs) {
+    const Dims from(input->shape());
+    if (from.size() > to.size()) return false;
+    const Dims last = to.last(from.size());
+    for (std::size_t i = 0; i < from.size(); ++i)
+      if (from[i] != last[i] && from[i] != 1) return false;
+  }
   return true;
+}
+
+template <Real T>
+[[gnu::noinline]] void apply_repeated(const Loops<T>& loops, const void* self, const Operand<T>& y,
+                                      std::span<const Variable<T>* const> inputs) {
+  Operand<const T> x[Loops<T>::most_arguments];
+  for (std::size_t i = 0; i < inputs.size(); ++i) x[i] = inputs[i]->elements();
+  kernels::elementwise<T>(loops.forward, self, y, {x, inputs.size()});
 }
 
 }  // namespace
@@ -105,14 +117,10 @@ bool Tape<T>::record_at_once(const std::shared_ptr<const Primitive<T>>& operatio
     }
   }
   if (tape && tape->stop_at_non_finite_) return false;
-  Operand<const T> operands[Loops<T>::most_arguments];
-  for (std::size_t i = 0; repeats && i < inputs.size(); ++i) {
-    operands[i] = inputs[i]->value_.elements();
-    if (!broadcasts_to(inputs[i]->value_.shape(), shaped->shape())) return false;
-  }
-  Value<T> value = shaped ? Value<T>::like(*shaped) : Value<T>::number(0);
+  if (repeats && !all_broadcast_to<T>(inputs, shaped->shape())) return false;
+  Value<T> value = Value<T>::like(shaped ? *shaped : inputs[0]->value_);
   if (repeats)
-    kernels::elementwise<T>(loops->forward, operation->self(), value.elements(), {operands, inputs.size()});
+    apply_repeated<T>(*loops, operation->self(), value.elements(), inputs);
   else if (const std::size_t n = value.size())
     loops->forward(operation->self(), value.data(), from, single, n);
   if (!tape || !tape->recording_) {

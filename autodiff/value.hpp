@@ -44,7 +44,8 @@ class Value {
     return other.made() ? uninitialised(other.shape()) : small(other.block_->layout);
   }
   static Value number(T number) {
-    Value value = small(detail::small_layout({}));
+    static const auto* const layout = detail::small_layout({});
+    Value value = small(layout);
     *value.block_->data() = number;
     return value;
   }
