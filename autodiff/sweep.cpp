@@ -161,8 +161,7 @@ class Sweeper {
   Variable<T>& cotangent_of(std::size_t i) { return cotangents_[places_[i - first_]]; }
   Variable<T> value_of(std::size_t i) const { return mode_ == Sweep::recorded ? tape_.recorded(i) : tape_.plain(i); }
 
-  /// An elementwise operation of arguments of the shape of its result, or single numbers, by its loops. Tells whether
-  /// it is one.
+  /// An elementwise operation, by its loops. Tells whether it is one.
   bool pull_back_at_once(std::size_t i) {
     const auto& node = tape_.node(i);
     if (mode_ != Sweep::plain || !node.loops || tape_.stops_at_non_finite()) return false;
