@@ -17,6 +17,7 @@ struct Pointers : Few<const Variable<T>*> {
   }
 };
 
+/// Of shapes of which one is that of the result, if any is.
 bool is_larger(Dims a, Dims b) { return a.size() != b.size() ? a.size() > b.size() : count(a) > count(b); }
 
 template <Real T>
@@ -117,6 +118,7 @@ bool Tape<T>::record_at_once(const std::shared_ptr<const Primitive<T>>& operatio
     }
   }
   if (tape && tape->stop_at_non_finite_) return false;
+  if ((repeats || single) && shaped && shaped->dimension() > 32) return false;  // to be refused
   if (repeats && !all_broadcast_to<T>(inputs, shaped->shape())) return false;
   Value<T> value = Value<T>::like(shaped ? *shaped : inputs[0]->value_);
   if (repeats)

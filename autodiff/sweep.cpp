@@ -224,8 +224,8 @@ class Sweeper {
   }
 
   /// What flows to an input that was repeated: the sum of what flows to each place that it was in.
-  Variable<T> total(const T* elements, std::size_t node, std::size_t input) const {
-    const Dims shape(tape_.node(node).value.shape()), to(tape_.node(input).value.shape());
+  Variable<T> total(const T* elements, std::size_t result, std::size_t input) const {
+    const Dims shape(tape_.node(result).value.shape()), to(tape_.node(input).value.shape());
     const std::size_t extra = shape.size() - to.size();
     std::uint32_t axes = 0;
     for (std::size_t i = 0; i < shape.size(); ++i)
@@ -260,6 +260,7 @@ class Sweeper {
   bool pull_back_by_views(std::size_t i) {
     const auto& node = tape_.node(i);
     if (mode_ != Sweep::plain || tape_.stops_at_non_finite()) return false;
+    if (node.operation->results() > 1 || !leads_to(i) || !cotangent_of(i).alive()) return false;
     const auto inputs = tape_.inputs(i);
     detail::Few<Dims> shapes(inputs.size());
     for (std::size_t j = 0; j < inputs.size(); ++j) shapes[j] = Dims(tape_.node(inputs[j]).value.shape());
@@ -267,7 +268,6 @@ class Sweeper {
     if (views.empty()) return false;
     if (views.size() != inputs.size())
       fail<ShapeError>(node.operation->name(), "gives cotangents of ", views.size(), " arguments for ", inputs.size());
-    if (!leads_to(i) || !cotangent_of(i).alive()) return true;
     const Variable<T> ct = taken(i);
     for (std::size_t j = 0; j < inputs.size(); ++j) {
       check_shape_of(*node.operation, j, Dims(views[j].shape), shapes[j]);

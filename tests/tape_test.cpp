@@ -493,3 +493,13 @@ TEST_CASE("sums and joins bring gradients back in parts of any shape") {
   const auto sums = ad::sum(ad::sum(x, {0}) * by_column) + ad::sum(ad::sum(x, {-1}, ad::keepdims) * by_row);
   CHECK_EQ(difference(ad::gradient(sums, x), array({2, 3}, {11, 12, 13, 21, 22, 23}), 0), "");
 }
+
+TEST_CASE("arrays of more axes than 32 are refused where others are repeated along them") {
+  Shape many(33, 1);
+  many[0] = 2, many[32] = 3;
+  Tape<double> tape;
+  const auto x = tape.variable(Array<double>(many, 2)), row = tape.variable({1, 2, 3}), number = tape.variable(2);
+  CHECK_THROWS_AS(x * row, ad::ShapeError);
+  CHECK_THROWS_AS(x * number, ad::ShapeError);
+  CHECK_EQ(tape.size(), 3);
+}

@@ -94,6 +94,7 @@ Shape Concatenate::shape(std::span<const Dims> x) const {
 template <class T>
 void Concatenate::forward(Operand<T> y, std::span<const Operand<const T>> x) const {
   const std::size_t at = resolve_axis(name, axis, y.shape.size(), y.shape);
+  if (count(y.shape) == 0) return;
   Operand<T> part = y;
   for (const auto& each : x) {
     part.shape = each.shape;
