@@ -1,4 +1,4 @@
-// The tape: what is recorded, under which name, for how long; and the sweep over it.
+// The tape: what is recorded, under which name, for how long.
 #include <cstring>
 #include <optional>
 
@@ -444,62 +444,4 @@ TEST_CASE("the array of a small value is made once for all that share it, and ho
   CHECK_EQ(is((plain * 1).value(), {7, 5}), "");
   CHECK_EQ(is(std::move(plain).value(), {7, 5}), "");
   CHECK_EQ(is(other.value(), {2, 3}), "");
-}
-
-TEST_CASE("slopes of many steps on one tape, each of a variable at its beginning and of what lies between") {
-  Tape<double> tape;
-  const auto w = tape.variable({3, 4});
-  auto sum_of_all = sum(w);
-  for (int k = 0; k < 200; ++k) {
-    const auto middle = w * k, first = middle(0), unused = exp(w), loss = square(first - middle(1)) + sum(unused * 0);
-    sum_of_all = sum_of_all + loss;
-    const auto [dw, dm, df] = gradient(loss, w, middle, first);
-    CHECK_EQ(is(dw, {-2. * k * k, 2. * k * k}), "");
-    CHECK_EQ(is(dm, {-2. * k, 2. * k}), "");
-    CHECK_EQ(df(), -2. * k);
-  }
-  const double squares = 199. * 200 * 399 / 6;
-  CHECK_EQ(is(gradient(sum_of_all, w), {1 - 2 * squares, 1 + 2 * squares}), "");
-}
-
-TEST_CASE_TEMPLATE("sweeps work in the memory of cotangents that nobody holds, and of no others", T, float, double) {
-  Tape<T> tape;
-  const auto x = tape.variable(Array<T>{0.5, -1, 2}), s = tape.variable(3);
-  const auto h = ad::exp(x), twice = h + h, y = ad::square(twice) * s - s;
-  const Array<T> cotangent{1, 2, 3}, kept = cotangent;
-  // Asked for, the cotangents on the way stay as they are while others are made of them.
-  for (int again = 0; again < 2; ++again) {
-    const auto found = ad::vjp(y, cotangent, {x, h, twice, s, y});
-    CHECK_EQ(difference(cotangent, kept, 0), "");
-    CHECK_EQ(difference(found[4], kept, 0), "");
-    CHECK_EQ(difference(found[2], Array<T>(2 * twice.value() * 3 * kept), 1e-6), "");
-    CHECK_EQ(difference(found[1], Array<T>(2 * found[2]), 1e-6), "");
-    CHECK_EQ(difference(found[0], Array<T>(found[1] * h.value()), 1e-6), "");
-    CHECK(found[3].shape().empty());
-    CHECK(found[3]() == doctest::Approx(xt::sum(kept * (twice.value() * twice.value() - 1))()).epsilon(1e-5));
-  }
-}
-
-TEST_CASE("sums and joins bring gradients back in parts of any shape") {
-  Tape<double> tape;
-  const auto x = tape.variable({{1, 2, 3}, {4, 5, 6}}), row = tape.variable({{7, 8, 9}});
-  const auto joined = ad::concatenate({x, row, x}, 0);
-  const xt::xarray<double> weights{{1, 2, 3}, {4, 5, 6}, {7, 8, 9}, {10, 11, 12}, {13, 14, 15}};
-  const auto slopes = ad::gradient(ad::sum(joined * weights), std::vector{x, row});
-  CHECK_EQ(difference(slopes[0], array({2, 3}, {11, 13, 15, 17, 19, 21}), 0), "");
-  CHECK_EQ(difference(slopes[1], array({1, 3}, {7, 8, 9}), 0), "");
-  const xt::xarray<double> by_column{1, 2, 3};
-  const auto by_row = array({2, 1}, {10, 20});
-  const auto sums = ad::sum(ad::sum(x, {0}) * by_column) + ad::sum(ad::sum(x, {-1}, ad::keepdims) * by_row);
-  CHECK_EQ(difference(ad::gradient(sums, x), array({2, 3}, {11, 12, 13, 21, 22, 23}), 0), "");
-}
-
-TEST_CASE("arrays of more axes than 32 are refused where others are repeated along them") {
-  Shape many(33, 1);
-  many[0] = 2, many[32] = 3;
-  Tape<double> tape;
-  const auto x = tape.variable(Array<double>(many, 2)), row = tape.variable({1, 2, 3}), number = tape.variable(2);
-  CHECK_THROWS_AS(x * row, ad::ShapeError);
-  CHECK_THROWS_AS(x * number, ad::ShapeError);
-  CHECK_EQ(tape.size(), 3);
 }
