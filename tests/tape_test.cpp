@@ -225,65 +225,6 @@ TEST_CASE("numbers in place: the variable moves on, the old value stays") {
   CHECK_EQ(is(copy.value(), {1, 2}), "");
 }
 
-TEST_CASE("gradients of any recorded variable") {
-  Tape<double> tape;
-  const auto x = tape.variable(array({2}, {1, 2})), apart = tape.variable(array({3}, {1, 2, 3}));
-  const auto a = x * 3, h = tanh(a), y = sum(h * h);
-  const auto later = x * 2;
-  const auto [dy, dh, da, dx, none, after, twice] = gradient(y, y, h, a, x, apart, later, h);
-  CHECK_EQ(dy(), 1);
-  CHECK_EQ(difference(dh, (2 * h).value(), 1e-15), "");
-  CHECK_EQ(difference(da * 3, dx, 1e-15), "");
-  CHECK_EQ(is(none, {0, 0, 0}), "");
-  CHECK_EQ(is(after, {0, 0}), "");
-  CHECK_EQ(difference(twice, dh, 1e-300), "");
-  const auto recorded = recorded_gradient(y, y, apart, later, h, h);
-  CHECK_EQ(recorded[0].item(), 1);
-  CHECK_EQ(is(recorded[1].value(), {0, 0, 0}), "");
-  CHECK_EQ(is(recorded[2].value(), {0, 0}), "");
-  CHECK_EQ(difference(recorded[3].value(), recorded[4].value(), 1e-300), "");
-  for (const auto& r : recorded) CHECK(r.recorded());
-  // A gradient that is the cotangent itself is recorded, too, and what does not depend on x has derivative zero.
-  CHECK_EQ(hessian(sum(x), x)(0, 1), 0);
-  CHECK_EQ(gradient(sum(recorded_gradient(sum(x), x)), x)(0), 0);
-}
-
-TEST_CASE("one variable, twice in an operation") {
-  Tape<double> tape;
-  const auto x = tape.variable(array({2}, {2, 3}));
-  CHECK_EQ(is(gradient(sum(x * x), x), {4, 6}), "");
-  CHECK_EQ(is(gradient(sum(x - x), x), {0, 0}), "");
-  CHECK_EQ(is(gradient(sum(x / x), x), {0, 0}), "");
-  CHECK_EQ(is(gradient(dot(x, x), x), {4, 6}), "");
-  CHECK_EQ(is(gradient(sum(concatenate(std::vector{x, x, x})), x), {3, 3}), "");
-}
-
-TEST_CASE("an input that is not asked for costs nothing") {
-  Tape<double> tape;
-  const auto data = tape.constant(array({2}, {1, 2})), w = tape.variable(array({2}, {3, 4}));
-  const auto unused = tape.variable(array({2}, {5, 6}));
-  const auto y = sum(data * w + exp(unused));
-  const auto size = tape.size();
-  recorded_gradient(y, w);
-  for (std::size_t i = size; i < tape.size(); ++i)  // no rule of the branch that leads to it has run
-    for (auto j : tape.inputs(i)) CHECK_NE(j, unused.index());
-  CHECK_THROWS_AS(gradient(y, data), ad::TapeError);
-}
-
-TEST_CASE("a chain of 200,000 operations needs no deep stack") {
-  Tape<double> tape;
-  const auto x = tape.variable(1.0);
-  auto y = x;
-  constexpr int n = 200000;
-  for (int i = 0; i < n / 2; ++i) y = -(y + 1e-9);
-  CHECK_EQ(gradient(y, x)(), 1);
-  CHECK_EQ(recorded_gradient(y, x).item(), 1);
-  CHECK_EQ(jvp(y, x, 3.0)(), 3);
-  y = x;
-  for (int i = 0; i < n; ++i) y *= 1.000001;
-  CHECK(gradient(y, x)() == doctest::Approx(std::exp(n * std::log1p(1e-6))));
-}
-
 TEST_CASE("an exception amid a transform leaves the tape as it was") {
   class Fragile final : public ad::Primitive<double> {
     std::string_view name() const override { return "fragile"; }
