@@ -150,7 +150,7 @@ TEST_CASE_TEMPLATE("gemm gives the same bits for any number of threads and proce
           const OneProcessor guard;
           CHECK(std::memcmp(one.data(), product(3).data(), m * n * sizeof(T)) == 0);
         }
-        for (int count : {2, 3, 5, 8, 16}) {
+        for (int count : {2, 5, 16}) {
           CAPTURE(m);
           CAPTURE(n);
           CAPTURE(k);

@@ -52,16 +52,17 @@ const std::vector<Setting> settings{
 template <class F>
 void each_product(const Setting& s, const Shape& result, const F& f) {
   const std::size_t axes = s.axes(), per_group = s.kernel[1], filters = s.kernel[0] / s.groups;
+  Index k(s.kernel.size()), x(2 + axes);  // here, as there are millions of products
   build(result, [&](const Index& y) {
     build(Shape(s.kernel.begin() + 1, s.kernel.end()), [&](const Index& tap) {
-      Index k{y[1]}, x{y[0], y[1] / filters * per_group + tap[0]};
-      k.insert(k.end(), tap.begin(), tap.end());
+      k[0] = y[1], x[0] = y[0], x[1] = y[1] / filters * per_group + tap[0];
+      std::ranges::copy(tap, k.begin() + 1);
       bool inside = true;
       for (std::size_t a = 0; a < axes; ++a) {
         const std::size_t at = y[2 + a] * s.of(s.stride, a) + tap[1 + a] * s.of(s.dilation, a);
         const std::size_t front = s.of(s.padding, a);
         inside = inside && at >= front && at - front < s.image[2 + a];
-        x.push_back(at - front);
+        x[2 + a] = at - front;
       }
       if (inside) f(y, x, k);
       return 0;
