@@ -40,12 +40,13 @@ void relax() {
 class Team {
  public:
   static constexpr std::size_t most_parts = 256;
+  using Call = void (*)(const void* f, std::size_t i, std::size_t thread);
 
   /// Whether the caller may run a loop: not while another thread does.
   bool join() { return mutex_.try_lock(); }
 
   /// Ends what join() began.
-  void run(std::size_t parts, int threads, void (*call)(const void*, std::size_t), const void* f) {
+  void run(std::size_t parts, int threads, Call call, const void* f) {
     try {
       for (; helpers_ + 1 < threads; ++helpers_) std::thread(&Team::help, this, helpers_ + 1).detach();
     } catch (const std::system_error&) {  // fewer will do
@@ -66,7 +67,7 @@ class Team {
   std::atomic<Loop> taken_[most_parts] = {};  // the last loop whose part of this number was taken
   std::atomic<std::size_t> done_ = 0;
   std::atomic<int> asleep_ = 0;
-  void (*call_)(const void*, std::size_t) = nullptr;
+  Call call_ = nullptr;
   const void* f_ = nullptr;
   unsigned mode_ = 0;  // in which the caller computes, and so all
   int helpers_ = 0;
@@ -83,7 +84,7 @@ class Team {
       Loop before = taken_[i];
       if (before >= loop || !taken_[i].compare_exchange_strong(before, loop)) continue;
       set_denormal_mode(mode_);
-      call_(f_, i);  // these stay what they are until this part is done
+      call_(f_, i, thread);  // these stay what they are until this part is done
       done_.fetch_add(1, std::memory_order_release);
       any = true;
     }
@@ -133,12 +134,12 @@ int threads() {
 UseThreads::UseThreads(int count) : before_(std::exchange(own_threads, possible(count))) {}
 UseThreads::~UseThreads() { own_threads = before_; }
 
-void run_parts(std::size_t parts, int threads, void (*run)(const void*, std::size_t), const void* f) noexcept {
+void run_parts(std::size_t parts, int threads, Team::Call run, const void* f) noexcept {
   in_part = true;
   if (parts <= Team::most_parts && team.join())
     team.run(parts, std::min(threads, most_threads), run, f);
   else
-    for (std::size_t i = 0; i < parts; ++i) run(f, i);
+    for (std::size_t i = 0; i < parts; ++i) run(f, i, 0);
   in_part = false;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 
 namespace autodiff::kernels {
@@ -29,19 +30,25 @@ class UseThreads {
   int before_;
 };
 
-/// Calls run(f, i) for i in [0, parts) on so many threads, the caller's among them; parallel_for is what to call.
-void run_parts(std::size_t parts, int threads, void (*run)(const void* f, std::size_t i), const void* f) noexcept;
+/// Calls run(f, i, thread) for i in [0, parts) on so many threads, the caller's among them; parallel_for is what to call.
+void run_parts(std::size_t parts, int threads, void (*run)(const void* f, std::size_t i, std::size_t thread),
+               const void* f) noexcept;
 
 /// Calls f(i) for i in [0, parts), on at most min(parts, threads()) threads, each of which takes the next part that
-/// nobody has begun; on one thread where that is one, or while another thread uses the team. f must not throw:
-/// std::terminate is called if it does on several threads. It allocates nothing once the threads run.
+/// nobody has begun; on one thread where that is one, or while another thread uses the team. Or f(i, thread), where
+/// thread < threads() is the same for all parts of one. f must not throw: std::terminate is called if it does on several
+/// threads. It allocates nothing once the threads run.
 template <class F>
 void parallel_for(std::size_t parts, const F& f) {
+  constexpr auto call = [](const void* g, std::size_t i, [[maybe_unused]] std::size_t thread) {
+    if constexpr (std::invocable<const F&, std::size_t, std::size_t>)
+      (*static_cast<const F*>(g))(i, thread);
+    else
+      (*static_cast<const F*>(g))(i);
+  };
   const int team = parts > 1 ? static_cast<int>(std::min(parts, static_cast<std::size_t>(threads()))) : 1;
-  if (team > 1)
-    return run_parts(
-        parts, team, [](const void* g, std::size_t i) { (*static_cast<const F*>(g))(i); }, &f);
-  for (std::size_t i = 0; i < parts; ++i) f(i);
+  if (team > 1) return run_parts(parts, team, call, &f);
+  for (std::size_t i = 0; i < parts; ++i) call(&f, i, 0);
 }
 
 }  // namespace autodiff::kernels

@@ -14,6 +14,7 @@ namespace autodiff::detail {
 namespace {
 
 constexpr std::size_t least_shared_work = 32768;  // element by element operations; less is done sooner than shared out
+constexpr std::size_t parts_of_each = 8;  // so that nobody waits long for a thread that was late
 
 // std::ranges::equal calls memcmp, which takes as long as a small instruction.
 bool same(Dims a, Dims b) {
@@ -300,15 +301,14 @@ void Executor<T>::run_watched(const Bound& instruction) {
 template <Real T>
 void Executor<T>::run_cluster(const BlockCode<T>& code) {
   const std::size_t chunks = code.chunks();
-  const std::size_t team = code.work() < least_shared_work ? 1 : std::min(chunks, workers_.size());
-  if (team == 1) {
-    run_chunks(code, pointers_.data(), workers_[0].scratch.data(), workers_[0].bases.data(), 0, chunks);
-  } else {
-    kernels::parallel_for(team, [&](std::size_t w) {
-      run_chunks(code, pointers_.data(), workers_[w].scratch.data(), workers_[w].bases.data(), w * chunks / team,
-                 (w + 1) * chunks / team);
-    });
-  }
+  const std::size_t team = workers_.size(), shares = code.work() / least_shared_work;
+  const std::size_t parts =
+      team == 1 || shares == 0 ? 1 : std::min(chunks, std::clamp(shares, team, parts_of_each * team));
+  kernels::parallel_for(parts, [&](std::size_t part, std::size_t thread) {
+    auto& worker = workers_[thread];
+    run_chunks(code, pointers_.data(), worker.scratch.data(), worker.bases.data(), part * chunks / parts,
+               (part + 1) * chunks / parts);
+  });
   finish_chunks(code, pointers_.data());
 }
 
