@@ -1,6 +1,7 @@
 // Loops made at run time against the same steps one element at a time.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <autodiff/autodiff.hpp>
 #include <autodiff/kernels/assembler.hpp>
 #include <autodiff/kernels/registers.hpp>
@@ -57,6 +58,7 @@ T step(Code code, T a, T b, T c, T d) {
     case Code::load:
     case Code::number:
     case Code::store:
+    case Code::total:
       break;
   }
   FAIL("no computation");
@@ -87,6 +89,9 @@ struct Arrays {
 
   void interpret(const kernels::Formula& formula, std::size_t n) {
     std::vector<T> value(formula.steps.size());
+    const std::size_t lanes = kernels::Assembler<T>::lanes();
+    for (const auto& step : formula.steps)
+      if (step.code == Code::total) std::fill_n(all[step.at].begin(), lanes, T(0));
     for (std::size_t i = 0; i < n; ++i)
       for (std::size_t s = 0; s < value.size(); ++s) {
         const auto& [code, x, at] = formula.steps[s];
@@ -96,6 +101,8 @@ struct Arrays {
           value[s] = static_cast<T>(formula.numbers[at]);
         else if (code == Code::store)
           all[at][i] = value[x[0]];
+        else if (code == Code::total)
+          all[at][i % lanes] += value[x[0]];
         else
           value[s] = step(code, value[x[0]], value[x[1]], value[x[2]], value[x[3]]);
       }
@@ -130,6 +137,8 @@ bool agrees(const kernels::Formula& formula, std::mt19937& bits) {
     auto expected = given;
     expected.interpret(formula, n);
     for (const std::size_t elements : {std::size_t{0}, n}) {
+      if (elements == 1 && std::ranges::any_of(formula.steps, [](const auto& s) { return s.code == Code::total; }))
+        continue;
       auto found = given;
       found.run(formula, n, elements);
       if (!(found == expected)) return false;
@@ -138,10 +147,11 @@ bool agrees(const kernels::Formula& formula, std::mt19937& bits) {
   return true;
 }
 
-/// Steps drawn at random, of `inputs` arrays of which every third is one value; every so often a result is stored, at
-/// times over an array that is not read any more.
+/// Steps drawn at random, of `inputs` arrays of which every third is one value; every so often a result is stored, or
+/// added up.
 kernels::Formula random_formula(std::size_t inputs, std::size_t steps, std::size_t reach, std::mt19937& bits) {
   kernels::Formula formula;
+  std::size_t totals = 0;
   std::vector<kernels::Term> terms;
   for (std::uint32_t k = 0; k < inputs; ++k) {
     formula.single.push_back(k % 3 == 2);
@@ -152,8 +162,12 @@ kernels::Formula random_formula(std::size_t inputs, std::size_t steps, std::size
   for (std::size_t s = 0; s < steps; ++s) {
     terms.push_back(formula.add(all_codes[bits() % std::size(all_codes)], any(), any(), any(), any()));
     if (bits() % 8) continue;
-    formula.store(terms.back(), static_cast<std::uint32_t>(formula.single.size()));
+    const auto to = static_cast<std::uint32_t>(formula.single.size());
     formula.single.push_back(false);
+    if (bits() % 2 && totals++ < formula.most_totals)
+      formula.total(terms.back(), to);
+    else
+      formula.store(terms.back(), to);
   }
   formula.store(terms.back(), static_cast<std::uint32_t>(formula.single.size()));
   formula.single.push_back(false);

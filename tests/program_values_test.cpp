@@ -168,6 +168,35 @@ TEST_CASE_TEMPLATE("long vectors, and more axes than rows and columns", T, float
   check_program<T>(of_axes, axes(1), axes(5), std::is_same_v<T, float> ? 1e-4 : 1e-12);
 }
 
+TEST_CASE_TEMPLATE("sums are added up on the way: of what is kept and what is not, more than loops can, over long rows",
+                   T, float, double) {
+  const Functions<T> of_sums = [](const Variables<T>& x) {
+    const auto a = x[0] * x[1], b = a + x[0], c = b * b, d = c - a, e = d * x[0], f = e + x[1];
+    return Variables<T>{sum(a), sum(b), d, sum(c), sum(d) * 2, max(d), sum(e), sum(f), sum(d, 0), sum(exp(f))};
+  };
+  for (const Shape& shape : {Shape{10007}, Shape{3, 7001}, Shape{7001, 3}, Shape{65, 513}}) {
+    INFO(ad::to_string(ad::Dims(shape)));
+    const auto at = [&](unsigned seed) {
+      return in<T>({sample(shape, -1, 1, seed), sample({shape.back()}, -1, 1, seed + 1)});
+    };
+    check_program<T>(of_sums, at(1), at(5), std::is_same_v<T, float> ? 2e-4 : 1e-12);
+  }
+}
+
+TEST_CASE("a sum on the way keeps its digits, and meets what is not finite in the last elements, too") {
+  Tape<float> tape;
+  const std::size_t n = 3'000'001;
+  const auto x = tape.variable(Array<float>(Shape{n}, 0.1f));
+  auto program = ad::compile({x}, {sum(x * 1.5)});
+  CHECK(program(x.value())[0]() == doctest::Approx(0.15 * double(n)).epsilon(1e-6));
+  auto last = x.value();
+  last(n - 1) = std::numeric_limits<float>::infinity();
+  CHECK(program(last)[0]() == last(n - 1));
+  last(n - 2) = -last(n - 1);
+  CHECK(std::isnan(program(last)[0]()));
+  CHECK(program(x.value())[0]() == doctest::Approx(0.15 * double(n)).epsilon(1e-6));
+}
+
 TEST_CASE("rows of any length need no more memory for blocks, unless they are reduced") {
   const auto scratch = [](std::size_t columns) {
     Tape<float> tape;

@@ -31,6 +31,9 @@ constexpr bool masks = false;
 constexpr int bytes = masks ? 64 : 32;           // of a register
 constexpr unsigned registers = masks ? 32 : 14;  // for values; of 16, one is for the mask and one for a moment
 constexpr unsigned registers_of_one = 14;        // where loops take one element, without masks
+// Of what is written, so many bytes: it may have to be taken from another processor's cache, which has read it. Reading
+// it brings it near, but not to write.
+constexpr int ahead = 1024;
 
 /// Before its end there are masks that take all lanes, behind it those that take none.
 alignas(64) constexpr auto lanes_taken = [] {
@@ -50,11 +53,13 @@ class Assembler<T>::Generator : public Xbyak::CodeGenerator {
     align(16);
     const std::size_t begin = getSize();
     one_ = elements == 1;
+    looks_ahead_ = elements == 0;
     const auto code = allocate_registers(formula, one_ ? registers_of_one : registers);
     list_pointers(code);
     enter(code.slots);
     emit(code.before, false);
     if (one_) {
+      assert(code.after.empty());
       emit(code.body, false);
     } else {
       xor_(eax, eax);
@@ -79,14 +84,16 @@ class Assembler<T>::Generator : public Xbyak::CodeGenerator {
         emit(code.body, true);
         L(none);
       }
+      emit(code.after, false);
     }
     leave_function();
     return begin;
   }
 
+  static constexpr std::size_t lanes = bytes / sizeof(T);
+
  private:
   static constexpr bool single_precision = std::is_same_v<T, float>;
-  static constexpr std::size_t lanes = bytes / sizeof(T);
 
   // As the caller leaves them: rdi numbers, rdx arrays, r8 the number of elements. Then rax is how far the loop has
   // come, and rsi where it ends, in bytes; r8 where whole registers end; rcx is for a moment.
@@ -178,7 +185,9 @@ class Assembler<T>::Generator : public Xbyak::CodeGenerator {
       case Kind::load:
         return one_ ? repeat(to, ptr[pointer(made.at)]) : load(to, ptr[pointer(made.at) + rax], part);
       case Kind::store:
-        return one_ ? store_one(ptr[pointer(made.at)], to) : store(ptr[pointer(made.at) + rax], to, part);
+        if (one_) return store_one(ptr[pointer(made.at)], to);
+        if (looks_ahead_ && !part) prefetchw(ptr[pointer(made.at) + rax + ahead]);
+        return store(ptr[pointer(made.at) + rax], to, part);
       case Kind::broadcast:
         return repeat(to, ptr[pointer(made.at)]);
       case Kind::number:
@@ -187,6 +196,23 @@ class Assembler<T>::Generator : public Xbyak::CodeGenerator {
         return vmovups(ptr[rsp + int(made.at) * bytes], to);
       case Kind::fetch:
         return vmovups(to, ptr[rsp + int(made.at) * bytes]);
+      case Kind::zero:
+        return vxorps(to, to, to);
+      case Kind::total:
+        return add_to(to, reg(made.x[0]), part);
+      case Kind::put:
+        return vmovups(ptr[pointer(made.at)], to);
+    }
+  }
+
+  void add_to(const Xbyak::Xmm& total, const Xbyak::Xmm& x, bool part) {
+    if (!part) {
+      single_precision ? vaddps(total, total, x) : vaddpd(total, total, x);
+    } else if constexpr (masks) {
+      single_precision ? vaddps(total | k1, total, x) : vaddpd(total | k1, total, x);
+    } else {
+      vandps(moment(), x, mask());
+      single_precision ? vaddps(total, total, moment()) : vaddpd(total, total, moment());
     }
   }
 
@@ -255,6 +281,7 @@ class Assembler<T>::Generator : public Xbyak::CodeGenerator {
       case Code::load:
       case Code::number:
       case Code::store:
+      case Code::total:
         assert(false);  // are no computations
     }
   }
@@ -312,6 +339,7 @@ class Assembler<T>::Generator : public Xbyak::CodeGenerator {
   static constexpr std::size_t free_to_use = 3;
 
   bool one_ = false;
+  bool looks_ahead_ = false;
   std::uint32_t slots_ = 0;
   std::vector<std::uint32_t> pointers_;  // arrays
 };
@@ -334,6 +362,10 @@ bool Assembler<T>::works() {
   return may_execute;
 }
 
+template <class T>
+std::size_t Assembler<T>::lanes() {
+  return Generator::lanes;
+}
 template <class T>
 Assembler<T>::Assembler() : generator_(std::make_unique<Generator>()) {}
 template <class T>
@@ -371,6 +403,10 @@ class Assembler<T>::Generator {};
 template <class T>
 bool Assembler<T>::works() {
   return false;
+}
+template <class T>
+std::size_t Assembler<T>::lanes() {
+  return 0;
 }
 template <class T>
 Assembler<T>::Assembler() = default;

@@ -17,6 +17,7 @@ struct Formula {
     load,    // an element of array `at`
     number,  // number `at`, the same for all elements
     store,   // x[0] to an element of array `at`
+    total,   // x[0], added up over all elements of a loop in the lanes of a register, which goes to array `at`
     add,
     subtract,
     multiply,
@@ -41,6 +42,7 @@ struct Formula {
     std::uint32_t at;
   };
 
+  static constexpr std::size_t most_totals = 4;
   std::vector<Step> steps;      // each of the results of steps before it
   std::vector<bool> single;     // of each array that it works on: whether it is one value for all elements
   std::vector<double> numbers;  // constants
@@ -48,6 +50,7 @@ struct Formula {
   Term add(Code code, Term a = 0, Term b = 0, Term c = 0, Term d = 0) { return append({code, {a, b, c, d}, 0}); }
   Term load(std::uint32_t array) { return append({Code::load, {}, array}); }
   void store(Term value, std::uint32_t array) { append({Code::store, {value}, array}); }
+  void total(Term value, std::uint32_t array) { append({Code::total, {value}, array}); }
   Term number(double value) {
     numbers.push_back(value);
     return append({Code::number, {}, static_cast<std::uint32_t>(numbers.size() - 1)});

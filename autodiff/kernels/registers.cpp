@@ -16,10 +16,13 @@ class Allocator {
  public:
   Allocator(const Formula& formula, unsigned registers) : formula_(formula), values_(formula.steps.size()) {
     find_uses();
-    hold_constants(registers);
+    in_.assign(registers, nowhere);
+    for (std::uint32_t r = registers; r-- > 0;) free_.push_back(r);
+    hold_totals();
+    hold_constants();
     for (Term i = 0; i < values_.size(); ++i) {
       const auto& step = formula.steps[i];
-      if (is_computed(step) && (step.code == Code::store || !values_[i].uses.empty())) run(i);
+      if (is_computed(step) && (leaves_something(step) || !values_[i].uses.empty())) run(i);
     }
   }
   RegisterCode take() { return std::move(made_); }
@@ -33,6 +36,9 @@ class Allocator {
   };
 
   static bool is_computed(const Formula::Step& step) { return step.code != Code::load && step.code != Code::number; }
+  static bool leaves_something(const Formula::Step& step) {
+    return step.code == Code::store || step.code == Code::total;
+  }
   bool is_constant(Term i) const {
     const auto& step = formula_.steps[i];
     return step.code == Code::number || (step.code == Code::load && formula_.single[step.at]);
@@ -44,19 +50,29 @@ class Allocator {
 
   void find_uses() {
     for (Term i = static_cast<Term>(values_.size()); i-- > 0;)
-      if (formula_.steps[i].code == Code::store || !values_[i].uses.empty())
+      if (leaves_something(formula_.steps[i]) || !values_[i].uses.empty())
         for (auto x : operands(i)) values_[x].uses.push_back(i);
   }
 
-  /// The constants that are read most often stay in registers, in up to half of them.
-  void hold_constants(unsigned registers) {
+  void hold_totals() {
+    for (Term i = 0; i < values_.size(); ++i) {
+      const auto& step = formula_.steps[i];
+      if (step.code != Code::total) continue;
+      values_[i].held = true;
+      put(i);
+      const auto to = static_cast<std::uint8_t>(values_[i].place);
+      made_.before.push_back({Kind::zero, step.code, to, {}, 0});
+      made_.after.push_back({Kind::put, step.code, to, {}, step.at});
+    }
+  }
+
+  /// The constants that are read most often stay in registers, in up to half of those that are free.
+  void hold_constants() {
     std::vector<Term> constants;
     for (Term i = 0; i < values_.size(); ++i)
       if (is_constant(i) && !values_[i].uses.empty()) constants.push_back(i);
     std::ranges::stable_sort(constants, std::ranges::greater(), [&](Term i) { return values_[i].uses.size(); });
-    if (constants.size() > registers / 2) constants.resize(registers / 2);
-    in_.assign(registers, nowhere);
-    for (std::uint32_t r = registers; r-- > 0;) free_.push_back(r);
+    constants.resize(std::min(constants.size(), free_.size() / 2));
     for (auto i : constants) {
       values_[i].held = true;
       into_register(i, made_.before);
@@ -78,6 +94,8 @@ class Allocator {
     }
     if (step.code == Code::store) {
       made.kind = Kind::store, made.to = made.x[0];
+    } else if (step.code == Code::total) {
+      made.kind = Kind::total, made.to = static_cast<std::uint8_t>(values_[i].place);
     } else {
       put(i);
       made.to = static_cast<std::uint8_t>(values_[i].place);

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <set>
 
+#include "../kernels/reduce.hpp"
 #include "block_code.hpp"
 
 namespace autodiff::detail {
@@ -17,10 +18,12 @@ class Emitter {
       : graph_(graph), schedule_(schedule), group_(group), fusion_(fusion), memory_(memory) {
     const Group& cluster = schedule.groups[group];
     list_calls(cluster);
+    list_totals(cluster);
     cut(cluster);
     code_.calls.reserve(calls_.size());
     find_last_readers();
-    for (std::uint32_t at = 0; at < calls_.size(); ++at) calls_[at].size() == 1 ? emit(at) : emit_formula(at);
+    for (std::uint32_t at = 0; at < calls_.size(); ++at)
+      calls_[at].size() == 1 && !total_of_.contains(calls_[at][0]) ? emit(at) : emit_formula(at);
     for (auto i : cluster.nodes)
       if (!graph.nodes[i].operation->block()) emit_reduction(i);
     list_streams();
@@ -46,9 +49,10 @@ class Emitter {
     code_.whole_rows = columns != 0 && (reduces_rows || columns <= block_elements);
     if (!code_.whole_rows) {
       // Where nothing waits between calls, there is nothing to keep in the cache. But blocks end where long rows do.
-      code_.block = std::min(calls_.size() == 1 && columns == 0 ? chunk : block_elements, code_.size);
+      const bool waits = calls_.size() > 1 || columns != 0 || (!total_of_.empty() && code_.size > chunk);
+      code_.block = std::min(waits ? block_elements : chunk, code_.size);
       code_.chunk = std::min((chunk + code_.block - 1) / code_.block * code_.block, code_.size);
-      return;
+      return place_totals();
     }
     // Rows for a block: as many as keep it a multiple of any register.
     const std::size_t even = 16 / std::gcd(columns, std::size_t{16});
@@ -57,6 +61,31 @@ class Emitter {
     rows = std::min(rows, code_.size / columns);
     code_.block = rows * columns;
     code_.chunk = std::min(std::max<std::size_t>(chunk / (rows * columns), 1) * rows * columns, code_.size);
+    place_totals();
+  }
+
+  /// What loops add up on their way, of what is computed in them.
+  void list_totals(const Group& cluster) {
+    for (const auto& call : calls_) {
+      if (!is_formula(call[0])) continue;
+      std::size_t totals = 0;
+      for (auto i : cluster.nodes)
+        if (const auto x = graph_.nodes[i].inputs[0].node;
+            is_total(i) && std::ranges::find(call, x) != call.end() && totals < kernels::Formula::most_totals)
+          totals += total_of_.try_emplace(x).second;
+    }
+  }
+  bool is_total(std::uint32_t i) const {
+    const auto& node = graph_.nodes[i];
+    if (node.operation->block() || space_of(graph_, node, false).reduced != Walk::single) return false;
+    return node.operation->reduction(graph_.view_of(node.inputs[0]).shape)->kernel == kernels::sum_middle<T>;
+  }
+  void place_totals() {
+    if (code_.is_one_block()) return total_of_.clear();
+    code_.totals = kernels::Assembler<T>::lanes();
+    // Where rows are longer than blocks, each ends with one that may be short.
+    const std::size_t most_blocks = 2 * (code_.chunk / code_.block + 1);
+    for (auto& [node, place] : total_of_) place = {scratch(most_blocks * code_.totals), At::total};
   }
 
   /// What follows each other and can be written as a formula is one call.
@@ -105,8 +134,11 @@ class Emitter {
       });
     for (auto i : schedule_.groups[group_].nodes)
       if (!graph_.nodes[i].operation->block())
-        if (const auto x = graph_.nodes[i].inputs[0].node; in_blocks(x)) last_reader_[x] = for_chunk;
+        if (const auto x = graph_.nodes[i].inputs[0].node; in_blocks(x) && !adds_up(i)) last_reader_[x] = for_chunk;
   }
+
+  /// Whether a reduction reads what blocks have added up.
+  bool adds_up(std::uint32_t i) const { return total_of_.contains(graph_.nodes[i].inputs[0].node) && is_total(i); }
 
   /// Calls f for all that a call reads.
   template <class F>
@@ -185,6 +217,8 @@ class Emitter {
       computed.emplace(i, y);
       if (last_reader_.contains(i) ? last_reader_.at(i) != at : !in_blocks(i))
         formula.store(y, array(call, formula, place_of_result(i), false));
+      if (const auto total = total_of_.find(i); total != total_of_.end())
+        formula.total(y, array(call, formula, total->second, false));
     }
     each_input(at, [&](const Input& input) { free_slot(input.node, at); });
     call.y = code_.operands[call.first];
@@ -292,7 +326,9 @@ class Emitter {
     const Walk kept = space_of(graph_, node, false).reduced;
     ReduceCall<T> call{
         node.operation->reduction(view.shape)->kernel, kept, {}, base(memory_.buffer_of[i], 0), nowhere, 1};
-    call.value = in_blocks(x.node)
+    call.of_totals = adds_up(i);
+    call.value = call.of_totals ? total_of_.at(x.node)
+                 : in_blocks(x.node)
                      ? place_.at(x.node)
                      : Place{base(memory_.buffer_of[x.node], static_cast<std::size_t>(view.offset)), At::element};
     if (kept == Walk::column) call.width = code_.columns;
@@ -329,6 +365,7 @@ class Emitter {
   std::vector<std::vector<std::uint32_t>> calls_;       // the nodes that calls are emitted for
   std::map<std::uint32_t, std::uint32_t> last_reader_;  // of values in blocks: the number of a call
   std::map<std::uint32_t, Place> place_;                // of values in blocks
+  std::map<std::uint32_t, Place> total_of_;             // of values that loops add up: where each block leaves it
   std::map<std::pair<std::uint32_t, std::size_t>, std::uint32_t> base_of_;
   std::vector<std::uint32_t> free_;  // slots
 };

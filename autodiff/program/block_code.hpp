@@ -9,7 +9,7 @@
 namespace autodiff::detail {
 
 /// What an operand's place is found from: its base, and how far the run has come.
-enum class At : std::uint8_t { fixed, element, in_chunk, column, row };
+enum class At : std::uint8_t { fixed, element, in_chunk, column, row, total };  // total: of the block, in its chunk
 
 struct Place {
   std::uint32_t base = 0;  // of the bases of the code
@@ -57,6 +57,7 @@ struct ReduceCall {
   Place value;
   std::uint32_t y, partials;  // bases: the result, and what each chunk leaves, where there are several
   std::size_t width;          // of a partial result
+  bool of_totals = false;     // of what each block has added up, else of its elements
 };
 
 template <Real T>
@@ -73,6 +74,7 @@ struct BlockCode {
   std::vector<std::vector<T>> numbers;   // of loops that were made
   std::vector<ReduceCall<T>> reductions;
   std::vector<std::uint32_t> read, written;  // bases of what comes into the cache ahead of its block
+  std::size_t totals = 0;                    // elements that a block leaves where it adds up
   std::size_t scratch = 0;                   // elements a thread needs
   std::size_t steps = 0;                     // loops on blocks, or what takes as long
   std::size_t most_operands = 0;             // of a call

@@ -77,7 +77,7 @@ void run_chunks(const BlockCode<T>& code, T* const* memory, T* scratch, T** poin
   find_bases(code.bases, memory, scratch, pointers);
   for (const auto& [from, to] : code.rows) repeat_row(pointers[to], pointers[from], columns, block / columns);
 
-  std::size_t at[5] = {};
+  std::size_t at[6] = {};
   const auto find = [&](Place place) { return pointers[place.base] + at[static_cast<std::size_t>(place.at)]; };
   // With each call, a share of what the next block reads and writes is fetched; beyond the end that does nothing.
   constexpr std::size_t line = 64 / sizeof(T);
@@ -100,8 +100,10 @@ void run_chunks(const BlockCode<T>& code, T* const* memory, T* scratch, T** poin
   auto& in_chunk = at[static_cast<std::size_t>(At::in_chunk)];
   auto& column = at[static_cast<std::size_t>(At::column)];
   auto& row = at[static_cast<std::size_t>(At::row)];
+  auto& total = at[static_cast<std::size_t>(At::total)];
   for (std::size_t c = first; c < last; ++c) {
     const std::size_t start = c * chunk, end = std::min(start + chunk, size);
+    std::size_t blocks = 0;
     for (element = start; element < end && !calls.empty();) {
       std::size_t n = std::min(block, end - element);
       if (columns != 0) {
@@ -110,16 +112,17 @@ void run_chunks(const BlockCode<T>& code, T* const* memory, T* scratch, T** poin
         if (!code.whole_rows) n = std::min(n, columns - column);
       }
       in_chunk = element - start;
+      total = blocks++ * code.totals;
       for (const auto& [from, to] : code.columns_of)
         repeat_elements(pointers[to], pointers[from] + row, columns, n / columns);
       collect(code.collections, pointers, element, n);
       call_all(n);
       element += n;
     }
-    element = start, in_chunk = 0;
-    const std::size_t n = end - start;
+    element = start, in_chunk = 0, total = 0;
     for (const auto& r : code.reductions) {
       const T* value = find(r.value);
+      const std::size_t n = r.of_totals ? blocks * code.totals : end - start;
       if (r.kept == Walk::row) {
         r.kernel(pointers[r.y] + start / columns, value, n / columns, columns, 1);
       } else {
