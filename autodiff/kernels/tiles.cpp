@@ -9,6 +9,10 @@ namespace {
 // Small and narrow products: tiles of C in registers. A library spends more on being called, and on columns that are
 // not there.
 
+// Rows of B that are fetched before they are read: another processor may have written them just now, and steps from row
+// to row are longer than those that processors follow by themselves.
+constexpr std::size_t rows_ahead = 12;
+
 // Rows [first, first + R) of a product of V registers a row, the last of which may be ragged.
 template <class T, bool transpose_a, bool ragged, std::size_t V, std::size_t R>
 void multiply_tile(const Product<T>& p, std::size_t first, FirstLanes<NativeLanes<T>> last) {
@@ -32,7 +36,10 @@ void multiply_tile(const Product<T>& p, std::size_t first, FirstLanes<NativeLane
   const auto add = [&](B(&total)[R][V], const T* x, const T* y) {
     B row[V];
 #pragma GCC unroll 16
-    for (std::size_t v = 0; v < V; ++v) row[v] = load(y, v);
+    for (std::size_t v = 0; v < V; ++v) {
+      if constexpr (sums == 1) __builtin_prefetch(y + rows_ahead * p.ldb + v * L::size);
+      row[v] = load(y, v);
+    }
 #pragma GCC unroll 16
     for (std::size_t r = 0; r < R; ++r) {
       const B element(x[r * row_step]);
