@@ -9,8 +9,8 @@ namespace {
 // Small and narrow products: tiles of C in registers. A library spends more on being called, and on columns that are
 // not there.
 
-// Rows of B that are fetched before they are read: another processor may have written them just now, and steps from row
-// to row are longer than those that processors follow by themselves.
+// Rows of B that are fetched before they are read, unless they follow each other: another processor may have written
+// them just now, and steps from row to row are longer than those that processors follow by themselves.
 constexpr std::size_t rows_ahead = 12;
 
 // Rows [first, first + R) of a product of V registers a row, the last of which may be ragged.
@@ -33,11 +33,12 @@ void multiply_tile(const Product<T>& p, std::size_t first, FirstLanes<NativeLane
       for (std::size_t v = 0; v < V; ++v) f(r, v);
     }
   };
+  const bool fetches = sums == 1 && p.ldb > tile_columns<T>;
   const auto add = [&](B(&total)[R][V], const T* x, const T* y) {
     B row[V];
 #pragma GCC unroll 16
     for (std::size_t v = 0; v < V; ++v) {
-      if constexpr (sums == 1) __builtin_prefetch(y + rows_ahead * p.ldb + v * L::size);
+      if (fetches) __builtin_prefetch(y + rows_ahead * p.ldb + v * L::size);
       row[v] = load(y, v);
     }
 #pragma GCC unroll 16
