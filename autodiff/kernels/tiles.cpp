@@ -11,7 +11,7 @@ namespace {
 
 // Rows of B that are fetched before they are read, unless they follow each other: another processor may have written
 // them just now, and steps from row to row are longer than those that processors follow by themselves.
-constexpr std::size_t rows_ahead = 12;
+constexpr std::size_t rows_ahead = 12, many_terms = 64;
 
 // Rows [first, first + R) of a product of V registers a row, the last of which may be ragged.
 template <class T, bool transpose_a, bool ragged, std::size_t V, std::size_t R>
@@ -33,7 +33,7 @@ void multiply_tile(const Product<T>& p, std::size_t first, FirstLanes<NativeLane
       for (std::size_t v = 0; v < V; ++v) f(r, v);
     }
   };
-  const bool fetches = sums == 1 && p.ldb > tile_columns<T>;
+  const bool fetches = sums == 1 && p.k >= many_terms && p.ldb > tile_columns<T>;
   const auto add = [&](B(&total)[R][V], const T* x, const T* y) {
     B row[V];
 #pragma GCC unroll 16
@@ -48,7 +48,8 @@ void multiply_tile(const Product<T>& p, std::size_t first, FirstLanes<NativeLane
       for (std::size_t v = 0; v < V; ++v) total[r][v] = fused_multiply_add(element, row[v], total[r][v]);
     }
   };
-  if (p.k >= 64) each([&](std::size_t r, std::size_t v) { __builtin_prefetch(c + r * p.ldc + v * L::size, 1); });
+  if (p.k >= many_terms)
+    each([&](std::size_t r, std::size_t v) { __builtin_prefetch(c + r * p.ldc + v * L::size, 1); });
   B total[sums][R][V];
   each([&](std::size_t r, std::size_t v) { total[0][r][v] = B(T(0)); });
   std::size_t i = 0;
