@@ -164,7 +164,7 @@ TEST_CASE_TEMPLATE("gemm gives the same bits for any number of threads and proce
 
 TEST_CASE("parallel_for runs every part once, on no more threads than it may use") {
   for (const int count : {1, 2, 5})
-    for (const std::size_t parts : {0, 1, 3, 100}) {
+    for (const std::size_t parts : {0, 1, 3, 100, 1000}) {
       const kernels::UseThreads guard(count);
       std::vector<int> runs(parts, 0), inside(parts, 0);
       std::vector<std::thread::id> thread(parts);
@@ -179,16 +179,22 @@ TEST_CASE("parallel_for runs every part once, on no more threads than it may use
     }
 }
 
-TEST_CASE("parts run at the same time") {
+TEST_CASE("parts run at the same time, however many there are, and know their thread's number") {
   const kernels::UseThreads guard(3);
-  std::atomic<int> started = 0, met = 0;
-  kernels::parallel_for(3, [&](std::size_t) {
-    ++started;
-    const auto late = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (started < 3 && std::chrono::steady_clock::now() < late) std::this_thread::yield();
-    met += started == 3;
-  });
-  CHECK(met == 3);
+  for (const std::size_t parts : {3, 700}) {
+    std::atomic<int> started[3] = {};
+    std::atomic<bool> too_late = false;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    kernels::parallel_for(parts, [&](std::size_t, std::size_t thread) {
+      REQUIRE(thread < 3);
+      started[thread] = 1;
+      while (started[0] + started[1] + started[2] < 3 && !too_late) {
+        if (std::chrono::steady_clock::now() > end) too_late = true;
+        std::this_thread::yield();
+      }
+    });
+    CHECK(!too_late);
+  }
 }
 
 TEST_CASE("a thread's own number of threads goes before that of the process") {

@@ -135,8 +135,15 @@ UseThreads::UseThreads(int count) : before_(std::exchange(own_threads, possible(
 UseThreads::~UseThreads() { own_threads = before_; }
 
 void run_parts(std::size_t parts, int threads, Team::Call run, const void* f) noexcept {
+  if (parts > Team::most_parts) {
+    const auto several = [&](std::size_t i, std::size_t thread) {
+      const std::size_t end = (i + 1) * parts / Team::most_parts;
+      for (std::size_t part = i * parts / Team::most_parts; part < end; ++part) run(f, part, thread);
+    };
+    return parallel_for(Team::most_parts, several);
+  }
   in_part = true;
-  if (parts <= Team::most_parts && team.join())
+  if (team.join())
     team.run(parts, std::min(threads, most_threads), run, f);
   else
     for (std::size_t i = 0; i < parts; ++i) run(f, i, 0);
