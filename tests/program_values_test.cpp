@@ -1,5 +1,6 @@
 // Whole programs beside the tape that they were made from: random graphs, shapes of more than one block and chunk,
 // training; and the same bits for any number of threads.
+#include <autodiff/kernels/assembler.hpp>
 #include <autodiff/kernels/threads.hpp>
 
 #include "random_graph.hpp"
@@ -195,6 +196,16 @@ TEST_CASE("a sum on the way keeps its digits, and meets what is not finite in th
   last(n - 2) = -last(n - 1);
   CHECK(std::isnan(program(last)[0]()));
   CHECK(program(x.value())[0]() == doctest::Approx(0.15 * double(n)).epsilon(1e-6));
+}
+
+TEST_CASE("what is only summed takes no memory where loops add it up") {
+  Tape<float> tape;
+  const auto x = tape.variable(Array<float>(Shape{100'000}, 0.5f));
+  const auto scratch = [&](const auto& y) { return ad::compile({x}, {y}).report().scratch_bytes; };
+  if (ad::kernels::Assembler<float>::works())
+    CHECK(8 * scratch(sum(x * x + 1)) < scratch(max(x * x + 1)));
+  else
+    CHECK_EQ(scratch(sum(x * x + 1)), scratch(max(x * x + 1)));
 }
 
 TEST_CASE("rows of any length need no more memory for blocks, unless they are reduced") {

@@ -15,7 +15,11 @@
 
 #include "registers.hpp"
 
+#endif
+
 namespace autodiff::kernels {
+
+#ifdef AUTODIFF_ASSEMBLER
 
 namespace {
 
@@ -49,7 +53,7 @@ class Assembler<T>::Generator : public Xbyak::CodeGenerator {
  public:
   Generator() : CodeGenerator(4096, Xbyak::AutoGrow) {}
 
-  std::size_t append(const Formula& formula, std::size_t elements) {
+  std::size_t append(const Formula& formula, std::size_t elements) try {
     align(16);
     const std::size_t begin = getSize();
     one_ = elements == 1;
@@ -88,7 +92,18 @@ class Assembler<T>::Generator : public Xbyak::CodeGenerator {
     }
     leave_function();
     return begin;
+  } catch (const Xbyak::Error&) {  // there is one reason: no memory
+    throw std::bad_alloc();
   }
+  bool finish() {
+    try {
+      readyRE();
+      return true;
+    } catch (const Xbyak::Error&) {
+      return false;
+    }
+  }
+  std::size_t address() const { return reinterpret_cast<std::size_t>(getCode()); }
 
   static constexpr std::size_t lanes = bytes / sizeof(T);
 
@@ -344,6 +359,19 @@ class Assembler<T>::Generator : public Xbyak::CodeGenerator {
   std::vector<std::uint32_t> pointers_;  // arrays
 };
 
+#else
+
+template <class T>
+class Assembler<T>::Generator {
+ public:
+  static constexpr std::size_t lanes = 0;
+  std::size_t append(const Formula&, std::size_t) { return 0; }
+  bool finish() { return false; }
+  std::size_t address() const { return 0; }
+};
+
+#endif
+
 template <class T>
 bool Assembler<T>::works() {
   static const bool may_execute = [] {
@@ -372,62 +400,18 @@ template <class T>
 Assembler<T>::~Assembler() = default;
 template <class T>
 std::size_t Assembler<T>::add(const Formula& formula, std::size_t elements) {
-  try {
-    return generator_->append(formula, elements);
-  } catch (const Xbyak::Error&) {  // there is one reason: no memory
-    throw std::bad_alloc();
-  }
+  return generator_->append(formula, elements);
 }
 template <class T>
 bool Assembler<T>::finish() {
-  try {
-    generator_->readyRE();
-    return true;
-  } catch (const Xbyak::Error&) {
-    return false;
-  }
+  return generator_->finish();
 }
 template <class T>
 Block<T> Assembler<T>::loop(std::size_t begin) const {
-  return reinterpret_cast<Block<T>>(reinterpret_cast<std::size_t>(generator_->getCode()) + begin);
+  return reinterpret_cast<Block<T>>(generator_->address() + begin);
 }
+
+template class Assembler<float>;
+template class Assembler<double>;
 
 }  // namespace autodiff::kernels
-
-#else
-
-namespace autodiff::kernels {
-
-template <class T>
-class Assembler<T>::Generator {};
-template <class T>
-bool Assembler<T>::works() {
-  return false;
-}
-template <class T>
-std::size_t Assembler<T>::lanes() {
-  return 0;
-}
-template <class T>
-Assembler<T>::Assembler() = default;
-template <class T>
-Assembler<T>::~Assembler() = default;
-template <class T>
-std::size_t Assembler<T>::add(const Formula&, std::size_t) {
-  return 0;
-}
-template <class T>
-bool Assembler<T>::finish() {
-  return false;
-}
-template <class T>
-Block<T> Assembler<T>::loop(std::size_t) const {
-  return nullptr;
-}
-
-}  // namespace autodiff::kernels
-
-#endif
-
-template class autodiff::kernels::Assembler<float>;
-template class autodiff::kernels::Assembler<double>;

@@ -66,13 +66,14 @@ class Emitter {
 
   /// What loops add up on their way, of what is computed in them.
   void list_totals(const Group& cluster) {
-    for (const auto& call : calls_) {
-      if (!is_formula(call[0])) continue;
-      std::size_t totals = 0;
-      for (auto i : cluster.nodes)
-        if (const auto x = graph_.nodes[i].inputs[0].node;
-            is_total(i) && std::ranges::find(call, x) != call.end() && totals < kernels::Formula::most_totals)
-          totals += total_of_.try_emplace(x).second;
+    for (auto i : cluster.nodes) {
+      if (!is_total(i)) continue;
+      const auto x = graph_.nodes[i].inputs[0].node;
+      const auto call =
+          std::ranges::find_if(calls_, [&](const auto& nodes) { return std::ranges::find(nodes, x) != nodes.end(); });
+      if (call == calls_.end() || !is_formula(x)) continue;
+      const auto totals = std::ranges::count_if(*call, [&](auto y) { return total_of_.contains(y); });
+      if (std::size_t(totals) < kernels::Formula::most_totals) total_of_.try_emplace(x);
     }
   }
   bool is_total(std::uint32_t i) const {

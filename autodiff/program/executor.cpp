@@ -14,7 +14,7 @@ namespace autodiff::detail {
 namespace {
 
 constexpr std::size_t least_shared_work = 32768;  // element by element operations; less is done sooner than shared out
-constexpr std::size_t parts_of_each = 8;          // so that nobody waits long for a thread that was late
+constexpr std::size_t parts_of_each = 8;          // so that all wait less for one that other work holds up
 
 // std::ranges::equal calls memcmp, which takes as long as a small instruction.
 bool same(Dims a, Dims b) {

@@ -77,7 +77,7 @@ void run_chunks(const BlockCode<T>& code, T* const* memory, T* scratch, T** poin
   find_bases(code.bases, memory, scratch, pointers);
   for (const auto& [from, to] : code.rows) repeat_row(pointers[to], pointers[from], columns, block / columns);
 
-  std::size_t at[6] = {};
+  std::size_t at[static_cast<std::size_t>(At::total) + 1] = {};
   const auto find = [&](Place place) { return pointers[place.base] + at[static_cast<std::size_t>(place.at)]; };
   // With each call, a share of what the next block reads and writes is fetched; beyond the end that does nothing.
   constexpr std::size_t line = 64 / sizeof(T);
