@@ -46,11 +46,14 @@ struct Allocator {
     if (n > std::size_t(-1) / 2 / sizeof(T)) throw std::bad_array_new_length();
     // Not as conditional expressions: of these, Clang 14 runs both sides.
     if (n < aligned_from) return static_cast<T*>(detail::take_memory(n * sizeof(T) + apart));
+    if (n * sizeof(T) >= detail::large_memory) return static_cast<T*>(detail::take_large_memory(n * sizeof(T)));
     return static_cast<T*>(::operator new(n * sizeof(T), alignment));
   }
   void deallocate(T* p, std::size_t n) noexcept {
     if (n < aligned_from)
       detail::give_memory(p, n * sizeof(T) + apart);
+    else if (n * sizeof(T) >= detail::large_memory)
+      detail::give_large_memory(p, n * sizeof(T));
     else
       ::operator delete(p, alignment);
   }

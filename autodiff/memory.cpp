@@ -2,6 +2,9 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+#include <atomic>
+#include <bit>
 #include <mutex>
 #include <utility>
 
@@ -51,9 +54,6 @@ struct Shared {
   Block* batches[sizes] = {};
 };
 constinit Shared shared;
-// Nobody is in the middle of it when a process forks, so that the child can go on.
-[[maybe_unused]] const int at_fork =
-    pthread_atfork([] { shared.mutex.lock(); }, [] { shared.mutex.unlock(); }, [] { shared.mutex.unlock(); });
 
 void hand_over(std::size_t size, List& list) {
   if (!list.first) return;
@@ -112,7 +112,103 @@ void enter_thread() {
   mine.spare = std::exchange(mine.list, {});
 }
 
+/// Large blocks that were given back, in lists of one size each, eight sizes to a doubling.
+class LargeBlocks {
+ public:
+  static std::size_t list_of(std::size_t bytes) {
+    const int shift = std::bit_width(bytes - 1) - 4;
+    return std::size_t(shift) * 8 + ((bytes - 1) >> shift) - 8;
+  }
+  /// How many bytes a block of that list has.
+  static std::size_t bytes_of(std::size_t list) { return (list % 8 + 9) << (list / 8); }
+
+  void* take(std::size_t list) {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (Block* block = lists_[list].newest) return remove(list, block), block;
+      drop(bytes_of(list));
+    }
+    try {
+      return allocate(list);
+    } catch (const std::bad_alloc&) {
+      const std::scoped_lock lock(mutex_);
+      drop(kept_);
+    }
+    return allocate(list);
+  }
+  void give(std::size_t list, void* memory) noexcept {
+    const std::scoped_lock lock(mutex_);
+    auto& [newest, oldest] = lists_[list];
+    newest = new (memory) Block{++time_, nullptr, newest};
+    (newest->older ? newest->older->newer : oldest) = newest;
+    kept_ += bytes_of(list);
+    trim();
+  }
+  void hold() noexcept { ++holders_; }
+  void let_go() noexcept {
+    if (--holders_ > 0) return;
+    const std::scoped_lock lock(mutex_);
+    trim();
+  }
+  auto& mutex() { return mutex_; }
+
+ private:
+  struct Block {
+    std::size_t time;
+    Block *newer, *older;
+  };
+  struct List {
+    Block *newest = nullptr, *oldest = nullptr;
+  };
+  static constexpr std::size_t most_at_any_time = std::size_t{64} << 20;
+
+  static void* allocate(std::size_t list) { return ::operator new(bytes_of(list), std::align_val_t(64)); }
+  void remove(std::size_t list, Block* block) {
+    (block->newer ? block->newer->older : lists_[list].newest) = block->older;
+    (block->older ? block->older->newer : lists_[list].oldest) = block->newer;
+    kept_ -= bytes_of(list);
+  }
+  void trim() {
+    if (holders_ == 0 && kept_ > most_at_any_time) drop(kept_ - most_at_any_time);
+  }
+  /// Gives at least so many bytes back to the system, if they are there: those that nobody took for the longest time.
+  void drop(std::size_t bytes) {
+    for (const std::size_t wanted = kept_ - std::min(kept_, bytes); kept_ > wanted;) {
+      std::size_t from = 0;
+      for (std::size_t list = 0; list < std::size(lists_); ++list)
+        if (const Block* block = lists_[list].oldest;
+            block && (!lists_[from].oldest || block->time < lists_[from].oldest->time))
+          from = list;
+      Block* const block = lists_[from].oldest;
+      remove(from, block);
+      ::operator delete(block, std::align_val_t(64));
+    }
+  }
+
+  std::mutex mutex_;
+  List lists_[8 * 60];
+  std::size_t kept_ = 0, time_ = 0;
+  std::atomic<int> holders_ = 0;
+};
+constinit LargeBlocks large;
+
+// Nobody is in the middle of it when a process forks, so that the child can go on.
+void lock_all() { shared.mutex.lock(), large.mutex().lock(); }
+void unlock_all() { large.mutex().unlock(), shared.mutex.unlock(); }
+[[maybe_unused]] const int at_fork = pthread_atfork(lock_all, unlock_all, unlock_all);
+
 }  // namespace
+
+void* take_large_memory(std::size_t bytes) {
+  if (!pooled) return ::operator new(bytes, std::align_val_t(64));
+  return large.take(LargeBlocks::list_of(bytes));
+}
+void give_large_memory(void* memory, std::size_t bytes) noexcept {
+  if (!pooled) return ::operator delete(memory, std::align_val_t(64));
+  large.give(LargeBlocks::list_of(bytes), memory);
+}
+KeepMemory::KeepMemory() noexcept { large.hold(); }
+KeepMemory::~KeepMemory() { large.let_go(); }
 
 void* take_memory(std::size_t bytes) {
   if (!pooled || bytes > most) return ::operator new(bytes);

@@ -1,4 +1,4 @@
-// Memory of small things: values, operations and what a call needs on its stack.
+// Memory of small things, values, operations and what a call needs on its stack; and of large arrays.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,24 @@ void* take_memory(std::size_t bytes);
 /// Gives it back, in any thread.
 void give_memory(void* memory, std::size_t bytes) noexcept;
 
-/// The same for std::allocate_shared.
+/// From how many bytes on memory is taken and given back here. The system clears new pages, which takes longer than an
+/// operation on them.
+inline constexpr std::size_t large_memory = 1 << 16;
+/// Memory for so many bytes, at 64 of them aligned. What was given back before is taken first: it is kept while any
+/// KeepMemory lives, and 64 MB of it at any time. What is kept never makes the process larger than it was at its
+/// largest: where nothing of it fits, as much is given back to the system as is taken. Throws std::bad_alloc.
+void* take_large_memory(std::size_t bytes);
+void give_large_memory(void* memory, std::size_t bytes) noexcept;
+
+/// What each tape has, as it will soon take again what it gives back.
+class KeepMemory {
+ public:
+  KeepMemory() noexcept;
+  ~KeepMemory();
+  KeepMemory(const KeepMemory&) = delete;
+};
+
+/// The same as take_memory for std::allocate_shared.
 template <class E>
 struct SmallAllocator {
   using value_type = E;

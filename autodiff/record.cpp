@@ -124,7 +124,7 @@ bool Tape<T>::record_at_once(const std::shared_ptr<const Primitive<T>>& operatio
   if (repeats)
     apply_repeated<T>(*loops, operation->self(), value.elements(), inputs);
   else if (const std::size_t n = value.size())
-    loops->forward(operation->self(), value.data(), from, single, n);
+    kernels::elementwise<T>(loops->forward, operation->self(), value.data(), {from, inputs.size()}, single, n);
   if (!tape || !tape->recording_) {
     result = Variable<T>(std::move(value));
     return true;

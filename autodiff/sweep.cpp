@@ -155,7 +155,7 @@ class Sweeper {
     from[0] = ct.elements().data;
     const auto apply = [&](kernels::Block<T> rule, T* to) {
       if (n == 0) return;
-      if (!walks) return rule(self, to, from, single, n);
+      if (!walks) return kernels::elementwise<T>(rule, self, to, {from, 2 + count}, single, n);
       const Operand<const T> y = tape_.node(i).value.elements();
       Operand<const T> x[2 + Loops<T>::most_arguments] = {{from[0], y.shape, y.strides}, y};
       for (std::size_t j = 0; j < count; ++j) x[2 + j] = tape_.node(inputs[j]).value.elements();
@@ -250,8 +250,7 @@ class Sweeper {
   static Operand<T> own(Variable<T>& sum, Dims shape) {
     if (!sum.is_exclusive()) {
       auto own = Value<T>::uninitialised(shape);
-      sum.alive() ? std::copy_n(sum.elements().data, own.size(), own.data())
-                  : std::fill_n(own.data(), own.size(), T(0));
+      sum.alive() ? kernels::copy<T>(own.elements(), sum.elements()) : void(std::fill_n(own.data(), own.size(), T(0)));
       sum = Variable<T>(std::move(own));
     }
     return sum.exclusive_elements();
@@ -279,6 +278,8 @@ class Sweeper {
   }
   static void add_elements(Variable<T>& sum, const T* part, std::size_t n) {
     T* const to = sum.exclusive_elements().data;
+    const std::ptrdiff_t one = 1;
+    if (n > 64) return kernels::add<T>({to, {&n, 1}, {&one, 1}}, {part, {&n, 1}, {&one, 1}}, 1);
     for (std::size_t k = 0; k < n; ++k) to[k] += part[k];
   }
 

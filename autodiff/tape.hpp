@@ -51,7 +51,8 @@ struct Replaced {
   std::function<void(const Variable<T>&)> assign;
 };
 
-/// Records operations as they run. Belongs to one thread; any number of tapes live side by side.
+/// Records operations as they run. Belongs to one thread; any number of tapes live side by side. While there is one,
+/// the memory of large arrays that nobody has any more stays with the process, for those of the next recording.
 ///
 /// On an abstract tape, made for a program, inputs, variables and what depends on them have a shape and no value:
 /// nothing is computed and no memory is taken for it, nothing of the first run can be frozen into the program. What
@@ -335,6 +336,7 @@ class Tape {
   void truncate(std::size_t size);
   void forget_scopes();
 
+  const detail::KeepMemory keeps_memory_;
   const TapeMode mode_;
   Tape* const outer_;
   const int depth_;  // of functions within functions; 0 of other tapes

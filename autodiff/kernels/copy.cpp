@@ -6,9 +6,13 @@
 #include <cstring>
 
 #include "tails.hpp"
+#include "threads.hpp"
 
 namespace autodiff::kernels {
 namespace {
+
+constexpr std::size_t most_axes = 33;
+constexpr std::size_t part = 1 << 15;  // of what threads share out
 
 struct Axis {
   std::size_t length;
@@ -88,6 +92,24 @@ void add_axes(T* y, const T* x, const Axis* axis, std::size_t axes, T alpha) {
   }
 }
 
+/// Calls f(y, x, axes) for parts of what these axes walk, which threads share out along the first one.
+template <class T, class F>
+void in_parts(T* y, const T* x, const Axis* axis, std::size_t axes, const F& f) {
+  constexpr std::size_t line = 64 / sizeof(T);
+  std::size_t others = 1;
+  for (std::size_t i = 1; i < axes; ++i) others *= axis[i].length;
+  if (axis->length * others <= part) return f(y, x, axis);
+  share_out(
+      axis->length, others, part,
+      [&](std::size_t begin, std::size_t end) {
+        Axis own[most_axes];
+        std::copy_n(axis, axes, own);
+        own->length = end - begin;
+        f(y + static_cast<std::ptrdiff_t>(begin) * axis->y, x + static_cast<std::ptrdiff_t>(begin) * axis->x, own);
+      },
+      line);
+}
+
 /// The axes in an order that walks y forwards through memory, neighbours that both sides walk as one joined: how many
 /// they are. Moves the pointers to where that begins.
 template <class T>
@@ -127,13 +149,14 @@ std::size_t order_axes(const Operand<T>& y, const Operand<const T>& x, Axis* sor
 
 template <class T>
 void copy(const Operand<T>& y, const Operand<const T>& x) {
-  if (y.shape.size() == 1) return copy_line(y.data, x.data, {y.shape[0], y.strides[0], x.strides[0]});
+  if (y.shape.size() == 1 && y.shape[0] <= part)
+    return copy_line(y.data, x.data, {y.shape[0], y.strides[0], x.strides[0]});
   if (count(y.shape) == 0) return;
-  Axis axes[33];
+  Axis axes[most_axes];
   T* to;
   const T* from;
   const std::size_t n = order_axes(y, x, axes, to, from);
-  copy_axes(to, from, axes, n);
+  in_parts(to, from, axes, n, [n](T* at, const T* part, const Axis* axis) { copy_axes(at, part, axis, n); });
 }
 
 template <class T>
@@ -182,15 +205,15 @@ void scale(T* y, std::size_t n, T beta) {
 template <class T>
 void add(const Operand<T>& y, const Operand<const T>& x, T alpha) {
   if (count(y.shape) == 0) return;
-  Axis axes[33];
-  if (y.shape.size() == 1) {
+  Axis axes[most_axes];
+  if (y.shape.size() == 1 && y.shape[0] <= part) {
     axes[0] = {y.shape[0], y.strides[0], x.strides[0]};
     return add_axes(y.data, x.data, axes, 1, alpha);
   }
   T* to;
   const T* from;
   const std::size_t n = order_axes(y, x, axes, to, from);
-  add_axes(to, from, axes, n, alpha);
+  in_parts(to, from, axes, n, [&](T* at, const T* part, const Axis* axis) { add_axes(at, part, axis, n, alpha); });
 }
 
 template void copy(const Operand<float>&, const Operand<const float>&);

@@ -8,6 +8,7 @@
 
 #include "random.hpp"
 #include "special.hpp"
+#include "threads.hpp"
 
 namespace autodiff::kernels {
 
@@ -66,22 +67,29 @@ double poisson(double rate, Stream& random) {
   }
 }
 
+/// f(i, its random numbers) for each element; threads share them out.
+template <class F>
+void each_element(std::size_t n, std::uint64_t key, std::uint64_t step, const F& f) {
+  share_out(n, 1, 1 << 10, [&](std::size_t i, std::size_t end) {
+    for (; i < end; ++i) {
+      Stream random(key, step, i);
+      f(i, random);
+    }
+  });
+}
+
 }  // namespace
 
 template <class T>
 void random_gamma(T* y, const T* a, std::size_t n, std::uint64_t key, std::uint64_t step) {
-  for (std::size_t i = 0; i < n; ++i) {
-    Stream random(key, step, i);
+  each_element(n, key, step, [=](std::size_t i, Stream& random) {
     y[i] = std::max(static_cast<T>(gamma(a[i], random)), std::numeric_limits<T>::min());
-  }
+  });
 }
 
 template <class T>
 void random_poisson(T* y, const T* rate, std::size_t n, std::uint64_t key, std::uint64_t step) {
-  for (std::size_t i = 0; i < n; ++i) {
-    Stream random(key, step, i);
-    y[i] = static_cast<T>(poisson(rate[i], random));
-  }
+  each_element(n, key, step, [=](std::size_t i, Stream& random) { y[i] = static_cast<T>(poisson(rate[i], random)); });
 }
 
 template <class T>

@@ -15,10 +15,25 @@ namespace autodiff::kernels {
 template <class T>
 using Block = void (*)(const void* self, T* y, const T* const* x, unsigned single, std::size_t n);
 
+/// How many elements are worth a thread: whole registers, so that the last lanes are the same for any number of
+/// threads.
+inline constexpr std::size_t part_of_elements = 1 << 15;
+
 /// Walks the shape of `y` (dense), with `x` of the same rank or less, broadcast by NumPy's rules, and calls `block`
 /// on runs that are contiguous in all of them. Inner strides must be 1, or 0 where an operand is broadcast.
 template <class T>
 void elementwise(Block<T> block, const void* self, const Operand<T>& y, std::span<const Operand<const T>> x);
+
+/// The same of operands that lie as `y` does, or are one value each, by threads that share out the elements.
+template <class T>
+void share_out_elements(Block<T> block, const void* self, T* y, std::span<const T* const> x, unsigned single,
+                        std::size_t n);
+
+/// On the threads that so many elements are worth.
+template <class T>
+void elementwise(Block<T> block, const void* self, T* y, std::span<const T* const> x, unsigned single, std::size_t n) {
+  n <= part_of_elements ? block(self, y, x.data(), single, n) : share_out_elements(block, self, y, x, single, n);
+}
 
 /// a b + c, rounded once, with either term negated.
 template <class T>

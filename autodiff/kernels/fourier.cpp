@@ -24,10 +24,8 @@ Eigen::FFT<double>& transform() {
 /// Calls f(row) for all rows, in parts of some work.
 template <class F>
 void each_row(std::size_t rows, std::size_t length, const F& f) {
-  constexpr std::size_t part = 1 << 14;
-  const std::size_t step = std::max<std::size_t>(1, part / std::max<std::size_t>(1, length));
-  parallel_for((rows + step - 1) / step, [&](std::size_t i) {
-    for (std::size_t row = i * step, end = std::min(rows, row + step); row < end; ++row) f(row);
+  share_out(rows, length, 1 << 14, [&](std::size_t row, std::size_t end) {
+    for (; row < end; ++row) f(row);
   });
 }
 

@@ -5,18 +5,19 @@
 #include <cstdint>
 
 #include "tails.hpp"
+#include "threads.hpp"
 
 namespace autodiff::kernels {
 namespace {
 
-// Calls f(o, first, place, n) for each outer position and each run of n indices from `first`, in memory order but for
-// long rows of indices: those go by runs, each made whole numbers once for all outer positions.
+// Calls f(o, first, place, n) for each outer position and each run of n of the indices [first, end), in memory order
+// but for long rows of indices: those go by runs, each made whole numbers once for all outer positions.
+constexpr std::size_t longest = 1024;
 template <class T, class F>
-void each_run(const T* index, std::size_t outer, std::size_t count, F f) {
-  constexpr std::size_t longest = 1024;
+void each_run(const T* index, std::size_t outer, std::size_t first, std::size_t end, F f) {
   std::int64_t place[longest];
-  for (std::size_t first = 0; first < count; first += longest) {
-    const std::size_t n = std::min(longest, count - first);
+  for (; first < end; first += longest) {
+    const std::size_t n = std::min(longest, end - first);
     for (std::size_t i = 0; i < n; ++i) place[i] = static_cast<std::int64_t>(index[first + i]);
     for (std::size_t o = 0; o < outer; ++o) f(o, first, static_cast<const std::int64_t*>(place), n);
   }
@@ -63,7 +64,7 @@ template <class T>
 void gather(T* parts, const T* whole, const T* index, std::size_t outer, std::size_t length, std::size_t count,
             std::size_t inner) {
   const Row<T> row(inner);
-  each_run(index, outer, count, [=](std::size_t o, std::size_t first, const std::int64_t* place, std::size_t n) {
+  const auto copy = [=](std::size_t o, std::size_t first, const std::int64_t* place, std::size_t n) {
     const T* from = whole + o * length * inner;
     T* to = parts + (o * count + first) * inner;
     if (inner == 1) {
@@ -71,14 +72,16 @@ void gather(T* parts, const T* whole, const T* index, std::size_t outer, std::si
     } else {
       for (std::size_t i = 0; i < n; ++i) row.copy(to + i * inner, from + std::size_t(place[i]) * inner);
     }
-  });
+  };
+  const auto part = [&](std::size_t first, std::size_t end) { each_run(index, outer, first, end, copy); };
+  share_out(count, outer * inner, 1 << 15, part);
 }
 
 template <class T>
 void scatter_add(T* whole, const T* parts, const T* index, std::size_t outer, std::size_t length, std::size_t count,
                  std::size_t inner, T alpha) {
   const Row<T> row(inner);
-  each_run(index, outer, count, [=](std::size_t o, std::size_t first, const std::int64_t* place, std::size_t n) {
+  each_run(index, outer, 0, count, [=](std::size_t o, std::size_t first, const std::int64_t* place, std::size_t n) {
     T* to = whole + o * length * inner;
     const T* from = parts + (o * count + first) * inner;
     if (inner == 1) {

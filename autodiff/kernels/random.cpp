@@ -5,6 +5,8 @@
 #include <bit>
 #include <xsimd/xsimd.hpp>
 
+#include "threads.hpp"
+
 namespace autodiff::kernels {
 
 namespace {
@@ -80,10 +82,8 @@ void uniform_block(double* y, std::uint64_t key, std::uint64_t step, std::uint64
     y[i] = static_cast<double>(std::int64_t((std::uint64_t{high[i]} << 32 | low[i]) >> 11)) * 0x1p-53;
 }
 
-}  // namespace
-
 template <class T>
-void random_uniform(T* y, std::size_t n, std::uint64_t key, std::uint64_t step, std::uint64_t first) {
+void uniform(T* y, std::size_t n, std::uint64_t key, std::uint64_t step, std::uint64_t first) {
   std::size_t skipped = first % elements;
   for (std::uint64_t block = first / elements; n > 0; ++block, skipped = 0) {
     const std::size_t taken = std::min(n, elements - skipped);
@@ -96,6 +96,16 @@ void random_uniform(T* y, std::size_t n, std::uint64_t key, std::uint64_t step, 
     }
     y += taken, n -= taken;
   }
+}
+
+}  // namespace
+
+template <class T>
+void random_uniform(T* y, std::size_t n, std::uint64_t key, std::uint64_t step, std::uint64_t first) {
+  const auto part = [=](std::size_t begin, std::size_t end) {
+    uniform(y + begin, end - begin, key, step, first + begin);
+  };
+  share_out(n, 1, 1 << 14, part, elements);
 }
 
 template void random_uniform(float*, std::size_t, std::uint64_t, std::uint64_t, std::uint64_t);

@@ -17,10 +17,8 @@ L logistic(L x) {
 template <class T, class F>
 void each_register(std::size_t rows, std::size_t units, const F& f) {
   using L = NativeLanes<T>;
-  constexpr std::size_t part = 1 << 13;  // of units
-  const std::size_t step = std::max<std::size_t>(1, part / std::max<std::size_t>(1, units));
-  parallel_for((rows + step - 1) / step, [&](std::size_t p) {
-    for (std::size_t r = p * step, end = std::min(rows, r + step); r < end; ++r) {
+  share_out(rows, units, 1 << 13, [&](std::size_t r, std::size_t end) {
+    for (; r < end; ++r) {
       std::size_t j = 0;
       for (; j + L::size <= units; j += L::size)
         f(

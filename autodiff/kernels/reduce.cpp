@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tails.hpp"
+#include "threads.hpp"
 
 namespace autodiff::kernels {
 namespace {
@@ -44,11 +45,12 @@ struct Min {
 template <class T>
 constexpr std::size_t tile_size = 8 * NativeLanes<T>::size;
 constexpr std::size_t rows_per_block = 32;
+constexpr std::size_t part = 1 << 15;  // of what threads share out, in elements
 
 // Combines `n` rows of `width` columns, `stride` apart: a block of rows one after another, then the blocks
 // pairwise, as a binary counter carries. The last of the V registers overlaps the one before it.
-template <class T, class Op, std::size_t V>
-void combine_rows(T* y, const T* x, std::size_t n, std::size_t stride, std::size_t width) {
+template <class T, class Op, std::size_t V, std::size_t rows_per_block = kernels::rows_per_block>
+void combine_block_rows(T* y, const T* x, std::size_t n, std::size_t stride, std::size_t width) {
   using L = NativeLanes<T>;
   constexpr Op op;
   std::size_t column[V];
@@ -83,6 +85,21 @@ void combine_rows(T* y, const T* x, std::size_t n, std::size_t stride, std::size
   }
 }
 
+// The same. Of many rows, threads share out groups of 2^k blocks, of which each leaves one row: these are what the
+// counter holds at some time, so that the sum is the same.
+template <class T, class Op, std::size_t V>
+void combine_rows(T* y, const T* x, std::size_t n, std::size_t stride, std::size_t width) {
+  constexpr std::size_t most_groups = 64, room = V * NativeLanes<T>::size;
+  if (n * width <= part) return combine_block_rows<T, Op, V>(y, x, n, stride, width);
+  std::size_t rows = rows_per_block;
+  while (rows * width < part || (n + rows - 1) / rows > most_groups) rows *= 2;
+  T group[most_groups][room];
+  parallel_for((n + rows - 1) / rows, [&](std::size_t i) {
+    combine_block_rows<T, Op, V>(group[i], x + i * rows * stride, std::min(rows, n - i * rows), stride, width);
+  });
+  combine_block_rows<T, Op, V, 1>(y, group[0], (n + rows - 1) / rows, room, width);
+}
+
 // As above, for size <= width <= tile_size.
 template <class T, class Op>
 void combine_rows(T* y, const T* x, std::size_t n, std::size_t stride, std::size_t width) {
@@ -110,10 +127,13 @@ void combine_rows(T* y, const T* x, std::size_t n, std::size_t stride, std::size
 template <class T, class Op>
 void reduce_wide(T* y, const T* x, std::size_t n, std::size_t inner) {
   constexpr std::size_t size = NativeLanes<T>::size;
-  for (std::size_t c = 0; c < inner; c += tile_size<T>) {
-    c = std::min(c, inner - size);
-    combine_rows<T, Op>(y + c, x + c, n, inner, std::min(inner - c, tile_size<T>));
-  }
+  const auto columns = [&](std::size_t begin, std::size_t end) {
+    for (std::size_t c = begin; c < end; c += tile_size<T>) {
+      c = std::min(c, inner - size);
+      combine_rows<T, Op>(y + c, x + c, n, inner, std::min(inner - c, tile_size<T>));
+    }
+  };
+  share_out(inner, n, part, columns, tile_size<T>);
 }
 
 // (n, inner) to (inner), with few columns: as many rows as fit in a tile make one row.
@@ -159,13 +179,16 @@ NativeLanes<T> row_total(const T* x, std::size_t n, const T* end) {
 template <class T, class Op>
 void reduce_rows(T* y, const T* x, std::size_t outer, std::size_t n) {
   using L = NativeLanes<T>;
-  const T* end = x + outer * n;
-  for (; outer >= L::size; outer -= L::size, y += L::size) {
-    L total[L::size];
-    for (std::size_t i = 0; i < L::size; ++i, x += n) total[i] = row_total<T, Op>(x, n, end);
-    fold_rows(total, Op()).store(y);
-  }
-  for (; outer > 0; --outer, x += n) *y++ = first_lane(fold_lanes(row_total<T, Op>(x, n, end), Op()));
+  const T* last = x + outer * n;
+  const auto rows = [=](std::size_t row, std::size_t end) {
+    for (; row + L::size <= end; row += L::size) {
+      L total[L::size];
+      for (std::size_t i = 0; i < L::size; ++i) total[i] = row_total<T, Op>(x + (row + i) * n, n, last);
+      fold_rows(total, Op()).store(y + row);
+    }
+    for (; row < end; ++row) y[row] = first_lane(fold_lanes(row_total<T, Op>(x + row * n, n, last), Op()));
+  };
+  share_out(outer, n, part, rows, L::size);
 }
 
 // (outer, n, inner) to (outer, inner).
@@ -174,13 +197,13 @@ void reduce_middle(T* y, const T* x, std::size_t outer, std::size_t n, std::size
   if (n == 0) return static_cast<void>(std::fill_n(y, outer * inner, Op::neutral));
   if (inner == 0) return;
   if (inner == 1) return reduce_rows<T, Op>(y, x, outer, n);
-  for (std::size_t o = 0; o < outer; ++o, x += n * inner, y += inner) {
-    if (2 * inner <= tile_size<T>) {
-      reduce_narrow<T, Op>(y, x, n, inner);
-    } else {
-      reduce_wide<T, Op>(y, x, n, inner);
+  share_out(outer, n * inner, part, [=](std::size_t o, std::size_t end) {
+    for (; o < end; ++o) {
+      const T* from = x + o * n * inner;
+      T* to = y + o * inner;
+      2 * inner <= tile_size<T> ? reduce_narrow<T, Op>(to, from, n, inner) : reduce_wide<T, Op>(to, from, n, inner);
     }
-  }
+  });
 }
 
 // Groups of adjacent axes of one kind are one axis. The groups to reduce go one at a time, the innermost

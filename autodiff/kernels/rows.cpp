@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "tails.hpp"
+#include "threads.hpp"
 
 namespace autodiff::kernels {
 namespace {
@@ -64,20 +65,22 @@ struct Across {
   void result(T* y, L v) const { columns == L::size ? v.store(y) : v.store_part(y, columns); }
 };
 
+// f(start, place among the results, walk) for each line, or register of lines side by side; threads share them out.
 template <class T, class F>
-void each_line(std::size_t outer, std::size_t n, std::size_t inner, F f) {
+void each_line(std::size_t outer, std::size_t n, std::size_t inner, const F& f) {
+  constexpr std::size_t size = NativeLanes<T>::size, part = 1 << 13;  // exponentials
   const std::size_t total = outer * n * inner;
-  for (std::size_t o = 0; o < outer; ++o) {
-    const std::size_t start = o * n * inner;
-    if (inner == 1) {
-      f(start, o, Along<T>{n, total - start});
-      continue;
+  if (inner == 1)
+    return share_out(outer, n, part, [&](std::size_t o, std::size_t end) {
+      for (; o < end; ++o) f(o * n, o, Along<T>{n, total - o * n});
+    });
+  const std::size_t registers = (inner + size - 1) / size;
+  share_out(outer * registers, n * size, part, [&](std::size_t i, std::size_t end) {
+    for (; i < end; ++i) {
+      const std::size_t o = i / registers, c = i % registers * size, start = o * n * inner + c;
+      f(start, o * inner + c, Across<T>{n, inner, std::min(inner - c, size), total - start});
     }
-    for (std::size_t c = 0; c < inner; c += NativeLanes<T>::size) {
-      const std::size_t columns = std::min(inner - c, NativeLanes<T>::size);
-      f(start + c, o * inner + c, Across<T>{n, inner, columns, total - start - c});
-    }
-  }
+  });
 }
 
 template <class T>
@@ -187,10 +190,12 @@ void log_softmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t
   using L = NativeLanes<T>;
   if (n == 0) return;
   if (inner == 1 && n <= L::size) {
-    const T* end = x + outer * n;
-    for (; outer >= L::size; outer -= L::size, x += L::size * n, y += L::size * n) log_softmax_short_rows(y, x, n, end);
-    for (; outer > 0; --outer, x += n, y += n) log_softmax_short_row(y, x, n, end);
-    return;
+    const T* last = x + outer * n;
+    const auto rows = [=](std::size_t o, std::size_t end) {
+      for (; o + L::size <= end; o += L::size) log_softmax_short_rows(y + o * n, x + o * n, n, last);
+      for (; o < end; ++o) log_softmax_short_row(y + o * n, x + o * n, n, last);
+    };
+    return share_out(outer, L::size, 1 << 13, rows, L::size);
   }
   each_line<T>(outer, n, inner, [&](std::size_t start, std::size_t, const auto& line) {
     const T* from = x + start;

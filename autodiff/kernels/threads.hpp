@@ -52,4 +52,15 @@ void parallel_for(std::size_t parts, const F& f) {
   for (std::size_t i = 0; i < parts; ++i) call(&f, i, 0);
 }
 
+/// Calls f(begin, end) for parts of [0, n), on the threads of parallel_for: so many things a part, each of which takes
+/// some `work`, that it takes at least `least`, which others that wait for a thread are worth. Parts begin at multiples
+/// of `granule` and depend on nothing else, so that what is computed does not depend on the threads.
+template <class F>
+void share_out(std::size_t n, std::size_t work, std::size_t least, const F& f, std::size_t granule = 1) {
+  const std::size_t granules = (least / std::max<std::size_t>(1, work) + granule - 1) / granule;
+  const std::size_t step = std::max<std::size_t>(1, granules) * granule;
+  if (n <= step) return n > 0 ? f(std::size_t(0), n) : void();
+  parallel_for((n + step - 1) / step, [&](std::size_t i) { f(i * step, std::min(n, (i + 1) * step)); });
+}
+
 }  // namespace autodiff::kernels

@@ -103,9 +103,8 @@ template <class F>
 void each_attention(Dims q, Dims k, const F& f) {
   const std::size_t n = count(batches_of(q)), last = q.size() - 1;
   const std::size_t work = q[last - 1] * k[last - 1] * std::max<std::size_t>(1, q[last]);
-  const std::size_t step = std::max<std::size_t>(1, (std::size_t(1) << 16) / std::max<std::size_t>(1, work));
-  kernels::parallel_for((n + step - 1) / step, [&](std::size_t p) {
-    for (std::size_t i = p * step, end = std::min(n, i + step); i < end; ++i) f(i);
+  kernels::share_out(n, work, 1 << 16, [&](std::size_t i, std::size_t end) {
+    for (; i < end; ++i) f(i);
   });
 }
 

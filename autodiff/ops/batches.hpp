@@ -43,10 +43,8 @@ inline std::size_t side(std::string_view operation, Dims x) {
 template <class F>
 std::vector<std::size_t> each_matrix(std::size_t matrices, std::size_t work, const F& f) {
   std::vector<std::size_t> found(matrices);
-  constexpr std::size_t part = 1 << 16;
-  const std::size_t step = std::max<std::size_t>(1, part / std::max<std::size_t>(1, work));
-  kernels::parallel_for((matrices + step - 1) / step, [&](std::size_t p) {
-    for (std::size_t i = p * step, end = std::min(matrices, i + step); i < end; ++i) found[i] = f(i);
+  kernels::share_out(matrices, work, 1 << 16, [&](std::size_t i, std::size_t end) {
+    for (; i < end; ++i) found[i] = f(i);
   });
   return found;
 }
