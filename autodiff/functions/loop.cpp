@@ -19,65 +19,75 @@ std::vector<Shape> Loop<T>::shapes(std::span<const Dims>) const {
 }
 
 template <Real T>
-void Loop<T>::forward(std::span<const Operand<T>> y, std::span<const Operand<const T>> x) const {
-  const std::size_t carries = body_->carries(), elements = body_->elements();
-  const typename LoopBody<T>::Lease lease(*body_);
-  Executor<T>& executor = *lease;
-  const std::ptrdiff_t first = reverse_ && length_ > 0 ? std::ptrdiff_t(length_) - 1 : 0, direction = reverse_ ? -1 : 1;
-
-  std::vector<const T*> inputs;
-  std::vector<T*> outputs;
-  std::vector<std::ptrdiff_t> input_steps, output_steps;
-  struct Carried {
-    std::size_t output;
-    std::unique_ptr<T[]> other;  // the place to write to while one is read, where outputs are left out
-    T* next;
-  };
-  std::vector<Carried> carried;  // the first inputs
+LoopRun<T>::LoopRun(const LoopBody<T>& body, std::span<const Operand<T>> y, std::span<const Operand<const T>> x,
+                    std::size_t length, bool reverse)
+    : body_(body), lease_(body), executor_(*lease_) {
+  const std::size_t carries = body.carries(), elements = body.elements();
+  const std::ptrdiff_t first = reverse && length > 0 ? std::ptrdiff_t(length) - 1 : 0, direction = reverse ? -1 : 1;
   for (std::size_t k = 0; k < carries; ++k) {
-    if (const auto output = body_->output_of_carry(k); output != nowhere) {
-      carried.push_back({output - carries, nullptr, nullptr});
-      inputs.push_back(x[k].data), input_steps.push_back(0);
+    if (const auto output = body.output_of_carry(k); output != nowhere) {
+      carried_.push_back({output - carries, nullptr, nullptr});
+      inputs_.push_back(x[k].data), input_steps_.push_back(0);
     } else {
-      T* state = executor.states()[k - carried.size()].cell->exclusive()->data();
+      T* state = executor_.states()[k - carried_.size()].cell->exclusive()->data();
       std::copy_n(x[k].data, count(x[k].shape), state);
     }
   }
   for (std::size_t i = carries; i < x.size(); ++i) {
     const bool moves = i < carries + elements;
-    const auto size = moves ? std::ptrdiff_t(count(Dims(body_->function().input_shape(i)))) : 0;
-    inputs.push_back(x[i].data + first * size);
-    input_steps.push_back(direction * size);
+    const auto size = moves ? std::ptrdiff_t(count(Dims(body.function().input_shape(i)))) : 0;
+    inputs_.push_back(x[i].data + first * size);
+    input_steps_.push_back(direction * size);
   }
-  for (std::size_t k = carries; k < y.size(); ++k) {
-    const std::size_t size = count(Dims(body_->function().result_shape(k)));
-    const bool left_out = count(y[k].shape) != size * length_;
-    outputs.push_back(left_out ? executor.output(k - carries) : y[k].data + first * std::ptrdiff_t(size));
-    output_steps.push_back(left_out ? 0 : direction * std::ptrdiff_t(size));
-    for (auto& c : carried)
+  for (std::size_t k = carries; k < body.function().results().size(); ++k) {
+    const std::size_t size = count(Dims(body.function().result_shape(k)));
+    const bool left_out = length == 0 || count(y[k].shape) != size * length;
+    outputs_.push_back(left_out ? executor_.output(k - carries) : y[k].data + first * std::ptrdiff_t(size));
+    output_steps_.push_back(left_out ? 0 : direction * std::ptrdiff_t(size));
+    for (auto& c : carried_)
       if (left_out && c.output == k - carries) c.other = std::make_unique<T[]>(size), c.next = c.other.get();
   }
-  for (std::size_t t = 0; t < length_; ++t) {
-    try {
-      executor.run_on(inputs, outputs);
-    } catch (const Error&) {
-      // Once more, so that the error says where: what throws changes no state.
-      const ErrorScope scope("step " + std::to_string(reverse_ ? length_ - 1 - t : t));
-      executor.run_on(inputs, outputs);
-      throw;
-    }
-    for (std::size_t i = carried.size(); i < inputs.size(); ++i) inputs[i] += input_steps[i];
-    for (std::size_t i = 0; i < carried.size(); ++i) inputs[i] = outputs[carried[i].output];
-    for (auto& c : carried)
-      if (c.next) std::swap(c.next, outputs[c.output]);
-    for (std::size_t k = 0; k < outputs.size(); ++k) outputs[k] += output_steps[k];
+}
+
+template <Real T>
+void LoopRun<T>::compute(std::size_t number) {
+  try {
+    executor_.run_on(inputs_, outputs_);
+  } catch (const Error&) {
+    // Once more, so that the error says where: what throws changes no state.
+    const ErrorScope scope("step " + std::to_string(number));
+    executor_.run_on(inputs_, outputs_);
+    throw;
   }
-  for (std::size_t k = 0, of_output = 0; k < carries; ++k) {
-    const bool is_output = body_->output_of_carry(k) != nowhere;
-    const T* end = is_output ? inputs[of_output] : executor.states()[k - of_output].cell->exclusive()->data();
+}
+
+template <Real T>
+void LoopRun<T>::advance() {
+  for (std::size_t i = carried_.size(); i < inputs_.size(); ++i) inputs_[i] += input_steps_[i];
+  for (std::size_t i = 0; i < carried_.size(); ++i) inputs_[i] = outputs_[carried_[i].output];
+  for (auto& c : carried_)
+    if (c.next) std::swap(c.next, outputs_[c.output]);
+  for (std::size_t k = 0; k < outputs_.size(); ++k) outputs_[k] += output_steps_[k];
+}
+
+template <Real T>
+void LoopRun<T>::finish(std::span<const Operand<T>> y) {
+  for (std::size_t k = 0, of_output = 0; k < body_.carries(); ++k) {
+    const bool is_output = body_.output_of_carry(k) != nowhere;
+    const T* end = is_output ? inputs_[of_output] : executor_.states()[k - of_output].cell->exclusive()->data();
     of_output += is_output;
     std::copy_n(end, count(y[k].shape), y[k].data);
   }
+}
+
+template <Real T>
+void Loop<T>::forward(std::span<const Operand<T>> y, std::span<const Operand<const T>> x) const {
+  LoopRun<T> run(*body_, y, x, length_, reverse_);
+  for (std::size_t t = 0; t < length_; ++t) {
+    run.compute(reverse_ ? length_ - 1 - t : t);
+    run.advance();
+  }
+  run.finish(y);
 }
 
 template <Real T>
@@ -170,8 +180,9 @@ Variable<T> with_axis_in_front(const Variable<T>& x, std::size_t axis, bool back
   return permute(x, order);
 }
 
-#define AUTODIFF_LOOP(T)  \
-  template class Loop<T>; \
+#define AUTODIFF_LOOP(T)     \
+  template class LoopRun<T>; \
+  template class Loop<T>;    \
   template Variable<T> with_axis_in_front(const Variable<T>&, std::size_t, bool);
 AUTODIFF_LOOP(float)
 AUTODIFF_LOOP(double)

@@ -90,6 +90,37 @@ class LoopBody {
   mutable std::map<std::pair<std::vector<bool>, std::vector<bool>>, std::unique_ptr<Reverse>> reverses_;
 };
 
+/// A loop at work, step after step: where what each reads and writes is. x and y are those of a Loop.
+template <Real T>
+class LoopRun {
+ public:
+  /// Outputs of `length` steps, or of none: then they are left out, as are those for which y has another size.
+  LoopRun(const LoopBody<T>& body, std::span<const Operand<T>> y, std::span<const Operand<const T>> x,
+          std::size_t length, bool reverse);
+
+  /// Computes step `number`. Its outputs can be read until advance(), which makes its carries those of the next one.
+  void compute(std::size_t number);
+  const T* output(std::size_t k) const { return outputs_[k]; }
+  void advance();
+  /// The carries as they are now, into y.
+  void finish(std::span<const Operand<T>> y);
+
+ private:
+  /// A carry that is an output. Those are the first inputs.
+  struct Carried {
+    std::size_t output;
+    std::unique_ptr<T[]> other;  // the place to write to while one is read, where outputs are left out
+    T* next;
+  };
+  const LoopBody<T>& body_;
+  const typename LoopBody<T>::Lease lease_;
+  Executor<T>& executor_;
+  std::vector<const T*> inputs_;
+  std::vector<T*> outputs_;
+  std::vector<std::ptrdiff_t> input_steps_, output_steps_;
+  std::vector<Carried> carried_;
+};
+
 /// Runs a step so many times. Inputs are the first carries, sequences of elements, and what all steps share; results
 /// the last carries, then the outputs of all steps.
 template <Real T>

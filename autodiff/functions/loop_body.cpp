@@ -34,7 +34,8 @@ Compilation<T> LoopBody<T>::compile() const {
     if (output_of_carry_[k] == nowhere) updates.push_back({all[k], outputs[k]});
   outputs.erase(outputs.begin(), outputs.begin() + std::ptrdiff_t(carries_));
   CompileOptions options;
-  options.threads = std::max(kernels::threads(), kernels::default_threads());  // each run says how many of them
+  static const int most = kernels::default_threads();
+  options.threads = std::max(kernels::threads(), most);  // each run says how many of them
   return compile_recording<T>(inputs, outputs, updates, options);
 }
 

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <limits>
 
+#include "../kernels/copy.hpp"
 #include "../ops/arithmetic.hpp"  // for sums of cotangents
 #include "control.hpp"
 #include "loop.hpp"
@@ -17,54 +19,73 @@ Variable<T> zeros_like(const Variable<T>& x) {
   return Variable<T>(Array<T>(x.shape(), T(0)));
 }
 
-/// Condition and step, both functions of the carries and of what all steps share.
+/// Condition and step, both functions of the carries and of what all steps share; compiled once for all that run them.
 template <Real T>
-struct WhileStep {
-  std::shared_ptr<const RecordedFunction<T>> condition, step;
-  std::size_t carries, most_steps;
+class WhileStep {
+ public:
+  WhileStep(std::shared_ptr<const RecordedFunction<T>> condition, std::shared_ptr<const RecordedFunction<T>> step,
+            std::size_t carries, std::size_t most_steps)
+      : condition_(std::move(condition)),
+        body_(std::make_shared<const LoopBody<T>>(std::move(step), carries, 0)),
+        ahead_(with_next_condition(), carries, 0),
+        most_steps_(most_steps) {}
 
-  std::size_t shared() const { return step->inputs() - carries; }
+  const RecordedFunction<T>& condition() const { return *condition_; }
+  const RecordedFunction<T>& step() const { return body_->function(); }
+  std::size_t carries() const { return body_->carries(); }
+  std::size_t shared() const { return body_->shared(); }
+  std::size_t most_steps() const { return most_steps_; }
 
-  /// Runs to the end. Gives the carries before each step, and after the last; where only that is asked for, it alone.
-  std::vector<std::vector<Array<T>>> run(std::span<const Operand<const T>> x, bool all, std::size_t& steps) const {
-    std::vector<std::vector<Array<T>>> before(1);
-    for (std::size_t k = 0; k < carries; ++k) {
-      before[0].push_back(uninitialised<T>(step->input_shape(k)));
-      std::copy_n(x[k].data, before[0][k].size(), before[0][k].data());
+  /// Runs to the end, and gives the number of steps. y are the last carries.
+  std::size_t run(std::span<const Operand<T>> y, std::span<const Operand<const T>> x) const {
+    Array<T> flag(condition_->result_shape(0));
+    const auto to = operand(flag);
+    condition_->run(std::span(&to, 1), x);
+    bool goes_on = *flag.data() != 0;
+    LoopRun<T> run(ahead_, y, x, 0, false);
+    std::size_t steps = 0;
+    for (; goes_on; ++steps) {
+      if (steps == most_steps_)
+        fail<ValueError>("while_loop", "takes more than ", most_steps_, " steps, see WhileOptions::most_steps");
+      run.compute(steps);
+      goes_on = *run.output(0) != 0;
+      run.advance();
     }
-    std::vector<Operand<const T>> from(x.begin(), x.end());
-    const auto goes_on = [&] {
-      for (std::size_t k = 0; k < carries; ++k) from[k] = operand(std::as_const(before.back()[k]));
-      Array<T> flag(condition->result_shape(0));
-      const auto to = operand(flag);
-      condition->run(std::span(&to, 1), from);
-      return *flag.data() != 0;
-    };
-    for (steps = 0; goes_on(); ++steps) {
-      if (steps == most_steps)
-        fail<ValueError>("while_loop", "takes more than ", most_steps, " steps, see WhileOptions::most_steps");
-      std::vector<Array<T>> next;
-      std::vector<Operand<T>> to;
-      for (std::size_t k = 0; k < carries; ++k) next.push_back(uninitialised<T>(step->result_shape(k)));
-      for (auto& array : next) to.push_back(operand(array));
-      const ErrorScope scope("step " + std::to_string(steps));
-      step->run(to, from);
-      if (!all) before.clear();
-      before.push_back(std::move(next));
-    }
-    return before;
+    run.finish(y);
+    return steps;
   }
 
-  /// The same number of steps as a loop of a known length, with all that its gradient needs.
-  std::shared_ptr<const Loop<T>> unrolled(std::size_t steps) const {
-    const LoopBody<T> body(step, carries, 0);
-    return std::make_shared<const Loop<T>>(body.keeping(), steps, false);
+  /// So many steps as a loop of a known length, with all that its gradient needs. Throws ValueError where a T cannot
+  /// count so far.
+  std::shared_ptr<const Loop<T>> unrolled(const Variable<T>& steps) const {
+    const T number = steps.item();
+    if (number >= static_cast<T>(std::size_t{1} << std::numeric_limits<T>::digits))
+      fail<ValueError>("while_loop", "takes too many steps for a gradient: ", number);
+    return std::make_shared<const Loop<T>>(body_->keeping(), static_cast<std::size_t>(number), false);
   }
 
   bool operator==(const WhileStep& other) const {
-    return carries == other.carries && most_steps == other.most_steps && *condition == *other.condition &&
-           *step == *other.step;
+    return carries() == other.carries() && most_steps_ == other.most_steps_ && condition() == other.condition() &&
+           step() == other.step();
   }
+
+ private:
+  /// A step whose one output says whether another one follows.
+  std::shared_ptr<const RecordedFunction<T>> with_next_condition() const {
+    Tape<T> tape(TapeMode::abstract);
+    Variables<T> x;
+    for (std::size_t i = 0; i < step().inputs(); ++i) x.push_back(tape.input(step().input_shape(i)));
+    auto results = step().results_of(step().record(tape, x));
+    auto next = results;
+    next.insert(next.end(), x.begin() + std::ptrdiff_t(carries()), x.end());
+    results.push_back(condition_->results_of(condition_->record(tape, next))[0]);
+    return std::make_shared<const RecordedFunction<T>>("while_loop", tape, x, results);
+  }
+
+  std::shared_ptr<const RecordedFunction<T>> condition_;
+  std::shared_ptr<const LoopBody<T>> body_;
+  LoopBody<T> ahead_;
+  std::size_t most_steps_;
 };
 
 /// Whether values are known: on sweeps for arrays.
@@ -77,26 +98,23 @@ bool all_plain(std::span<const Variable<T>> variables) {
 template <Real T>
 class While final : public SeveralResults<T> {
  public:
-  explicit While(WhileStep<T> step) : step_(std::move(step)) {}
+  explicit While(std::shared_ptr<const WhileStep<T>> step) : step_(std::move(step)) {}
 
   std::string_view name() const override { return "while_loop"; }
-  std::size_t results() const override { return step_.carries + 1; }
+  std::size_t results() const override { return step_->carries() + 1; }
   std::vector<Shape> shapes(std::span<const Dims>) const override {
     std::vector<Shape> all;
-    for (std::size_t k = 0; k < step_.carries; ++k) all.push_back(step_.step->result_shape(k));
+    for (std::size_t k = 0; k < step_->carries(); ++k) all.push_back(step_->step().result_shape(k));
     all.emplace_back();
     return all;
   }
   void forward(std::span<const Operand<T>> y, std::span<const Operand<const T>> x) const override {
-    std::size_t steps = 0;
-    const auto last = step_.run(x, false, steps);
-    for (std::size_t k = 0; k < step_.carries; ++k) std::copy_n(last[0][k].data(), last[0][k].size(), y[k].data);
-    *y[step_.carries].data = static_cast<T>(steps);
+    *y[step_->carries()].data = static_cast<T>(step_->run(y, x));
   }
   void pull_back(Pullback<T>& step) const override;
-  bool differentiable(std::size_t i) const override { return step_.step->input_differentiable(i); }
+  bool differentiable(std::size_t i) const override { return step_->step().input_differentiable(i); }
   bool result_differentiable(std::size_t k) const override {
-    return k < step_.carries && step_.step->result_differentiable(k);
+    return k < step_->carries() && step_->step().result_differentiable(k);
   }
   const void* kind() const override {
     static const char mark = 0;
@@ -104,64 +122,68 @@ class While final : public SeveralResults<T> {
   }
   const void* self() const override { return this; }
   bool equals(const Primitive<T>& other) const override {
-    return kind() == other.kind() && step_ == static_cast<const While*>(other.self())->step_;
+    return kind() == other.kind() && *step_ == *static_cast<const While*>(other.self())->step_;
   }
 
  private:
-  WhileStep<T> step_;
+  std::shared_ptr<const WhileStep<T>> step_;
 };
 
-/// From carries, what steps share and the cotangents of the last carries, those of the inputs that are wanted.
+/// The cotangents of a loop of known length, as its own rule gives them; those that are not wanted are empty.
+template <Real T>
+std::vector<Cotangent<T>> cotangents_of(const Loop<T>& loop, std::span<const Variable<T>> x,
+                                        std::span<const Variable<T>> y, Variables<T> cotangents,
+                                        const std::vector<bool>& wanted) {
+  cotangents.resize(y.size());
+  Pullback<T> step{cotangents, y, x, wanted, std::vector<Cotangent<T>>(x.size())};
+  loop.pull_back(step);
+  return std::move(step.found);
+}
+
+/// From carries, what steps share, the cotangents of the last carries and the number of steps, the cotangents of the
+/// inputs that are wanted.
 template <Real T>
 class WhileReverse final : public SeveralResults<T> {
  public:
-  WhileReverse(WhileStep<T> step, const std::vector<bool>& wanted) : step_(std::move(step)), wanted_(wanted) {
-    auto with_carries = wanted;
-    std::fill_n(with_carries.begin(), step_.carries, true);
-    vjp_ = step_.step->vjp(std::vector<bool>(step_.carries, true), with_carries);
-  }
+  WhileReverse(std::shared_ptr<const WhileStep<T>> step, const std::vector<bool>& wanted)
+      : step_(std::move(step)), wanted_(wanted) {}
 
   std::string_view name() const override { return "while_loop"; }
   std::size_t results() const override { return std::size_t(std::ranges::count(wanted_, true)); }
   std::vector<Shape> shapes(std::span<const Dims>) const override {
     std::vector<Shape> all;
     for (std::size_t i = 0; i < wanted_.size(); ++i)
-      if (wanted_[i]) all.push_back(step_.step->input_shape(i));
+      if (wanted_[i]) all.push_back(step_->step().input_shape(i));
     return all;
   }
   void forward(std::span<const Operand<T>> y, std::span<const Operand<const T>> x) const override;
   void pull_back(Pullback<T>& step) const override;
-  bool differentiable(std::size_t) const override { return true; }
+  bool differentiable(std::size_t i) const override { return i < wanted_.size() + step_->carries(); }
 
  private:
-  std::vector<bool> slopes_wanted(const Pullback<T>& step) const {
-    return {step.wanted.begin(), step.wanted.begin() + std::ptrdiff_t(wanted_.size())};
-  }
   void pull_back_plain(Pullback<T>& step) const;
   void pull_back_tangents(Pullback<T>& step) const;
 
-  WhileStep<T> step_;
+  std::shared_ptr<const WhileStep<T>> step_;
   std::vector<bool> wanted_;
-  std::shared_ptr<const RecordedFunction<T>> vjp_;
 };
 
 template <Real T>
 void While<T>::pull_back(Pullback<T>& step) const {
+  const std::size_t carries = step_->carries();
   Variables<T> cotangents;
-  for (std::size_t k = 0; k < step_.carries; ++k)
+  for (std::size_t k = 0; k < carries; ++k)
     cotangents.push_back(step.cotangents[k].alive() ? step.cotangents[k] : zeros_like(step.y[k]));
   if (all_plain<T>(step.x) && all_plain<T>(step.y) && all_plain<T>(cotangents)) {
-    const auto loop = step_.unrolled(static_cast<std::size_t>(step.y[step_.carries].item()));
+    const auto loop = step_->unrolled(step.y[carries]);
     Variables<T> y(loop->results());
     Tape<T>::record(loop, step.x, y);
-    cotangents.resize(y.size());
-    Pullback<T> of_loop{cotangents, y, step.x, step.wanted, std::vector<Cotangent<T>>(step.x.size())};
-    loop->pull_back(of_loop);
-    step.found = std::move(of_loop.found);
+    step.found = cotangents_of<T>(*loop, step.x, y, cotangents, step.wanted);
     return;
   }
   Variables<T> inputs(step.x.begin(), step.x.end());
   inputs.insert(inputs.end(), cotangents.begin(), cotangents.end());
+  inputs.push_back(step.y[carries]);
   const auto reverse = std::make_shared<const WhileReverse<T>>(step_, step.wanted);
   Variables<T> found(reverse->results());
   Tape<T>::record(reverse, inputs, found);
@@ -171,39 +193,33 @@ void While<T>::pull_back(Pullback<T>& step) const {
 
 template <Real T>
 void WhileReverse<T>::forward(std::span<const Operand<T>> y, std::span<const Operand<const T>> x) const {
-  const std::size_t carries = step_.carries, n = step_.step->inputs();
-  std::size_t steps = 0;
-  const auto before = step_.run(x.first(n), true, steps);
-  std::vector<Operand<const T>> from(x.begin(), x.end());  // carries, what is shared, cotangents
-  std::vector<Array<T>> sums, slopes, cotangents(carries);
-  for (std::size_t k = 0; k < vjp_->results().size(); ++k) {
-    sums.emplace_back(vjp_->result_shape(k), T(0));
-    slopes.emplace_back(vjp_->result_shape(k));
+  Variables<T> all;
+  for (const auto& each : x) {
+    auto value = Value<T>::uninitialised(each.shape);
+    kernels::copy<T>(value.elements(), each);
+    all.emplace_back(std::move(value));
   }
-  for (std::size_t k = 0; k < carries; ++k) std::copy_n(x[n + k].data, sums[k].size(), sums[k].data());
-  std::vector<Operand<T>> to;
-  for (auto& slope : slopes) to.push_back(operand(slope));
-  for (std::size_t t = steps; t-- > 0;) {
-    for (std::size_t k = 0; k < carries; ++k)
-      from[k] = operand(before[t][k]), from[n + k] = operand(std::as_const(sums[k]));
-    vjp_->run(to, from);
-    for (std::size_t k = 0; k < sums.size(); ++k)
-      if (k < carries)
-        sums[k] = slopes[k];
-      else
-        for (std::size_t e = 0; e < sums[k].size(); ++e) sums[k].data()[e] += slopes[k].data()[e];
-  }
-  std::size_t result = 0, slope = carries;
-  for (std::size_t i = 0; i < n; ++i) {
-    const auto& sum = i < carries ? sums[i] : wanted_[i] ? sums[slope++] : sums[0];
-    if (wanted_[i]) std::copy_n(sum.data(), sum.size(), y[result++].data);
+  const std::span<const Variable<T>> given(all), inputs = given.first(wanted_.size());
+  const auto loop = step_->unrolled(all.back());
+  Variables<T> results(loop->results());
+  Tape<T>::record(loop, inputs, results);
+  const auto of_carries = given.subspan(inputs.size(), step_->carries());
+  const auto found = cotangents_of<T>(*loop, inputs, results, {of_carries.begin(), of_carries.end()}, wanted_);
+  for (std::size_t i = 0, k = 0; i < wanted_.size(); ++i) {
+    if (!wanted_[i]) continue;
+    const auto cotangent = whole(found[i]);
+    if (cotangent.alive())
+      kernels::copy<T>(y[k++], cotangent.elements());
+    else
+      std::fill_n(y[k].data, count(y[k].shape), T(0)), ++k;
   }
 }
 
 template <Real T>
 void WhileReverse<T>::pull_back(Pullback<T>& step) const {
   if (all_plain<T>(step.x) && all_plain<T>(step.cotangents)) return pull_back_plain(step);
-  if (const auto of_inputs = slopes_wanted(step); std::ranges::find(of_inputs, true) != of_inputs.end())
+  if (std::find(step.wanted.begin(), step.wanted.begin() + std::ptrdiff_t(wanted_.size()), true) !=
+      step.wanted.begin() + std::ptrdiff_t(wanted_.size()))
     fail<TapeError>("while_loop",
                     "its second derivatives are there for arrays alone, as gradient, hvp and hessian give them, not "
                     "recorded: use scan where the number of steps is known");
@@ -213,15 +229,11 @@ void WhileReverse<T>::pull_back(Pullback<T>& step) const {
 /// By the loop of as many steps, on a tape for this alone.
 template <Real T>
 void WhileReverse<T>::pull_back_plain(Pullback<T>& step) const {
-  const std::size_t carries = step_.carries, n = step_.step->inputs();
-  std::vector<Operand<const T>> operands;
-  for (const auto& x : step.x) operands.push_back(operand(x.value()));
-  std::size_t steps = 0;
-  step_.run(std::span<const Operand<const T>>(operands).first(n), false, steps);
-  const auto loop = step_.unrolled(steps);
+  const std::size_t carries = step_->carries(), n = wanted_.size();
+  const auto loop = step_->unrolled(step.x.back());
   Tape<T> tape;
   Variables<T> all, y(loop->results()), xs, slopes, cotangents, wanted;
-  for (const auto& x : step.x) all.push_back(tape.variable(x));
+  for (const auto& x : step.x.first(n + carries)) all.push_back(tape.variable(x));
   Tape<T>::record(loop, std::span<const Variable<T>>(all).first(n), y);
   for (std::size_t i = 0; i < n; ++i)
     if (wanted_[i]) xs.push_back(all[i]);
@@ -239,14 +251,14 @@ void WhileReverse<T>::pull_back_plain(Pullback<T>& step) const {
 /// By the cotangents of the last carries it is linear: there the tangents of the carries flow, forwards.
 template <Real T>
 void WhileReverse<T>::pull_back_tangents(Pullback<T>& step) const {
-  const std::size_t carries = step_.carries, n = step_.step->inputs(), shared = step_.shared();
+  const std::size_t carries = step_->carries(), n = wanted_.size(), shared = step_->shared();
   // Carries and their tangents, then what is shared and its tangents.
   Tape<T> tape(TapeMode::abstract);
   Variables<T> x, tangents, units;
-  for (std::size_t i = 0; i < n; ++i) x.push_back(tape.input(step_.step->input_shape(i)));
-  for (std::size_t i = 0; i < n; ++i) tangents.push_back(tape.input(step_.step->input_shape(i)));
-  const auto next = step_.step->results_of(step_.step->record(tape, x));
-  const auto flag = step_.condition->results_of(step_.condition->record(tape, x));
+  for (std::size_t i = 0; i < n; ++i) x.push_back(tape.input(step_->step().input_shape(i)));
+  for (std::size_t i = 0; i < n; ++i) tangents.push_back(tape.input(step_->step().input_shape(i)));
+  const auto next = step_->step().results_of(step_->step().record(tape, x));
+  const auto flag = step_->condition().results_of(step_->condition().record(tape, x));
   Variables<T> differentiable;
   for (std::size_t k = 0; k < carries; ++k)
     if (next[k].abstract() && !tape.node(next[k].index()).constant)
@@ -264,9 +276,11 @@ void WhileReverse<T>::pull_back_tangents(Pullback<T>& step) const {
   inputs.insert(inputs.end(), tangents.begin(), tangents.begin() + std::ptrdiff_t(carries));
   inputs.insert(inputs.end(), x.begin() + std::ptrdiff_t(carries), x.end());
   inputs.insert(inputs.end(), tangents.begin() + std::ptrdiff_t(carries), tangents.end());
-  const auto loop = std::make_shared<const While<T>>(WhileStep<T>{
-      std::make_shared<const RecordedFunction<T>>("while_loop", tape, inputs, flag),
-      std::make_shared<const RecordedFunction<T>>("while_loop", tape, inputs, results), 2 * carries, step_.most_steps});
+  const auto function = [&](const Variables<T>& of) {
+    return std::make_shared<const RecordedFunction<T>>("while_loop", tape, inputs, of);
+  };
+  const auto loop = std::make_shared<const While<T>>(
+      std::make_shared<const WhileStep<T>>(function(flag), function(results), 2 * carries, step_->most_steps()));
   Variables<T> given(step.x.begin(), step.x.begin() + std::ptrdiff_t(carries)), of(n), last(loop->results());
   for (std::size_t i = 0, k = 0; i < n; ++i)
     of[i] = wanted_[i] && step.cotangents[k].alive() ? step.cotangents[k] : zeros_like(step.x[i]), k += wanted_[i];
@@ -298,7 +312,7 @@ std::vector<Variable<T>> while_loop(const Body<T>& condition, const Body<T>& bod
   Variables<T> inputs(carry), results(carry.size() + 1);
   inputs.insert(inputs.end(), sides.captured.begin(), sides.captured.end());
   const auto loop = std::make_shared<const While<T>>(
-      WhileStep<T>{sides.functions[0], sides.functions[1], carry.size(), options.most_steps});
+      std::make_shared<const WhileStep<T>>(sides.functions[0], sides.functions[1], carry.size(), options.most_steps));
   Tape<T>::record(loop, inputs, results);
   results.pop_back();
   return results;
