@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ops/arithmetic.hpp"  // for sums of parts
+
 namespace autodiff {
 
 template <Real T>
@@ -29,6 +31,27 @@ Variable<T> Assembly<T>::pullback(std::size_t i, const Variable<T>& ct, const Va
   const auto& term = terms_[owner_[i].term];
   const std::size_t first = owner_[i].first;
   return term.operation->pullback(i - first, ct, y, x.subspan(first, term.inputs));
+}
+
+/// The sum of what each operation gives for n samples, if all know how.
+template <Real T>
+std::vector<Variable<T>> Assembly<T>::batched(std::size_t n, const std::vector<bool>& stacked,
+                                              std::span<const Variable<T>> x) const {
+  Variable<T> sum;
+  auto first = stacked.begin();
+  for (const auto& term : terms_) {
+    const std::vector<bool> of_term(first, first + std::ptrdiff_t(term.inputs));
+    const auto inputs = x.first(term.inputs);
+    std::vector<Variable<T>> part;
+    if (std::ranges::find(of_term, true) == of_term.end())
+      part.push_back(Tape<T>::record(term.operation, inputs));
+    else
+      part = term.operation->batched(n, of_term, inputs);
+    if (part.empty()) return {};
+    sum = sum.alive() ? sum + part[0] : part[0];
+    first += std::ptrdiff_t(term.inputs), x = x.subspan(term.inputs);
+  }
+  return {sum};
 }
 
 template <Real T>

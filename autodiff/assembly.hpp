@@ -17,6 +17,8 @@ class Assembly final : public Primitive<T> {
   void forward(Operand<T> y, std::span<const Operand<const T>> x) const override;
   Variable<T> pullback(std::size_t i, const Variable<T>& ct, const Variable<T>& y,
                        std::span<const Variable<T>> x) const override;
+  std::vector<Variable<T>> batched(std::size_t n, const std::vector<bool>& stacked,
+                                   std::span<const Variable<T>> x) const override;
   bool differentiable(std::size_t i) const override;
   bool fails() const override;
   Reads reads() const override { return Reads::inputs; }

@@ -7,6 +7,7 @@
 // over a number-like S: a SIMD register; a symbol of one, when a program makes one loop of several operations; or a
 // Variable when the gradient is to be differentiated again. Operators, and the elementwise functions of variables by
 // their names, are there for all; of two comparisons, the product says whether both hold. f and vjp may be static.
+// Several threads call them at once where arrays are large.
 // Arguments whose `linear` is plus or minus need no vjp, nor do those that are declared not `differentiable`.
 //
 // A structural operation writes

@@ -382,38 +382,19 @@ class Sweeper {
 }  // namespace
 
 template <Real T>
-std::vector<Variable<T>> sweep(std::string_view caller, Sweep mode, const Variable<T>& y, const Variable<T>& cotangent,
-                               std::span<const Variable<T>> xs) {
-  return sweep<T>(caller, mode, std::span(&y, 1), std::span(&cotangent, 1), xs);
-}
-
-template <Real T>
-std::vector<Variable<T>> sweep(std::string_view caller, Sweep mode, std::span<const Variable<T>> ys,
-                               std::span<const Variable<T>> cotangents, std::span<const Variable<T>> xs) {
-  for (const auto& y : ys)
-    if (!y.recorded()) fail<PlainError>(caller, "y is a plain value, recorded on no tape: ", Dims(y.shape()));
-  const typename Tape<T>::Attempt attempt({&ys[0]});
-  std::vector<Variable<T>> own;  // in the body of a function, for variables of the tapes around it
-  if (ys[0].tape().of_function()) {
-    for (const auto& x : xs) own.push_back(x.recorded() && x.alive() ? ys[0].tape().own(x) : x);
-    xs = own;
-  }
+std::vector<Variable<T>> detail::sweep_tape(std::string_view caller, Sweep mode, std::span<const Variable<T>> ys,
+                                            std::span<const Variable<T>> cotangents, std::span<const Variable<T>> xs) {
   for (std::size_t k = 0; k < ys.size(); ++k) check<T>(caller, mode, ys[k], cotangents[k], xs);
   Sweeper<T> sweeper(mode, ys, xs);
   sweeper.run(ys, cotangents);
   std::vector<Variable<T>> result;
-  for (const auto& x : xs) {
-    result.push_back(sweeper.cotangent(x.index()));
-    if (!result.back().alive()) result.back() = sweeper.entered(Variable<T>(Array<T>(x.shape(), T(0))));
-  }
+  for (const auto& x : xs) result.push_back(sweeper.cotangent(x.index()));
   return result;
 }
 
-#define AUTODIFF_SWEEP(T)                                                                                  \
-  template std::vector<Variable<T>> sweep(std::string_view, Sweep, const Variable<T>&, const Variable<T>&, \
-                                          std::span<const Variable<T>>);                                   \
-  template std::vector<Variable<T>> sweep(std::string_view, Sweep, std::span<const Variable<T>>,           \
-                                          std::span<const Variable<T>>, std::span<const Variable<T>>);
+#define AUTODIFF_SWEEP(T)                                                                                     \
+  template std::vector<Variable<T>> detail::sweep_tape(std::string_view, Sweep, std::span<const Variable<T>>, \
+                                                       std::span<const Variable<T>>, std::span<const Variable<T>>);
 AUTODIFF_SWEEP(float)
 AUTODIFF_SWEEP(double)
 

@@ -12,7 +12,8 @@ namespace autodiff {
 /// What the sweep computes with: plain values, or variables recorded on the same tape (to be differentiated again).
 enum class Sweep { plain, recorded };
 
-/// The cotangents of `xs`, given that of `y`; zeros where y does not depend on one. Visits only nodes between.
+/// The cotangents of `xs`, given that of `y`; zeros where y does not depend on one. Visits only nodes between. In the
+/// body of a function, x may be a variable of the tapes around it, of which what the body uses was computed.
 /// `caller` is named in errors: TapeError for constants, plain values and other tapes, ShapeError for a cotangent
 /// that is not of y's shape. Griewank and Walther, Evaluating Derivatives (2008), section 3.2.
 template <Real T>
@@ -24,5 +25,12 @@ std::vector<Variable<T>> sweep(std::string_view caller, Sweep mode, const Variab
 template <Real T>
 std::vector<Variable<T>> sweep(std::string_view caller, Sweep mode, std::span<const Variable<T>> ys,
                                std::span<const Variable<T>> cotangents, std::span<const Variable<T>> xs);
+
+namespace detail {
+/// The same where all lie on the tape of the ys; empty where these do not depend on an x.
+template <Real T>
+std::vector<Variable<T>> sweep_tape(std::string_view caller, Sweep mode, std::span<const Variable<T>> ys,
+                                    std::span<const Variable<T>> cotangents, std::span<const Variable<T>> xs);
+}  // namespace detail
 
 }  // namespace autodiff

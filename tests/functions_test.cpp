@@ -395,6 +395,10 @@ TEST_CASE("vmap is a loop over samples: every kind of operation, gradients of ea
         return ad::recorded_gradient(ad::softmax_cross_entropy(ad::linear(ad::tanh(v), w, b), k), w);
       },
       [&](const V& v, const V&, const V&) { return ad::recorded_hessian(ad::sum(ad::exp(ad::linear(v, w, b))), v); },
+      [&](const V& v, const V& a, const V& k) {  // what flows to v and w is put together of parts
+        const V y = ad::sum(ad::square(v(0) * w(1) + v(2) * a(0, 1) * w(2)) + ad::gather(w, k) * v(1));
+        return ad::concatenate({ad::recorded_gradient(y, v), ad::reshape(ad::recorded_gradient(y, w), {6})});
+      },
       [&](const V&, const V&, const V&) { return w * 2.0; },
   };
   std::size_t number = 0;
@@ -409,10 +413,57 @@ TEST_CASE("vmap is a loop over samples: every kind of operation, gradients of ea
     check_same(ad::sum(ad::sin(all) + 0 * ad::sum(x) + 0 * ad::sum(m) + 0 * ad::sum(w)),
                ad::sum(ad::sin(one_by_one) + 0 * ad::sum(x) + 0 * ad::sum(m) + 0 * ad::sum(w)), {x, m, w});
   }
+  const V slopes = ad::vmap(
+      [](const V& v) {
+        const V y = v(0) * v(2) * ad::sum(ad::slice(v, {{0, 2}}));
+        return ad::recorded_gradient(y, v);
+      },
+      x);
+  CHECK(ad::compile({x}, {slopes}).report().text().find("scan") == std::string::npos);
   const V along = ad::vmap([](const Vs& v) { return ad::sum(v[0] * v[0]); }, Vs{x}, {.axis = 1});
   CHECK_EQ(difference(along.value(), ad::sum(x * x, 0).value(), rounding), "");
   CHECK_THROWS_WITH(ad::vmap([](const V& u, const V& v) { return u * ad::sum(v); }, x, w),
                     "[vmap] all inputs must have as many samples: 4 and 3");
+}
+
+TEST_CASE("in a body, gradients by variables around it go through what was computed of them out there") {
+  ad::Tape<double> tape;
+  const V x = tape.variable(sample({4, 3}, -1, 1)), w = tape.variable(sample({3, 2}, -1, 1, 3)),
+          b = tape.variable(sample({2}, -1, 1, 4)), sums = ad::sum(w, 0), both = sums * b;
+  using F = std::function<V(const V&)>;
+  const auto slope = [](const V& y, const V& by) { return ad::reshape(ad::recorded_gradient(ad::sum(y), by), {-1}); };
+  const F functions[] = {
+      [&](const V& v) { return slope(ad::square(v(0) * w(1)), w); },
+      [&](const V& v) { return slope(ad::square(v(0) * w(1) + v(1) * w(2)), w) * v(2); },
+      [&](const V&) { return slope(w(1), w); },           // nothing of the body's own
+      [&](const V& v) { return slope(v(0) + w(1), w); },  // ones flow out of the body as they are
+      [&](const V& v) { return slope(ad::sin(v(0) * both) * w(0), w); },
+      [&](const V& v) { return slope(ad::sin(v(0) * both) * sums, sums); },
+      [&](const V& v) {  // what flows to one goes on to the other
+        const Vs of_both = ad::recorded_gradient(ad::sum(v(0) * both * sums + b), Vs{w, sums, b});
+        return ad::concatenate({ad::reshape(of_both[0], {-1}), of_both[1], of_both[2]});
+      },
+      [&](const V& v) { return slope(slope(ad::exp(v(0) * ad::tanh(w(1))), w), w); },
+      [&](const V& v) {  // from the innermost of two bodies, through the other one
+        const V row = v * ad::sum(w(2));
+        return ad::sum(ad::vmap([&](const V& e) { return slope(e * row * w(0, 1) * v(1), w); }, v), 0);
+      },
+      [&](const V& v) { return ad::recorded_jvp(v(0) * w(1) * w(2), w, ad::sin(w)); },
+  };
+  std::size_t number = 0;
+  for (const auto& f : functions) {
+    CAPTURE(number);
+    ++number;
+    Vs each;
+    for (std::size_t i = 0; i < 4; ++i) each.push_back(f(x(i)));
+    const V one_by_one = ad::stack(each), mapped = ad::vmap(f, x);
+    const auto bound = [&](const V& y) { return ad::sum(ad::sin(y)) + 0 * (ad::sum(x) + ad::sum(w) + ad::sum(b)); };
+    CHECK_EQ(difference(mapped.value(), one_by_one.value(), rounding), "");
+    check_same(bound(mapped), bound(one_by_one), {x, w, b});
+    const V scanned = ad::scan([&](const V& h, const V& v) { return std::pair(h, f(v)); }, b, x).second;
+    CHECK_EQ(difference(scanned.value(), one_by_one.value(), rounding), "");
+    check_same(bound(ad::checkpoint(f, x(0))), bound(each[0]), {x, w, b});
+  }
 }
 
 TEST_CASE("what a body may not do is an error that names it, and records nothing") {
