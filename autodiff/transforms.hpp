@@ -32,7 +32,8 @@ template <Real T>
 Variable<T> recorded_jvp(const Variable<T>& y, const std::vector<Variable<T>>& xs,
                          const std::vector<Variable<T>>& tangents);
 
-/// All derivatives dy/dx as a variable of y's shape followed by x's. Records one sweep an element of y.
+/// All derivatives dy/dx as a variable of y's shape followed by x's. Records one sweep an element of y. Where x has far
+/// fewer, a vmap of recorded_jvp over tangents of one element each records less, with x's shape in front.
 template <Real T>
 Variable<T> recorded_jacobian(const Variable<T>& y, const Variable<T>& x);
 
@@ -53,7 +54,8 @@ Array<T> jvp(const Variable<T>& y, const std::vector<Variable<T>>& xs, const std
 template <Real T>
 std::vector<Array<T>> hvp(const Variable<T>& y, const std::vector<Variable<T>>& xs, const std::vector<Array<T>>& v);
 
-/// All derivatives dy/dx: for each x an array of y's shape followed by x's. One sweep an element of y.
+/// All derivatives dy/dx: for each x an array of y's shape followed by x's. One sweep an element of y, or of the xs
+/// where these have far fewer.
 template <Real T>
 std::vector<Array<T>> jacobian(const Variable<T>& y, const std::vector<Variable<T>>& xs);
 

@@ -65,6 +65,26 @@ TEST_CASE("jvp, vjp and jacobian agree") {
   }
 }
 
+TEST_CASE("a jacobian by few xs takes the other way, and is the same") {
+  ad::Tape<double> tape;
+  const auto x = tape.variable({0.3, -0.7}), s = tape.variable(1.4);
+  const ad::Array<double> a = xt::arange<double>(1, 41).reshape({4, 5, 2});
+  const auto y = ad::sin(ad::sum(x * a, 2) * s) + ad::exp(s) * x(1);  // 20 elements
+  const std::size_t before = tape.size();
+  const auto [by_x, by_s] = jacobian(y, x, s);
+  CHECK_EQ(tape.size(), before);
+  CHECK(by_x.shape() == ad::Shape{4, 5, 2});
+  CHECK(by_s.shape() == ad::Shape{4, 5});
+  for (std::size_t i = 0; i < 4; ++i)
+    for (std::size_t j = 0; j < 5; ++j) {
+      ad::Array<double> unit(ad::Shape{4, 5}, 0.0);
+      unit(i, j) = 1;
+      const auto [row, number] = vjp(y, unit, x, s);
+      CHECK_EQ(difference(ad::Array<double>{by_x(i, j, 0), by_x(i, j, 1)}, row, 1e-13), "");
+      CHECK(by_s(i, j) == doctest::Approx(number()).epsilon(1e-13));
+    }
+}
+
 TEST_CASE("hvp and hessian agree, and the hessian is the jacobian of the gradient") {
   for (std::size_t n = 0; n < maps.size(); ++n) {
     INFO("map " << n);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <utility>
 
 #include "../finite.hpp"
@@ -93,12 +94,12 @@ void Executor<T>::bind_instructions() {
     if (instruction.kind != Kind::block) continue;
     const auto& code = compiled_->code[instruction.code];
     auto& made = blocks_.emplace_back(code);
-    bool stays = true;
-    for (auto* followers : {&of_inputs_, &of_cells_, &of_outputs_})
-      if (std::ranges::any_of(
-              code.bases, [&](const Base& base) { return base.buffer != nowhere && moving[base.buffer] == followers; }))
-        followers->blocks.push_back(last.code), stays = false;
-    if (stays) made.resolve(pointers_.data(), workers_[0].scratch.data());
+    std::set<Followers*> of_these;
+    for (std::uint32_t b = 0; b < code.bases.size(); ++b)
+      if (const auto buffer = code.bases[b].buffer; buffer != nowhere && moving[buffer])
+        made.moves(b), of_these.insert(moving[buffer]);
+    for (auto* followers : of_these) followers->blocks.push_back(last.code);
+    if (of_these.empty()) made.resolve(pointers_.data(), workers_[0].scratch.data());
   }
 }
 

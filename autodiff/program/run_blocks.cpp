@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "../kernels/copy.hpp"
 
@@ -49,7 +50,22 @@ SingleBlock<T>::SingleBlock(const BlockCode<T>& code)
 }
 
 template <Real T>
+void SingleBlock<T>::moves(std::uint32_t base) {
+  moving_.push_back(base);
+  for (std::uint32_t c = 0; c < calls_.size(); ++c)
+    if (code_->calls[c].y.base == base) moving_calls_.push_back(c);
+  for (std::uint32_t i = 0; i < from_.size(); ++i)
+    if (code_->operands[i].base == base) moving_operands_.push_back(i);
+}
+
+template <Real T>
 void SingleBlock<T>::resolve(T* const* memory, T* scratch) {
+  if (std::exchange(resolved_, true)) {
+    for (auto b : moving_) bases_[b] = memory[code_->bases[b].buffer] + code_->bases[b].offset;
+    for (auto c : moving_calls_) calls_[c].to = bases_[code_->calls[c].y.base];
+    for (auto i : moving_operands_) from_[i] = bases_[code_->operands[i].base];
+    return;
+  }
   find_bases(code_->bases, memory, scratch, bases_.data());
   for (std::size_t c = 0; c < calls_.size(); ++c) calls_[c].to = bases_[code_->calls[c].y.base];
   for (std::size_t i = 0; i < from_.size(); ++i) from_[i] = bases_[code_->operands[i].base];

@@ -19,7 +19,9 @@ template <Real T>
 class SingleBlock {
  public:
   explicit SingleBlock(const BlockCode<T>& code);
-  /// Finds the pointers. To be called before the first run, and when buffers have moved.
+  /// Notes that the buffer of this base may move from run to run. To be called before the pointers are found.
+  void moves(std::uint32_t base);
+  /// Finds the pointers: all before the first run, then those into buffers that may have moved.
   void resolve(T* const* memory, T* scratch);
   void run() const;
 
@@ -35,6 +37,8 @@ class SingleBlock {
   std::vector<Call> calls_;
   std::vector<const T*> from_;
   std::vector<T*> bases_;
+  std::vector<std::uint32_t> moving_, moving_calls_, moving_operands_;  // bases, and what is found by them
+  bool resolved_ = false;
 };
 
 }  // namespace autodiff::detail
