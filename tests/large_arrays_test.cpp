@@ -2,9 +2,11 @@
 #include <sys/resource.h>
 
 #include <doctest/doctest.h>
+#include <algorithm>
 #include <autodiff/autodiff.hpp>
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
@@ -97,6 +99,8 @@ std::vector<Case<T>> cases() {
     for (std::size_t i = 0; i < index.size(); ++i) index(i) = static_cast<T>(i * i % 51);
     return take(x, index, 0);
   });
+  add("stacks of products", {41, 57, 31}, [](const V& x) { return matmul(x, numbers<T>({31, 43})); });
+  add("stacks of squares", {41, 37, 37}, [](const V& x) { return matmul(x, x); });
   add("drawn", {}, [](const V& x) {
     return x * ad::random_uniform(V(T(3)), V(T(1)), Shape{50021}) *
            sum(ad::random_gamma(V(numbers<T>({5003})), T(5), T(1)));
@@ -162,4 +166,25 @@ TEST_CASE("large arrays: a tape's next recording takes the memory of the one bef
   const auto before = pages_cleared();
   for (int i = 0; i < 5; ++i) CHECK(same_bits(record(), first));
   CHECK_LT(pages_cleared() - before, 300);  // of an array alone there are 586
+}
+
+TEST_CASE("large arrays: memory that is kept never makes the process larger than it was at its largest") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__clang__)
+  return;
+#endif
+  const auto resident = [] {
+    std::ifstream file("/proc/self/statm");
+    double pages = 0;
+    file >> pages >> pages;
+    return pages * 4096 / 1e6;
+  };
+  const Tape<double> tape;  // so that all is kept
+  const double before = resident();
+  double most = 0;
+  for (std::size_t megabytes = 1; megabytes <= 60; ++megabytes) {  // none fits what was given back before
+    const Array<double> array(Shape{megabytes << 17}, 1.0);
+    most = std::max(most, resident() - before);
+  }
+  CHECK_GT(most, 60);
+  CHECK_LT(most, 90);  // all of them are 1900
 }

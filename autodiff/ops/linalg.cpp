@@ -86,9 +86,20 @@ void Matmul::accumulate_batches(const Operand<T>& y, const Operand<const T>& a, 
   const std::size_t n = y.shape.back();
   const Stored left = stored(a, transpose_a), right = stored(b, transpose_b);
   const Dims batches = y.shape.first(y.shape.size() - 2);
-  for (std::size_t i = 0, end = count(batches); i < end; ++i)
-    kernels::gemm<T>(left.transposed, right.transposed, m, n, k, alpha, a.data + batch_offset(i, batches, a),
-                     left.distance, b.data + batch_offset(i, batches, b), right.distance, beta, y.data + i * m * n, n);
+  const kernels::Product<T> first{left.transposed, right.transposed, m,    n,      k, alpha, a.data, left.distance,
+                                  b.data,          right.distance,   beta, y.data, n};
+  const auto multiply = [&](std::size_t i, std::size_t end) {
+    for (; i < end; ++i) {
+      auto product = first;
+      product.a += batch_offset(i, batches, a), product.b += batch_offset(i, batches, b);
+      product.c += i * first.m * first.n;
+      kernels::gemm<T>(product);
+    }
+  };
+  // Large products share out their own work.
+  constexpr std::size_t part = 1 << 18, large = 1 << 24;
+  const std::size_t products = count(batches), work = first.work();
+  work < large ? kernels::share_out(products, work, part, multiply) : multiply(0, products);
 }
 
 template <int I, class V>
