@@ -19,8 +19,8 @@ void give_memory(void* memory, std::size_t bytes) noexcept;
 /// operation on them.
 inline constexpr std::size_t large_memory = 1 << 16;
 /// Memory for so many bytes, at 64 of them aligned. What was given back before is taken first: it is kept while any
-/// KeepMemory lives, and 64 MB of it at any time. What is kept never makes the process larger than it was at its
-/// largest: where nothing of it fits, as much is given back to the system as is taken. Throws std::bad_alloc.
+/// KeepMemory lives, and 64 MB of it at any time. What is kept and what is in use are never more than was in use at
+/// once: where nothing that is kept fits, as much is given back to the system as is taken. Throws std::bad_alloc.
 void* take_large_memory(std::size_t bytes);
 void give_large_memory(void* memory, std::size_t bytes) noexcept;
 

@@ -1,6 +1,7 @@
-// Sweeps in the bodies of functions, which may ask for gradients with respect to variables of the tapes around them.
+// Sweeps over several tapes: in the body of a function, gradients may be asked for with respect to variables of the
+// tapes around it.
 #include <algorithm>
-#include <unordered_set>
+#include <map>
 
 #include "ops/arithmetic.hpp"  // for + alone
 #include "sweep.hpp"
@@ -14,63 +15,103 @@ bool is_same(const Variable<T>& a, const Variable<T>& b) {
   return &a.tape() == &b.tape() && a.index() == b.index();
 }
 
-/// Whether a variable is computed from one of others, on its tape or on those around it.
 template <Real T>
-bool depends(const Variable<T>& y, std::span<const Variable<T>> xs) {
-  const Tape<T>& tape = y.tape();
-  const auto leads = [&](const Variable<T>& v) {
-    return std::ranges::any_of(xs, [&](const auto& x) { return is_same(x, v); }) || depends(v, xs);
-  };
-  std::unordered_set<std::uint32_t> seen;
-  std::vector<std::uint32_t> left{static_cast<std::uint32_t>(y.index())};
-  while (!left.empty()) {
-    const auto i = left.back();
-    left.pop_back();
-    if (!seen.insert(i).second) continue;
-    if (i != y.index() && std::ranges::any_of(xs, [&](const auto& x) { return is_same(x, tape.recorded(i)); }))
-      return true;
-    for (const auto& [around, own] : tape.captured())
-      if (own.index() == i && leads(around)) return true;
-    if (const auto& node = tape.node(i); node.operation && !node.constant)
-      for (const auto j : tape.inputs(i)) left.push_back(j);
-  }
-  return false;
+bool is_constant(const Variable<T>& v) {
+  return v.tape().node(v.index()).constant;
 }
 
-/// As detail::sweep_tape, and in the body of a function with respect to variables of the tapes around it, too: what
-/// flows to others that the body uses, and that are computed from those out there, flows on to them.
+/// Which variables of the body of a function, and of the tapes around it, are computed from some of them.
 template <Real T>
-std::vector<Variable<T>> sweep_tapes(std::string_view caller, Sweep mode, std::span<const Variable<T>> ys,
-                                     std::span<const Variable<T>> cotangents, std::span<const Variable<T>> xs) {
-  Tape<T>& tape = ys[0].tape();
-  if (!tape.of_function()) return detail::sweep_tape<T>(caller, mode, ys, cotangents, xs);
-  std::vector<Variable<T>> own, around, used;
-  std::vector<std::size_t> place;  // of those around, among xs
-  for (const auto& x : xs) {
-    const bool here = !x.recorded() || !x.alive() || &x.tape() == &tape;
-    own.push_back(here ? x : tape.own(x));
-    if (!here) around.push_back(x), place.push_back(own.size() - 1);
+class Dependence {
+ public:
+  explicit Dependence(const std::vector<Variable<T>>& xs) : xs_(xs) {}
+  bool operator()(const Variable<T>& v) {
+    const auto& found = of(v.tape());
+    return v.index() < found.size() && found[v.index()];
   }
-  if (!around.empty())
-    for (const auto& [outer, inner] : tape.captured())
-      if (depends<T>(outer, around)) used.push_back(outer), own.push_back(inner);
-  auto result = detail::sweep_tape<T>(caller, mode, ys, cotangents, own);
-  for (std::size_t k = 0; k < used.size(); ++k) {
-    const Variable<T>& cotangent = result[xs.size() + k];
-    if (!cotangent.alive()) continue;
-    std::vector<Variable<T>> others;
+
+ private:
+  const std::vector<bool>& of(const Tape<T>& tape) {
+    const auto [place, is_new] = known_.try_emplace(&tape);
+    auto& found = place->second;
+    if (!is_new) return found;
+    found.resize(tape.size());
+    std::size_t first = tape.size();
+    const auto add = [&](std::size_t i) { found[i] = true, first = std::min(first, i); };
+    for (const auto& x : xs_)
+      if (&x.tape() == &tape) add(x.index());
+    for (const auto& [around, own] : tape.captured())
+      if ((*this)(around)) add(own.index());
+    for (std::size_t i = first; i < found.size(); ++i)
+      if (const auto& node = tape.node(i); node.operation && !node.constant)
+        for (const auto j : tape.inputs(i)) found[i] = found[i] || found[j];
+    return found;
+  }
+
+  const std::vector<Variable<T>>& xs_;
+  std::map<const Tape<T>*, std::vector<bool>> known_;
+};
+
+/// The sweep, from the innermost tape outwards: what flows to a variable that a body uses of the tapes around it flows
+/// on there.
+template <Real T>
+class SeveralTapes {
+ public:
+  SeveralTapes(std::string_view caller, Sweep mode, std::span<const Variable<T>> xs, int depth)
+      : caller_(caller), mode_(mode), found_(xs.size()), depends_(around_) {
+    for (std::size_t i = 0; i < xs.size(); ++i)
+      if (xs[i].tape().depth() <= depth) around_.push_back(xs[i]), place_.push_back(i);  // else nothing flows there
+  }
+
+  /// What flows to each x; empty where nothing does.
+  std::vector<Variable<T>> run(std::vector<Variable<T>> ys, std::vector<Variable<T>> cotangents) {
+    while (!ys.empty()) {
+      Tape<T>& tape = std::ranges::max(ys, {}, [](const auto& y) { return y.tape().depth(); }).tape();
+      std::vector<Variable<T>> here, of_here, left, of_left;
+      for (std::size_t k = 0; k < ys.size(); ++k) {
+        const bool is_here = &ys[k].tape() == &tape;
+        (is_here ? here : left).push_back(ys[k]), (is_here ? of_here : of_left).push_back(cotangents[k]);
+      }
+      sweep(tape, here, of_here, left, of_left);
+      ys = std::move(left), cotangents = std::move(of_left);
+    }
+    return std::move(found_);
+  }
+
+ private:
+  void sweep(Tape<T>& tape, const std::vector<Variable<T>>& ys, const std::vector<Variable<T>>& cotangents,
+             std::vector<Variable<T>>& outer_ys, std::vector<Variable<T>>& outer_cotangents) {
+    std::vector<Variable<T>> xs, used;
     std::vector<std::size_t> places;
-    for (std::size_t i = 0; i < around.size(); ++i)
-      if (!is_same(around[i], used[k])) others.push_back(around[i]), places.push_back(place[i]);
-    const auto found = sweep_tapes<T>(caller, mode, {&used[k], 1}, {&cotangent, 1}, others);
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      auto& sum = result[places[i]];
-      if (found[i].alive()) sum = sum.alive() ? sum + found[i] : found[i];
+    for (std::size_t i = 0; i < around_.size(); ++i)
+      if (&around_[i].tape() == &tape && !is_constant(around_[i]))
+        xs.push_back(around_[i]), places.push_back(place_[i]);
+    for (const auto& [around, own] : tape.captured())
+      if (depends_(around)) xs.push_back(own), used.push_back(around);
+    const auto result = detail::sweep_tape<T>(caller_, mode_, ys, cotangents, xs);
+    for (std::size_t i = 0; i < places.size(); ++i) add(places[i], result[i]);
+    for (std::size_t i = 0; i < used.size(); ++i) {
+      const auto& cotangent = result[places.size() + i];
+      if (!cotangent.alive()) continue;
+      if (!is_constant(used[i]))
+        outer_ys.push_back(used[i]), outer_cotangents.push_back(cotangent);
+      else
+        for (std::size_t k = 0; k < around_.size(); ++k)
+          if (is_same(around_[k], used[i])) add(place_[k], cotangent);
     }
   }
-  result.resize(xs.size());
-  return result;
-}
+  void add(std::size_t place, const Variable<T>& part) {
+    auto& sum = found_[place];
+    if (part.alive()) sum = sum.alive() ? sum + part : part;
+  }
+
+  const std::string_view caller_;
+  const Sweep mode_;
+  std::vector<Variable<T>> around_;
+  std::vector<std::size_t> place_;  // of those, among xs
+  std::vector<Variable<T>> found_;
+  Dependence<T> depends_;
+};
 
 }  // namespace
 
@@ -85,9 +126,23 @@ std::vector<Variable<T>> sweep(std::string_view caller, Sweep mode, std::span<co
                                std::span<const Variable<T>> cotangents, std::span<const Variable<T>> xs) {
   for (const auto& y : ys)
     if (!y.recorded()) fail<PlainError>(caller, "y is a plain value, recorded on no tape: ", Dims(y.shape()));
+  Tape<T>& tape = std::ranges::max(ys, {}, [](const auto& y) { return y.tape().depth(); }).tape();
   const typename Tape<T>::Attempt attempt({&ys[0]});
-  auto result = sweep_tapes<T>(caller, mode, ys, cotangents, xs);
-  Tape<T>& tape = ys[0].tape();
+  const auto is_elsewhere = [&](const auto& v) { return v.recorded() && v.alive() && &v.tape() != &tape; };
+  std::vector<Variable<T>> result;
+  if (std::ranges::none_of(xs, is_elsewhere) && std::ranges::none_of(ys, is_elsewhere)) {
+    result = detail::sweep_tape<T>(caller, mode, ys, cotangents, xs);
+  } else {
+    for (const auto& x : xs) {
+      if (!x.recorded()) fail<PlainError>(caller, "x is a plain value, recorded on no tape: ", Dims(x.shape()));
+      if (&x.tape() != &tape && x.tape().depth() == tape.depth())
+        fail<TapeError>(caller, "x and y belong to two tapes");
+      if (&x.tape() == &tape && is_constant(x))
+        fail<TapeError>(caller, "x is a constant, which has no gradient: enter it as a variable: ", Dims(x.shape()));
+    }
+    result = SeveralTapes<T>(caller, mode, xs, tape.depth())
+                 .run({ys.begin(), ys.end()}, {cotangents.begin(), cotangents.end()});
+  }
   for (std::size_t i = 0; i < xs.size(); ++i) {
     if (result[i].alive()) continue;
     result[i] = Variable<T>(Array<T>(xs[i].shape(), T(0)));

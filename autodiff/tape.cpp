@@ -1,5 +1,7 @@
 #include "tape.hpp"
 
+#include <pthread.h>
+
 #include <mutex>
 #include <utility>
 
@@ -25,6 +27,11 @@ struct Anchors {
     return *anchors;
   }
 };
+
+// Nobody is in the middle of it when a process forks, so that the child can go on.
+void lock_all() { Anchors<float>::all().mutex.lock(), Anchors<double>::all().mutex.lock(); }
+void unlock_all() { Anchors<double>::all().mutex.unlock(), Anchors<float>::all().mutex.unlock(); }
+[[maybe_unused]] const int at_fork = pthread_atfork(lock_all, unlock_all, unlock_all);
 
 /// How many functions are being recorded in this thread, one inside the other.
 thread_local int recorded_functions = 0;
@@ -97,6 +104,7 @@ void Tape<T>::truncate(std::size_t size) {
   if (size < indexed_) by_name_.clear(), indexed_ = 0;
   std::erase_if(cells_, [&](const auto& entry) { return entry.first >= size; });
   std::erase_if(entered_, [&](auto index) { return index >= size; });
+  std::erase_if(captured_, [&](const auto& pair) { return pair.second.index_ >= size; });
 }
 
 template <Real T>

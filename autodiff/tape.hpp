@@ -209,6 +209,8 @@ class Tape {
   /// Whether a node is of this tape, in this life of it.
   bool holds(const detail::NodePlace<T>& place) const { return place.anchor == anchor_ && place.alive(); }
   bool of_function() const { return mode_ == TapeMode::function; }
+  /// In how many functions that are being recorded it is; 0 for other tapes.
+  int depth() const { return depth_; }
   /// The tape around that of a function, or null; and the last of these, or the tape itself.
   Tape* outer() const { return outer_; }
   Tape& outermost() { return outer_ ? outer_->outermost() : *this; }

@@ -351,6 +351,20 @@ TEST_CASE("while_loop runs until its condition fails: first and second derivativ
     CHECK(found[2]() == doctest::Approx(ad::gradient(c + 0 * u, u)()));
     CHECK(found[3]() == doctest::Approx(2 * ad::gradient(c + 0 * u, u)()));
   }
+  // Of no step, the last carries are the first ones, whatever a step would make of them.
+  const auto [counted, kept] = [&] {
+    const Vs last = ad::while_loop<double>([](const Vs& c) { return c[0] < 0.0; },
+                                           [](const Vs& c) {
+                                             return Vs{c[0] + 1.0, V(Array<double>(7.0))};
+                                           },
+                                           Vs{x, w});
+    return std::pair(last[0], last[1]);
+  }();
+  CHECK_EQ(kept.item(), w.item());
+  CHECK_EQ(ad::gradient(kept, w)(), 1);
+  CHECK_EQ(ad::gradient(counted, x)(), 1);
+  CHECK_EQ(ad::compile({x, w}, {ad::recorded_gradient(kept, w)})(Array<double>(0.5), Array<double>(2.0))[0](), 1);
+  CHECK_EQ(ad::compile({x, w}, {ad::recorded_gradient(kept, w)})(Array<double>(-0.5), Array<double>(2.0))[0](), 0);
   CHECK_THROWS_WITH_AS(
       ad::while_loop([](const V& c) { return c > 0.0; }, [](const V& c) { return c + 1; }, x, {.most_steps = 10}),
       "[while_loop] takes more than 10 steps, see WhileOptions::most_steps", ad::ValueError);
@@ -463,6 +477,95 @@ TEST_CASE("in a body, gradients by variables around it go through what was compu
     const V scanned = ad::scan([&](const V& h, const V& v) { return std::pair(h, f(v)); }, b, x).second;
     CHECK_EQ(difference(scanned.value(), one_by_one.value(), rounding), "");
     check_same(bound(ad::checkpoint(f, x(0))), bound(each[0]), {x, w, b});
+  }
+}
+
+TEST_CASE("in bodies within bodies, gradients by variables of several levels, constants and none that count") {
+  ad::Tape<double> tape;
+  const V x = tape.variable(sample({2, 3}, -1, 1)), w = tape.variable(sample({3}, -1, 1, 3)), u = w * w,
+          c = tape.constant(7.0);
+  const V inner = ad::vmap(
+      [&](const V& m) {
+        const V k = m * m;
+        return ad::vmap(
+            [&](const V& e) {
+              return ad::concatenate(ad::recorded_gradient(ad::sum(e * k * u), Vs{m, w, k, u}));
+            },
+            m);
+      },
+      x);
+  const V of_constant = ad::vmap(
+      [&](const V& v) {
+        const Vs found = ad::recorded_gradient(ad::sum(v * u * c), Vs{w, c});
+        return ad::concatenate({found[0], ad::reshape(found[1], {1})});
+      },
+      x);
+  const V of_none = ad::vmap([&](const V& v) { return ad::recorded_gradient(ad::sum(u), v); }, x);
+  for (std::size_t i = 0; i < 2; ++i)
+    for (std::size_t j = 0; j < 3; ++j) {
+      double of_c = 0;
+      for (std::size_t l = 0; l < 3; ++l) {
+        const double m = x.value()(i, l), e = x.value()(i, j), v = w.value()(l);
+        CHECK(inner.value()(i, j, l) == doctest::Approx(2 * m * e * v * v));
+        CHECK(inner.value()(i, j, 3 + l) == doctest::Approx(2 * v * e * m * m));
+        CHECK(inner.value()(i, j, 6 + l) == doctest::Approx(e * v * v));
+        CHECK(inner.value()(i, j, 9 + l) == doctest::Approx(e * m * m));
+        of_c += m * v * v;
+      }
+      CHECK(of_constant.value()(i, j) == doctest::Approx(2 * x.value()(i, j) * w.value()(j) * 7));
+      CHECK(of_constant.value()(i, 3) == doctest::Approx(of_c));
+      CHECK(of_none.value()(i, j) == 0);
+    }
+}
+
+TEST_CASE("in a body, what was computed around it is swept once, however much of it the body uses") {
+  ad::Tape<double> tape;
+  const V x = tape.variable({0.3, 0.4}), w = tape.variable(0.7);
+  Vs chain{w};
+  for (int i = 0; i < 300; ++i) chain.push_back(ad::sin(1.01 * chain.back()));
+  std::size_t nodes = 0;
+  const auto total = [&](const V& v) {
+    V sum = v;
+    for (const auto& each : chain) sum = sum + v * each;
+    return sum;
+  };
+  const V mapped = ad::vmap(
+      [&](const V& v) {
+        const V found = ad::recorded_gradient(total(v), w);
+        nodes = v.tape().size();
+        return found;
+      },
+      x);
+  CHECK_LT(nodes, 6000);
+  for (std::size_t i = 0; i < 2; ++i) CHECK(mapped.value()(i) == doctest::Approx(ad::gradient(total(x(i)), w)()));
+}
+
+TEST_CASE("a variable that a body has met before an error that it caught is met again") {
+  ad::Tape<double> tape;
+  const V x = tape.variable({1.0, 2.0}), w = tape.variable(5.0);
+  const V y = ad::vmap(
+      [&](const V& v) {
+        CHECK_THROWS_AS(ad::recorded_vjp(v * w, Array<double>{1, 2, 3}, w), ad::ShapeError);
+        return (v + 10.0) + w - 1.0;
+      },
+      x);
+  CHECK_EQ(difference(y.value(), Array<double>{15, 16}, 0), "");
+}
+
+TEST_CASE("a body that pauses its tape stops gradients in bodies around it, too") {
+  ad::Tape<double> tape;
+  const V x = tape.variable({1.0, 2.0}), w = tape.variable(5.0);
+  const auto f = [&](const V& v) {
+    const auto pause = v.tape().pause();
+    return w * v;
+  };
+  const V alone = ad::vmap(f, x);
+  const V within = ad::checkpoint([&](const V& v) { return ad::vmap(f, v); }, x);
+  for (const V& y : {alone, within}) {
+    CHECK_EQ(difference(y.value(), Array<double>{5, 10}, 0), "");
+    const auto [of_x, of_w] = ad::gradient(ad::sum(y + 0.0 * x + 0.0 * w), x, w);
+    CHECK_EQ(difference(of_x, Array<double>{0, 0}, 0), "");
+    CHECK_EQ(of_w(), 0);
   }
 }
 

@@ -4,10 +4,13 @@
 #include <doctest/doctest.h>
 #include <algorithm>
 #include <autodiff/autodiff.hpp>
+#include <autodiff/op.hpp>
+#include <cfenv>
 #include <cmath>
 #include <cstring>
 #include <fstream>
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -143,6 +146,48 @@ TEST_CASE_TEMPLATE("large arrays: each element is computed as in a small array",
   CHECK(right);
   for (std::size_t j = 0; j < 3; ++j)
     CHECK(sums(j) == doctest::Approx(total[j]).epsilon(sizeof(T) == 4 ? 1e-6 : 1e-13));
+}
+
+namespace {
+
+/// An operation of one's own that refuses some numbers.
+struct Careful {
+  static constexpr auto name = "careful";
+  template <class S>
+  S f(const S& x) const {
+    return by_element(
+        [](auto v) {
+          if (v > 1.0999) throw std::domain_error("too large");
+          return v;
+        },
+        x);
+  }
+  template <int I, class S>
+  S vjp(const S& ct, const S&, const S&) const {
+    return ct;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("large arrays: what a function of one's own throws ends the call, on several threads as on one") {
+  for (const int threads : {1, 4}) {
+    const Threads guard(threads);
+    const Variable<double> x(numbers<double>({300000}));
+    CHECK_THROWS_WITH_AS(ad::record(Careful{}, x), "too large", std::domain_error);
+    CHECK(same_bits((x + x).value(), (2.0 * x).value()));  // threads go on
+  }
+}
+
+TEST_CASE("large arrays: all threads round as the caller does") {
+#if defined(__x86_64__)
+  const auto x = numbers<double>({300000});
+  std::fesetround(FE_UPWARD);
+  const auto alone = run<double>([](const Variable<double>& v) { return v / 3.0; }, x, 1);
+  for (int i = 0; i < 20; ++i)
+    CHECK(same_bits(run<double>([](const Variable<double>& v) { return v / 3.0; }, x, 4)[0], alone[0]));
+  std::fesetround(FE_TONEAREST);
+#endif
 }
 
 TEST_CASE("large arrays: a tape's next recording takes the memory of the one before") {

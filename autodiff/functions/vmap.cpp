@@ -54,8 +54,10 @@ Variables<T> record_samples(const RecordedFunction<T>& function, std::size_t n, 
     for (auto j : node.inputs) x.push_back(made[j]), of_x.push_back(stacked[j]);
     const bool any = std::ranges::find(of_x, true) != of_x.end();
     std::optional<typename Tape<T>::Pause> pause;
-    const auto recorded = std::ranges::find_if(x, [](const auto& v) { return v.recorded(); });
-    if (node.stops && recorded != x.end()) pause.emplace(recorded->tape());
+    if (node.stops) {  // on the tape that it is recorded on, the innermost
+      const auto depth = [](const auto& v) { return v.recorded() ? v.tape().depth() : -1; };
+      if (const auto& innermost = std::ranges::max(x, {}, depth); innermost.recorded()) pause.emplace(innermost.tape());
+    }
     Variables<T> results(node.operation->results());
     if (any)
       results = of_samples(node.operation, n, of_x, x);

@@ -26,12 +26,13 @@ class WhileStep {
   WhileStep(std::shared_ptr<const RecordedFunction<T>> condition, std::shared_ptr<const RecordedFunction<T>> step,
             std::size_t carries, std::size_t most_steps)
       : condition_(std::move(condition)),
-        body_(std::make_shared<const LoopBody<T>>(std::move(step), carries, 0)),
+        body_(std::make_shared<const LoopBody<T>>(step, carries, 0)),
+        step_(std::move(step)),
         ahead_(with_next_condition(), carries, 0),
         most_steps_(most_steps) {}
 
   const RecordedFunction<T>& condition() const { return *condition_; }
-  const RecordedFunction<T>& step() const { return body_->function(); }
+  const RecordedFunction<T>& step() const { return *step_; }
   std::size_t carries() const { return body_->carries(); }
   std::size_t shared() const { return body_->shared(); }
   std::size_t most_steps() const { return most_steps_; }
@@ -42,6 +43,10 @@ class WhileStep {
     const auto to = operand(flag);
     condition_->run(std::span(&to, 1), x);
     bool goes_on = *flag.data() != 0;
+    if (!goes_on) {
+      for (std::size_t k = 0; k < carries(); ++k) kernels::copy<T>(y[k], x[k]);
+      return 0;
+    }
     LoopRun<T> run(ahead_, y, x, 0, false);
     std::size_t steps = 0;
     for (; goes_on; ++steps) {
@@ -55,13 +60,14 @@ class WhileStep {
     return steps;
   }
 
-  /// So many steps as a loop of a known length, with all that its gradient needs. Throws ValueError where a T cannot
-  /// count so far.
-  std::shared_ptr<const Loop<T>> unrolled(const Variable<T>& steps) const {
+  /// So many steps as a loop of a known length, with all that its gradient needs: compiled once if it `stays`, for
+  /// programs, or for this time alone. Throws ValueError where a T cannot count so far.
+  std::shared_ptr<const Loop<T>> unrolled(const Variable<T>& steps, bool stays) const {
     const T number = steps.item();
     if (number >= static_cast<T>(std::size_t{1} << std::numeric_limits<T>::digits))
       fail<ValueError>("while_loop", "takes too many steps for a gradient: ", number);
-    return std::make_shared<const Loop<T>>(body_->keeping(), static_cast<std::size_t>(number), false);
+    const auto body = stays ? body_->keeping() : LoopBody<T>(step_, carries(), 0).keeping();
+    return std::make_shared<const Loop<T>>(body, static_cast<std::size_t>(number), false);
   }
 
   bool operator==(const WhileStep& other) const {
@@ -84,6 +90,7 @@ class WhileStep {
 
   std::shared_ptr<const RecordedFunction<T>> condition_;
   std::shared_ptr<const LoopBody<T>> body_;
+  std::shared_ptr<const RecordedFunction<T>> step_;
   LoopBody<T> ahead_;
   std::size_t most_steps_;
 };
@@ -112,10 +119,11 @@ class While final : public SeveralResults<T> {
     *y[step_->carries()].data = static_cast<T>(step_->run(y, x));
   }
   void pull_back(Pullback<T>& step) const override;
-  bool differentiable(std::size_t i) const override { return step_->step().input_differentiable(i); }
-  bool result_differentiable(std::size_t k) const override {
-    return k < step_->carries() && step_->step().result_differentiable(k);
+  /// Of no step, the last carries are the first ones, whatever a step makes of them.
+  bool differentiable(std::size_t i) const override {
+    return i < step_->carries() || step_->step().input_differentiable(i);
   }
+  bool result_differentiable(std::size_t k) const override { return k < step_->carries(); }
   const void* kind() const override {
     static const char mark = 0;
     return &mark;
@@ -175,7 +183,7 @@ void While<T>::pull_back(Pullback<T>& step) const {
   for (std::size_t k = 0; k < carries; ++k)
     cotangents.push_back(step.cotangents[k].alive() ? step.cotangents[k] : zeros_like(step.y[k]));
   if (all_plain<T>(step.x) && all_plain<T>(step.y) && all_plain<T>(cotangents)) {
-    const auto loop = step_->unrolled(step.y[carries]);
+    const auto loop = step_->unrolled(step.y[carries], false);
     Variables<T> y(loop->results());
     Tape<T>::record(loop, step.x, y);
     step.found = cotangents_of<T>(*loop, step.x, y, cotangents, step.wanted);
@@ -200,7 +208,7 @@ void WhileReverse<T>::forward(std::span<const Operand<T>> y, std::span<const Ope
     all.emplace_back(std::move(value));
   }
   const std::span<const Variable<T>> given(all), inputs = given.first(wanted_.size());
-  const auto loop = step_->unrolled(all.back());
+  const auto loop = step_->unrolled(all.back(), true);
   Variables<T> results(loop->results());
   Tape<T>::record(loop, inputs, results);
   const auto of_carries = given.subspan(inputs.size(), step_->carries());
@@ -230,7 +238,7 @@ void WhileReverse<T>::pull_back(Pullback<T>& step) const {
 template <Real T>
 void WhileReverse<T>::pull_back_plain(Pullback<T>& step) const {
   const std::size_t carries = step_->carries(), n = wanted_.size();
-  const auto loop = step_->unrolled(step.x.back());
+  const auto loop = step_->unrolled(step.x.back(), false);
   Tape<T> tape;
   Variables<T> all, y(loop->results()), xs, slopes, cotangents, wanted;
   for (const auto& x : step.x.first(n + carries)) all.push_back(tape.variable(x));

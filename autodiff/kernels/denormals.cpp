@@ -7,21 +7,22 @@
 namespace autodiff::kernels {
 
 #if defined(__SSE2__)
-constexpr unsigned flush_to_zero = 0x8000, denormals_are_zero = 0x0040, both = flush_to_zero | denormals_are_zero;
-unsigned denormal_mode() { return _mm_getcsr() & both; }
-void set_denormal_mode(unsigned mode) {
+constexpr unsigned flush_to_zero = 0x8000, denormals_are_zero = 0x0040, both = flush_to_zero | denormals_are_zero,
+                   rounding = 0x6000;
+unsigned floating_mode() { return _mm_getcsr() & (both | rounding); }
+void set_floating_mode(unsigned mode) {
   const unsigned now = _mm_getcsr();
-  if ((now & both) != mode) _mm_setcsr((now & ~both) | mode);
+  if ((now & (both | rounding)) != mode) _mm_setcsr((now & ~(both | rounding)) | mode);
 }
 #else
 constexpr unsigned both = 0;
-unsigned denormal_mode() { return 0; }
-void set_denormal_mode(unsigned) {}
+unsigned floating_mode() { return 0; }
+void set_floating_mode(unsigned) {}
 #endif
 
-FlushDenormals::FlushDenormals(bool flush) : before_(denormal_mode()) {
-  if (flush) set_denormal_mode(both);
+FlushDenormals::FlushDenormals(bool flush) : before_(floating_mode() & both) {
+  if (flush) set_floating_mode(floating_mode() | both);
 }
-FlushDenormals::~FlushDenormals() { set_denormal_mode(before_); }
+FlushDenormals::~FlushDenormals() { set_floating_mode((floating_mode() & ~both) | before_); }
 
 }  // namespace autodiff::kernels

@@ -3,10 +3,10 @@
 
 namespace autodiff::kernels {
 
-/// The mode of this thread: whether denormal numbers count, and come out, as zero. Of no meaning but here; 0 where a
-/// processor has no such mode.
-unsigned denormal_mode();
-void set_denormal_mode(unsigned mode);
+/// The mode of this thread: whether denormal numbers count, and come out, as zero, and how results are rounded. Of no
+/// meaning but here; 0 where it is not known.
+unsigned floating_mode();
+void set_floating_mode(unsigned mode);
 
 /// While it lives, operations called by the thread that made it, on whatever threads they run, take denormal numbers
 /// for zero and give zero instead: processors compute with those up to a hundred times slower. Guards nest; one is

@@ -127,13 +127,15 @@ void combine_rows(T* y, const T* x, std::size_t n, std::size_t stride, std::size
 template <class T, class Op>
 void reduce_wide(T* y, const T* x, std::size_t n, std::size_t inner) {
   constexpr std::size_t size = NativeLanes<T>::size;
-  const auto columns = [&](std::size_t begin, std::size_t end) {
-    for (std::size_t c = begin; c < end; c += tile_size<T>) {
+  const std::size_t tiles = std::max<std::size_t>(1, inner / tile_size<T>);
+  const auto columns = [&](std::size_t tile, std::size_t last) {
+    const std::size_t end = last == tiles ? inner : last * tile_size<T>;  // what is left belongs to the last whole tile
+    for (std::size_t c = tile * tile_size<T>; c < end; c += tile_size<T>) {
       c = std::min(c, inner - size);
       combine_rows<T, Op>(y + c, x + c, n, inner, std::min(inner - c, tile_size<T>));
     }
   };
-  share_out(inner, n, part, columns, tile_size<T>);
+  share_out(tiles, n * tile_size<T>, part, columns);
 }
 
 // (n, inner) to (inner), with few columns: as many rows as fit in a tile make one row.

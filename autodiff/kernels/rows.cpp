@@ -23,7 +23,9 @@ template <class T>
 struct Part {
   using L = NativeLanes<T>;
   std::size_t offset, n, readable;
-  L load(const T* x, L fill) const { return keep_first(load_within<L>(x + offset, n, x + readable), n, fill); }
+  L load(const T* x, L fill) const {
+    return keep_first(load_within<L>(x + offset, n, x + std::max(offset, readable)), n, fill);
+  }
   void store(T* y, L v) const { v.store_part(y + offset, n); }
 };
 
@@ -65,20 +67,21 @@ struct Across {
   void result(T* y, L v) const { columns == L::size ? v.store(y) : v.store_part(y, columns); }
 };
 
-// f(start, place among the results, walk) for each line, or register of lines side by side; threads share them out.
+// f(start, place among the results, walk) for each line, or register of lines side by side; threads share them out, and
+// then do not read what others write, not even to drop it.
 template <class T, class F>
 void each_line(std::size_t outer, std::size_t n, std::size_t inner, const F& f) {
   constexpr std::size_t size = NativeLanes<T>::size, part = 1 << 13;  // exponentials
   const std::size_t total = outer * n * inner;
   if (inner == 1)
     return share_out(outer, n, part, [&](std::size_t o, std::size_t end) {
-      for (; o < end; ++o) f(o * n, o, Along<T>{n, total - o * n});
+      for (; o < end; ++o) f(o * n, o, Along<T>{n, (end - o) * n});
     });
   const std::size_t registers = (inner + size - 1) / size;
   share_out(outer * registers, n * size, part, [&](std::size_t i, std::size_t end) {
     for (; i < end; ++i) {
       const std::size_t o = i / registers, c = i % registers * size, start = o * n * inner + c;
-      f(start, o * inner + c, Across<T>{n, inner, std::min(inner - c, size), total - start});
+      f(start, o * inner + c, Across<T>{n, inner, std::min(inner - c, size), total > part ? 0 : total - start});
     }
   });
 }
@@ -190,8 +193,8 @@ void log_softmax(T* y, const T* x, std::size_t outer, std::size_t n, std::size_t
   using L = NativeLanes<T>;
   if (n == 0) return;
   if (inner == 1 && n <= L::size) {
-    const T* last = x + outer * n;
     const auto rows = [=](std::size_t o, std::size_t end) {
+      const T* last = x + end * n;
       for (; o + L::size <= end; o += L::size) log_softmax_short_rows(y + o * n, x + o * n, n, last);
       for (; o < end; ++o) log_softmax_short_row(y + o * n, x + o * n, n, last);
     };

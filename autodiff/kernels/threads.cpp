@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <system_error>
@@ -51,7 +52,7 @@ class Team {
       for (; helpers_ + 1 < threads; ++helpers_) std::thread(&Team::help, this, helpers_ + 1).detach();
     } catch (const std::system_error&) {  // fewer will do
     }
-    call_ = call, f_ = f, mode_ = denormal_mode(), done_ = 0;
+    call_ = call, f_ = f, mode_ = floating_mode(), done_ = 0;
     loop_ = Loop((loop_ >> 20) + 1) << 20 | Loop(threads) << 10 | Loop(parts);
     if (asleep_ > 0) loop_.notify_all();
     take_parts(0, loop_);
@@ -83,7 +84,7 @@ class Team {
       const std::size_t i = first + k < parts ? first + k : first + k - parts;
       Loop before = taken_[i];
       if (before >= loop || !taken_[i].compare_exchange_strong(before, loop)) continue;
-      set_denormal_mode(mode_);
+      set_floating_mode(mode_);
       call_(f_, i, thread);  // these stay what they are until this part is done
       done_.fetch_add(1, std::memory_order_release);
       any = true;
@@ -134,7 +135,28 @@ int threads() {
 UseThreads::UseThreads(int count) : before_(std::exchange(own_threads, possible(count))) {}
 UseThreads::~UseThreads() { own_threads = before_; }
 
-void run_parts(std::size_t parts, int threads, Team::Call run, const void* f) noexcept {
+namespace {
+
+/// What the parts of a loop call, and the first exception that one of them has ended with.
+struct Watched {
+  Team::Call run;
+  const void* f;
+  mutable std::atomic<bool> failed = false;
+  mutable std::exception_ptr error = nullptr;
+};
+
+void call_watched(const void* watched, std::size_t i, std::size_t thread) {
+  const auto& w = *static_cast<const Watched*>(watched);
+  try {
+    w.run(w.f, i, thread);
+  } catch (...) {
+    if (!w.failed.exchange(true)) w.error = std::current_exception();
+  }
+}
+
+}  // namespace
+
+void run_parts(std::size_t parts, int threads, Team::Call run, const void* f) {
   if (parts > Team::most_parts) {
     const auto several = [&](std::size_t i, std::size_t thread) {
       const std::size_t end = (i + 1) * parts / Team::most_parts;
@@ -142,12 +164,14 @@ void run_parts(std::size_t parts, int threads, Team::Call run, const void* f) no
     };
     return parallel_for(Team::most_parts, several);
   }
+  const Watched watched{run, f};
   in_part = true;
   if (team.join())
-    team.run(parts, std::min(threads, most_threads), run, f);
+    team.run(parts, std::min(threads, most_threads), call_watched, &watched);
   else
-    for (std::size_t i = 0; i < parts; ++i) run(f, i, 0);
+    for (std::size_t i = 0; i < parts; ++i) call_watched(&watched, i, 0);
   in_part = false;
+  if (watched.error) std::rethrow_exception(watched.error);
 }
 
 }  // namespace autodiff::kernels

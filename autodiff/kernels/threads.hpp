@@ -33,12 +33,12 @@ class UseThreads {
 /// Calls run(f, i, thread) for i in [0, parts) on so many threads, the caller's among them; parallel_for is what to
 /// call.
 void run_parts(std::size_t parts, int threads, void (*run)(const void* f, std::size_t i, std::size_t thread),
-               const void* f) noexcept;
+               const void* f);
 
 /// Calls f(i) for i in [0, parts), on at most min(parts, threads()) threads, each of which takes the next part that
 /// nobody has begun; on one thread where that is one, or while another thread uses the team. Or f(i, thread), where
-/// thread < threads() is the same for all parts of one. f must not throw: std::terminate is called if it does on
-/// several threads. It allocates nothing once the threads run.
+/// thread < threads() is the same for all parts of one. Where parts throw, the others are computed, and the first
+/// exception ends the call. It allocates nothing once the threads run.
 template <class F>
 void parallel_for(std::size_t parts, const F& f) {
   constexpr auto call = [](const void* g, std::size_t i, [[maybe_unused]] std::size_t thread) {
