@@ -14,19 +14,17 @@
 #include <string>
 #include <vector>
 
+#include "on_threads.hpp"
+
 namespace ad = autodiff;
 using ad::Array;
 using ad::Shape;
 using ad::Tape;
 using ad::Variable;
+using test::same_bits;
+using test::Threads;
 
 namespace {
-
-struct Threads {
-  int before = ad::threads();
-  explicit Threads(int now) { ad::set_threads(now); }
-  ~Threads() { ad::set_threads(before); }
-};
 
 /// Numbers from 0.1 to 1.1.
 template <class T>
@@ -50,11 +48,6 @@ std::vector<Array<T>> run(const Function<T>& f, const Array<T>& x, int threads) 
   std::vector<Array<T>> results{y.value()};
   if (y.recorded()) results.push_back(gradient(sum(y * numbers<T>(y.shape(), 7)), v));
   return results;
-}
-
-template <class T>
-bool same_bits(const Array<T>& a, const Array<T>& b) {
-  return a.shape() == b.shape() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
 }
 
 template <class T>

@@ -11,11 +11,14 @@
 #include <thread>
 
 #include "nn_support.hpp"
+#include "on_threads.hpp"
 
 namespace ad = autodiff;
 using ad::Array;
 using ad::Tape;
 using ad::Variable;
+using test::same_bits;
+using test::Threads;
 
 namespace {
 
@@ -33,13 +36,6 @@ void at_once(const std::function<void(int)>& f) {
   for (auto& thread : threads) thread.join();
 }
 
-/// So many threads while it lives, whatever this machine has.
-struct Threads {
-  int before = ad::threads();
-  explicit Threads(int now) { ad::set_threads(now); }
-  ~Threads() { ad::set_threads(before); }
-};
-
 /// Numbers from -1 to 1.
 template <class T>
 Array<T> numbers(const ad::Shape& shape, int seed) {
@@ -47,11 +43,6 @@ Array<T> numbers(const ad::Shape& shape, int seed) {
   int k = seed;
   for (auto& x : result) x = static_cast<T>(std::sin(k++));
   return result;
-}
-
-template <class T>
-bool same_bits(const Array<T>& a, const Array<T>& b) {
-  return a.shape() == b.shape() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
 }
 
 /// Large enough that products and clusters are divided among threads.
