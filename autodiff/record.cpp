@@ -32,8 +32,9 @@ template <Real T>
   return true;
 }
 
+/// Where operands repeat, or threads share the work.
 template <Real T>
-[[gnu::noinline]] void apply_repeated(const Loops<T>& loops, const void* self, const Operand<T>& y,
+[[gnu::noinline]] void apply_operands(const Loops<T>& loops, const void* self, const Operand<T>& y,
                                       std::span<const Variable<T>* const> inputs) {
   Operand<const T> x[Loops<T>::most_arguments];
   for (std::size_t i = 0; i < inputs.size(); ++i) x[i] = inputs[i]->elements();
@@ -121,10 +122,11 @@ bool Tape<T>::record_at_once(const std::shared_ptr<const Primitive<T>>& operatio
   if ((repeats || single) && shaped && shaped->dimension() > 32) return false;  // to be refused
   if (repeats && !all_broadcast_to<T>(inputs, shaped->shape())) return false;
   Value<T> value = Value<T>::like(shaped ? *shaped : inputs[0]->value_);
-  if (repeats)
-    apply_repeated<T>(*loops, operation->self(), value.elements(), inputs);
-  else if (const std::size_t n = value.size())
-    kernels::elementwise<T>(loops->forward, operation->self(), value.data(), {from, inputs.size()}, single, n);
+  const std::size_t n = value.size();
+  if (repeats || n > kernels::part_of_elements)
+    apply_operands<T>(*loops, operation->self(), value.elements(), inputs);
+  else if (n > 0)
+    loops->forward(operation->self(), value.data(), from, single, n);
   if (!tape || !tape->recording_) {
     result = Variable<T>(std::move(value));
     return true;

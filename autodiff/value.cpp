@@ -86,11 +86,20 @@ Array<T> Value<T>::take() && {
   return copied();
 }
 
+namespace {
+
+/// Apart from what follows, which most values need alone.
+template <Real T>
+[[gnu::noinline]] void destroy_array(Array<T>* array, bool has_memory_of_its_own) noexcept {
+  array->~Array<T>();
+  if (has_memory_of_its_own) detail::give_memory(array, sizeof(Array<T>));
+}
+
+}  // namespace
+
 template <Real T>
 void Value<T>::destroy(Block* block) noexcept {
-  Array<T>* array = block->array.load(std::memory_order_relaxed);
-  if (array) array->~Array<T>();
-  if (array && block->layout) detail::give_memory(array, sizeof(Array<T>));
+  if (Array<T>* array = block->array.load(std::memory_order_relaxed)) destroy_array(array, block->layout);
   detail::give_memory(block, block->bytes);
 }
 
