@@ -8,7 +8,6 @@
 #include <cfenv>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -210,18 +209,12 @@ TEST_CASE("large arrays: memory that is kept never makes the process larger than
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__clang__)
   return;
 #endif
-  const auto resident = [] {
-    std::ifstream file("/proc/self/statm");
-    double pages = 0;
-    file >> pages >> pages;
-    return pages * 4096 / 1e6;
-  };
   const Tape<double> tape;  // so that all is kept
-  const double before = resident();
+  const double before = test::resident();
   double most = 0;
   for (std::size_t megabytes = 1; megabytes <= 60; ++megabytes) {  // none fits what was given back before
     const Array<double> array(Shape{megabytes << 17}, 1.0);
-    most = std::max(most, resident() - before);
+    most = std::max(most, test::resident() - before);
   }
   CHECK_GT(most, 60);
   CHECK_LT(most, 90);  // all of them are 1900

@@ -3,7 +3,6 @@
 #include <barrier>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <functional>
 #include <mutex>
 #include <nn/model/name.hpp>
@@ -255,12 +254,6 @@ TEST_CASE("memory that threads hand to and fro stays what they hold at once") {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__clang__)
   return;  // sanitizers keep memory for a while; with Clang there may be one
 #endif
-  const auto resident = [] {
-    std::ifstream file("/proc/self/statm");
-    double pages = 0;
-    file >> pages >> pages;
-    return pages * 4096 / 1e6;
-  };
   const Variable<float> x(Array<float>(ad::Shape{2, 2}, 1.f));
   const auto pass_on = [&](int rounds) {
     std::mutex mutex;
@@ -279,7 +272,7 @@ TEST_CASE("memory that threads hand to and fro stays what they hold at once") {
     for (auto& thread : threads) thread.join();
   };
   pass_on(200);
-  const double before = resident();
+  const double before = test::resident();
   for (int i = 0; i < 5; ++i) pass_on(1000);
-  CHECK_LE(resident(), before + 8);  // megabytes
+  CHECK_LE(test::resident(), before + 8);  // megabytes
 }
